@@ -1,0 +1,121 @@
+"""Settings, from `MTDEMO_…` environment variables and command-line flags. The only file that reads the environment."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from mtdemo.errors import SettingsError
+
+PACKAGE_DIRECTORY = Path(__file__).parent
+EMBEDDED_CHECKPOINT = PACKAGE_DIRECTORY / "checkpoint"
+EMBEDDED = "embedded"
+
+
+def _setting(default: Any, about: str, flag: bool = False, minimum: int | None = None) -> Any:
+    return field(default=default, metadata={"about": about, "flag": flag, "minimum": minimum})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that can be set. Each field is read from `MTDEMO_<NAME>`; those marked as flags also from the command line."""
+
+    host: str = _setting("127.0.0.1", "address to listen on; 0.0.0.0 for every interface", flag=True)
+    port: int = _setting(7860, "port to listen on", flag=True, minimum=0)
+    model: str = _setting(EMBEDDED, "model that answers first: 'embedded', or any model id of the hub", flag=True)
+    checkpoint: str = _setting(str(EMBEDDED_CHECKPOINT), "directory of the checkpoint behind 'embedded'", flag=True)
+    max_length: int = _setting(128, "word pieces read for embedding and class, special ones included", flag=True, minimum=8)
+    max_sentences: int = _setting(1_000, "sentences in one request", minimum=1)
+    max_sentence_characters: int = _setting(50_000, "characters in one sentence", minimum=1)
+    max_total_characters: int = _setting(200_000, "characters in one request", minimum=1)
+    max_models: int = _setting(2, "models kept in memory; the least recently used one leaves", minimum=1)
+    max_model_bytes: int = _setting(4_000_000_000, "bytes that the weights of the kept models may take", minimum=1)
+    max_cache_bytes: int = _setting(64_000_000, "bytes of results kept, the least recently used leave", minimum=0)
+    tokens_per_batch: int = _setting(2_048, "word pieces computed in one batch, padding counted", minimum=1)
+    threads: int = _setting(0, "threads for long requests; 0 for one per core", minimum=0)
+    threads_short: int = _setting(1, "threads for requests of a single batch", minimum=1)
+    hub_models: bool = _setting(True, "whether visitors may load other models from the hub")
+
+    def __post_init__(self) -> None:
+        for setting in fields(self):
+            minimum, value = setting.metadata["minimum"], getattr(self, setting.name)
+            if minimum is not None and value < minimum:
+                raise SettingsError(f"{setting.name} must be at least {minimum}, not {value}.")
+        if self.port > 65_535:
+            raise SettingsError(f"port must be at most 65535, not {self.port}.")
+
+
+def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read settings: defaults, then the environment, then flags.
+
+    Args:
+        arguments: command-line arguments without the program's name; those of the process by default. `--help` prints
+            the flags and exits.
+        environment: those of the process by default.
+
+    Raises:
+        SettingsError: a value that is not of its kind or out of range.
+    """
+    environment = os.environ if environment is None else environment
+    values = {
+        setting.name: environment[_variable(setting.name)]
+        for setting in fields(Settings)
+        if environment.get(_variable(setting.name))
+    }
+    values |= {name: value for name, value in vars(_parser().parse_args(arguments)).items() if value is not None}
+    return Settings(**{name: _convert(name, value) for name, value in values.items()})
+
+
+def prepare_environment() -> None:
+    """Switch off every call home and let waiting threads sleep. Must run before gradio, torch and transformers load.
+
+    OMP_WAIT_POLICY: libgomp's threads spin at barriers by default, which costs whole time slices beside a busy
+    neighbour. A variable that the person has set is left alone, except for the analytics.
+    """
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+
+def _variable(name: str) -> str:
+    return f"MTDEMO_{name.upper()}"
+
+
+def _convert(name: str, value: str) -> Any:
+    kind = type(next(setting.default for setting in fields(Settings) if setting.name == name))
+    if kind is bool:
+        if value.lower() in ("1", "true", "yes", "on"):
+            return True
+        if value.lower() in ("0", "false", "no", "off"):
+            return False
+        raise SettingsError(f"{name} is switched on by 1 and off by 0, not by {value!r}.")
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise SettingsError(f"{name} must be a whole number, not {value!r}.") from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="app.py",
+        description="A web demo of a multi-task sentence encoder: embeddings, classes and entities from one pass.",
+        epilog="Every setting can also be given as an environment variable, MTDEMO_PORT for instance; README.md lists all.",
+    )
+    for setting in fields(Settings):
+        if setting.metadata["flag"]:
+            parser.add_argument(
+                f"--{setting.name.replace('_', '-')}",
+                metavar=setting.name.upper(),
+                help=f"{setting.metadata['about']} (default: {_shown(setting.default)})",
+            )
+    return parser
+
+
+def _shown(default: Any) -> Any:
+    return "the one in the package" if default == str(EMBEDDED_CHECKPOINT) else default

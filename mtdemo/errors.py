@@ -1,0 +1,66 @@
+"""Every error this project raises on purpose, as one small tree.
+
+    MtdemoError
+    ├── SettingsError               a setting or flag that cannot be used
+    ├── InputError                  sentences that cannot be answered
+    │   ├── EmptyInputError         nothing to read
+    │   └── TooMuchInputError       more than a limit allows
+    ├── CheckpointError             a model that cannot be loaded
+    │   ├── CheckpointNotFoundError nothing stands at that place
+    │   ├── InvalidCheckpointError  something stands there, but it is not a usable checkpoint
+    │   ├── HubUnreachableError     the hub did not answer
+    │   └── ModelTooLargeError      it would not fit the memory bound
+    ├── PlanError                   a freezing or optimizer plan that contradicts itself
+    └── DataFileError               a data file with a line that cannot be read
+
+Each message is one sentence or two for the person at the screen: what was given, what is allowed, what to do.
+Anything else that escapes is a bug and is meant to look like one.
+"""
+
+
+class MtdemoError(Exception):
+    """The root: catch this to show a message instead of a traceback."""
+
+
+class SettingsError(MtdemoError):
+    """A setting or flag that cannot be used."""
+
+
+class InputError(MtdemoError):
+    """Sentences that cannot be answered."""
+
+
+class EmptyInputError(InputError):
+    """There is nothing to read."""
+
+
+class TooMuchInputError(InputError):
+    """More sentences or characters than the settings allow."""
+
+
+class CheckpointError(MtdemoError):
+    """A model that cannot be loaded."""
+
+
+class CheckpointNotFoundError(CheckpointError):
+    """Nothing stands at the given place."""
+
+
+class InvalidCheckpointError(CheckpointError):
+    """Something stands at the given place, but it is not a checkpoint that can be used."""
+
+
+class HubUnreachableError(CheckpointError):
+    """The hub did not answer, and the model is not in the local cache."""
+
+
+class ModelTooLargeError(CheckpointError):
+    """The weights would not fit the memory bound of the settings."""
+
+
+class PlanError(MtdemoError):
+    """A freezing or optimizer plan that contradicts itself."""
+
+
+class DataFileError(MtdemoError):
+    """A data file that cannot be read; the message names the file and, where there is one, the line."""

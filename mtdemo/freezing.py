@@ -1,0 +1,193 @@
+"""Which parameters train: scenarios, the plan they make over a model's parts, and how a plan is applied.
+
+`plan_freezing` is pure and is what the panel shows; only training calls `apply_freezing`. A scenario is a row of
+`SCENARIOS`, so a new one is a new row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from mtdemo.errors import PlanError
+from mtdemo.parts import ParameterSpec, Part, PartKind, Parts
+
+if TYPE_CHECKING:
+    from mtdemo.model import MultiTaskModel
+
+State = Literal["none", "partial", "all"]
+BACKBONE = "backbone"
+OUTPUT_LAYER = "output_layer"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A named choice of what is frozen.
+
+    Attributes:
+        name: as the endpoint and the command line take it.
+        title: as a person reads it.
+        hint: one sentence on what it is for.
+        frozen: names of frozen parts; `backbone` means every part of it.
+    """
+
+    name: str
+    title: str
+    hint: str
+    frozen: tuple[str, ...]
+
+
+SCENARIOS = (
+    Scenario("train_everything", "Train everything", "Fine-tuning: every weight may move. Most capacity, most memory.", ()),
+    Scenario(
+        "freeze_network",
+        "Freeze the whole network",
+        "Nothing moves, unless a new output layer is added: then it alone trains, on fixed sentence embeddings.",
+        (BACKBONE, "classification_head", "ner_head"),
+    ),
+    Scenario(
+        "freeze_backbone",
+        "Freeze the backbone",
+        "Feature extraction: both heads learn on fixed hidden states, which need to be computed only once.",
+        (BACKBONE,),
+    ),
+    Scenario(
+        "freeze_classification_head",
+        "Freeze the classification head",
+        "The backbone and the entity head learn; the classification head must cope with hidden states that move.",
+        ("classification_head",),
+    ),
+    Scenario(
+        "freeze_ner_head",
+        "Freeze the entity head",
+        "The backbone and the classification head learn; the entity head must cope with hidden states that move.",
+        ("ner_head",),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PartPlan:
+    """A part and those of its parameters that train."""
+
+    part: Part
+    trainable: tuple[ParameterSpec, ...]
+
+    @property
+    def n_parameters(self) -> int:
+        return self.part.n_parameters
+
+    @property
+    def n_trainable(self) -> int:
+        return sum(parameter.n_parameters for parameter in self.trainable)
+
+    @property
+    def n_frozen(self) -> int:
+        return self.n_parameters - self.n_trainable
+
+    @property
+    def state(self) -> State:
+        """Whether none, some or all of the part trains."""
+        return _state(self.n_trainable, self.n_parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class FreezingPlan:
+    """What trains, part by part, lowest first."""
+
+    parts: tuple[PartPlan, ...]
+
+    @property
+    def n_parameters(self) -> int:
+        return sum(part.n_parameters for part in self.parts)
+
+    @property
+    def n_trainable(self) -> int:
+        return sum(part.n_trainable for part in self.parts)
+
+    @property
+    def n_frozen(self) -> int:
+        return self.n_parameters - self.n_trainable
+
+    @property
+    def trainable_share(self) -> float:
+        """0 to 1."""
+        return self.n_trainable / self.n_parameters if self.n_parameters else 0.0
+
+    @property
+    def backbone_state(self) -> State:
+        """Whether none, some or all of the backbone trains."""
+        backbone = [part for part in self.parts if part.part.kind.in_backbone]
+        return _state(sum(part.n_trainable for part in backbone), sum(part.n_parameters for part in backbone))
+
+    @property
+    def trainable_names(self) -> frozenset[str]:
+        """Full names of the parameters that train."""
+        return frozenset(parameter.name for part in self.parts for parameter in part.trainable)
+
+    @property
+    def trainable_parts(self) -> tuple[str, ...]:
+        """Names of the parts that train as a whole."""
+        return tuple(part.part.name for part in self.parts if part.state == "all")
+
+
+def find_scenario(name: str) -> Scenario:
+    """Look a scenario up by its name or its title.
+
+    Raises:
+        PlanError: there is no such scenario; the message lists them.
+    """
+    for scenario in SCENARIOS:
+        if name.strip().lower() in (scenario.name, scenario.title.lower()):
+            return scenario
+    raise PlanError(f"There is no scenario {name!r}; there are {', '.join(s.name for s in SCENARIOS)}.")
+
+
+def trainable_parts(parts: Parts, scenario: Scenario, n_frozen_layers: int = 0) -> tuple[str, ...]:
+    """Name the parts that train in a scenario.
+
+    Args:
+        parts: the model's declaration.
+        scenario: which parts it freezes.
+        n_frozen_layers: 0 to the number of layers; from 1 on, the embeddings and that many of the lowest layers are
+            frozen in addition.
+
+    Raises:
+        PlanError: the model has fewer layers.
+    """
+    layers = [part.name for part in parts if part.kind is PartKind.LAYER]
+    if not 0 <= n_frozen_layers <= len(layers):
+        raise PlanError(f"{n_frozen_layers} frozen layers were asked for; this backbone has {len(layers)} layers.")
+    frozen = {*scenario.frozen, *layers[:n_frozen_layers]}
+    if n_frozen_layers:
+        frozen.add("embeddings")
+    if BACKBONE in frozen:
+        frozen.update(part.name for part in parts if part.kind.in_backbone)
+    return tuple(part.name for part in parts if part.name not in frozen)
+
+
+def plan_freezing(parts: Parts, trainable: Collection[str]) -> FreezingPlan:
+    """Plan to train exactly the named parts. Pure: no model is touched.
+
+    Raises:
+        PlanError: a name that is not a part of this model; the message lists the parts.
+    """
+    unknown = sorted(set(trainable) - {part.name for part in parts})
+    if unknown:
+        raise PlanError(f"There is no part {unknown[0]!r}; the parts are {', '.join(part.name for part in parts)}.")
+    return FreezingPlan(tuple(PartPlan(part, part.parameters if part.name in trainable else ()) for part in parts))
+
+
+def apply_freezing(model: MultiTaskModel, plan: FreezingPlan) -> None:
+    """Set `requires_grad` of every parameter, both ways, to what the plan says, and drop gradients left on frozen ones."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name in plan.trainable_names)
+        if not parameter.requires_grad:
+            parameter.grad = None  # AdamW would go on decaying a weight with a stale gradient
+
+
+def _state(n_trainable: int, n_parameters: int) -> State:
+    if n_trainable == 0:
+        return "none"
+    return "all" if n_trainable == n_parameters else "partial"

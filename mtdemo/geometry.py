@@ -1,0 +1,45 @@
+"""Cosine similarity and the pairs that stand out. Pure numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mtdemo.results import FloatArray, Pair
+
+
+def cosine_similarity(embeddings: FloatArray) -> FloatArray:
+    """Compare every row with every other.
+
+    Args:
+        embeddings: float32 (sentences, hidden). A zero vector has similarity 0 with everything else.
+
+    Returns:
+        float32 (sentences, sentences), -1 to 1, exactly symmetric, exactly 1 on the diagonal.
+    """
+    rows = embeddings.astype(np.float64)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+    matrix = np.clip(unit @ unit.T, -1.0, 1.0)
+    matrix = (matrix + matrix.T) / 2
+    np.fill_diagonal(matrix, 1.0)
+    return matrix.astype(np.float32)
+
+
+def rank_pairs(matrix: FloatArray, n_pairs: int) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+    """Find the most and the least similar pairs of different positions.
+
+    Args:
+        matrix: float32 (sentences, sentences), symmetric.
+        n_pairs: how many of each at most.
+
+    Returns:
+        The most similar pairs, best first, and the least similar ones, worst first; both empty for one sentence.
+    """
+    first, second = np.triu_indices(len(matrix), k=1)
+    values = matrix[first, second]
+    order = np.argsort(-values, kind="stable")
+
+    def pairs(positions: np.ndarray) -> tuple[Pair, ...]:
+        return tuple(Pair(int(first[p]), int(second[p]), float(values[p])) for p in positions)
+
+    return pairs(order[:n_pairs]), pairs(order[::-1][:n_pairs])

@@ -1,0 +1,243 @@
+"""From a directory or a hub id to a model that can answer. All knowledge of checkpoints on disk is here.
+
+A hub model is first downloaded as a snapshot (JSON, vocabulary and safetensors files only, never a pickle, never code)
+and then loaded as a directory is, so there is one way to load and one set of errors.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import torch
+from huggingface_hub import hf_hub_download, snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import logging as transformers_logging
+
+from mtdemo.decoding import TagScheme
+from mtdemo.errors import (
+    CheckpointError,
+    CheckpointNotFoundError,
+    HubUnreachableError,
+    InvalidCheckpointError,
+    ModelTooLargeError,
+)
+from mtdemo.model import HEADS, MultiTaskConfig, MultiTaskModel
+from mtdemo.results import ModelInfo
+
+_logger = logging.getLogger(__name__)
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_BYTES_PER_PARAMETER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model in memory, in evaluation mode, with its tokenizer and what is to be said about it."""
+
+    model: MultiTaskModel
+    tokenizer: PreTrainedTokenizerBase
+    scheme: TagScheme
+    info: ModelInfo
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory of the weights."""
+        return self.info.n_parameters * _BYTES_PER_PARAMETER
+
+
+def load_model(id_or_directory: str, max_bytes: int | None = None) -> LoadedModel:
+    """Load a directory if there is one of this name, else a model of the hub; for the command line and settings.
+
+    Raises:
+        CheckpointError: one of its kinds, each naming what was looked for.
+    """
+    looks_like_path = id_or_directory.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(id_or_directory)
+    if looks_like_path or Path(id_or_directory).is_dir():
+        return load_directory(Path(id_or_directory).expanduser(), id_or_directory, max_bytes)
+    return load_hub(id_or_directory, max_bytes)
+
+
+def load_hub(hub_id: str, max_bytes: int | None = None) -> LoadedModel:
+    """Load a model of the hub by its id, from the local cache where the hub cannot be reached.
+
+    Args:
+        hub_id: `name` or `owner/name`. It is never taken for a path.
+        max_bytes: the most memory its weights may take, checked before they are downloaded.
+
+    Raises:
+        CheckpointNotFoundError: the id is malformed, or the hub has no such model.
+        HubUnreachableError: no answer, and nothing in the cache.
+        InvalidCheckpointError, ModelTooLargeError: as for a directory.
+    """
+    if not _HUB_ID.fullmatch(hub_id):
+        raise CheckpointNotFoundError(
+            f"{hub_id!r} is not a model id. Write 'name' or 'owner/name', as on the hub: bert-base-uncased, for instance."
+        )
+    try:
+        config_file = Path(hf_hub_download(hub_id, "config.json"))
+        _check_size(_read_config(config_file.parent, hub_id), hub_id, max_bytes)
+        directory = snapshot_download(
+            hub_id, allow_patterns=["*.json", "*.txt", "*.model", "*.safetensors"], ignore_patterns=["*/*"]
+        )
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise CheckpointNotFoundError(
+            f"The hub has no public model {hub_id!r}. Check the spelling of the id."
+        ) from error
+    except HfHubHTTPError as error:
+        raise CheckpointNotFoundError(
+            f"The hub has no usable model {hub_id!r}: it has no config.json, or it asks for a login."
+        ) from error
+    except (LocalEntryNotFoundError, httpx.HTTPError, OSError) as error:
+        raise HubUnreachableError(
+            f"The model {hub_id!r} could not be downloaded: the hub cannot be reached from here, and the model is not in "
+            "the local cache. Check the network, or use the embedded model."
+        ) from error
+    return load_directory(Path(directory), hub_id, max_bytes)
+
+
+def load_directory(directory: Path, name: str | None = None, max_bytes: int | None = None) -> LoadedModel:
+    """Load a multi-task checkpoint or a plain backbone from a directory, as float32.
+
+    Args:
+        directory: with `config.json`, safetensors weights and the files of a fast tokenizer.
+        name: what to call the model in answers and errors; the directory's path by default.
+        max_bytes: the most memory its weights may take.
+
+    Raises:
+        CheckpointNotFoundError: there is no such directory.
+        InvalidCheckpointError: files are missing or broken, or tensors have other shapes than the configuration says.
+        ModelTooLargeError: the weights would take more than `max_bytes`.
+    """
+    name = name or str(directory)
+    config = _read_config(directory, name)
+    _check_size(config, name, max_bytes)
+    model = _load_weights(directory, name)
+    tokenizer = _load_tokenizer(directory, name)
+    return LoadedModel(
+        model, tokenizer, TagScheme.from_labels(model.config.entity_labels), _describe(model, tokenizer, name)
+    )
+
+
+def model_without_weights(config: MultiTaskConfig) -> MultiTaskModel:
+    """Build a model on the meta device: every shape, no memory."""
+    with torch.device("meta"):
+        return MultiTaskModel(config)
+
+
+def _read_config(directory: Path, name: str) -> MultiTaskConfig:
+    if not directory.is_dir():
+        raise CheckpointNotFoundError(f"There is no checkpoint {name!r}: no such directory.")
+    if not (directory / "config.json").is_file():
+        raise InvalidCheckpointError(
+            f"{name!r} is not a checkpoint: it has no config.json. A checkpoint directory holds config.json, "
+            "model.safetensors and the tokenizer's files."
+        )
+    try:
+        config = AutoConfig.from_pretrained(directory, local_files_only=True)
+    except (ValueError, KeyError, TypeError, OSError, json.JSONDecodeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InvalidCheckpointError(f"The config.json of {name!r} cannot be used: {reason}") from error
+    config = config if isinstance(config, MultiTaskConfig) else MultiTaskConfig(backbone=config)
+    if not hasattr(config.backbone, "hidden_size") or not hasattr(config.backbone, "num_hidden_layers"):
+        raise InvalidCheckpointError(f"{name!r} is a {config.backbone.model_type} model, not a text encoder.")
+    return config
+
+
+def _check_size(config: MultiTaskConfig, name: str, max_bytes: int | None) -> None:
+    if max_bytes is None:
+        return
+    try:
+        n_bytes = model_without_weights(config).num_parameters() * _BYTES_PER_PARAMETER
+    except (ValueError, TypeError, AttributeError, RuntimeError) as error:
+        raise InvalidCheckpointError(f"No encoder can be built from the config.json of {name!r}: {error}") from error
+    if n_bytes > max_bytes:
+        raise ModelTooLargeError(
+            f"The weights of {name!r} would take {n_bytes / 1e9:.1f} GB of memory; {max_bytes / 1e9:.1f} GB are allowed. "
+            "Choose a smaller model, or raise MTDEMO_MAX_MODEL_BYTES."
+        )
+
+
+def _load_weights(directory: Path, name: str) -> MultiTaskModel:
+    if not any(directory.glob("*.safetensors")):
+        raise InvalidCheckpointError(
+            f"{name!r} has no safetensors weights (model.safetensors). Pickled weights (pytorch_model.bin) are never "
+            "loaded, since they can run code."
+        )
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        model, report = MultiTaskModel.from_pretrained(
+            directory, local_files_only=True, dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True
+        )
+    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError, AttributeError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InvalidCheckpointError(f"The weights of {name!r} cannot be read: {reason}") from error
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+    _check_report(report, model, name)
+    return model.eval()
+
+
+def _check_report(report: dict[str, Any], model: MultiTaskModel, name: str) -> None:
+    if report["mismatched_keys"]:
+        key, found, expected = sorted(report["mismatched_keys"])[0]
+        raise InvalidCheckpointError(
+            f"{len(report['mismatched_keys'])} weights of {name!r} have other shapes than its config.json says; {key}, "
+            f"for instance, is {tuple(found)} and should be {tuple(expected)}."
+        )
+    missing = sorted(report["missing_keys"])
+    of_backbone = [key for key in missing if key.partition(".")[0] not in HEADS]
+    if of_backbone:
+        raise InvalidCheckpointError(
+            f"{name!r} lacks {len(of_backbone)} weights of its backbone, {of_backbone[0]} for instance."
+        )
+    without_weights = {key.partition(".")[0] for key in missing}
+    model.config.trained_heads = [head for head in model.config.trained_heads if head not in without_weights]
+
+
+def _load_tokenizer(directory: Path, name: str) -> PreTrainedTokenizerBase:
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+    except Exception as error:  # the Rust tokenizer raises bare Exception on a broken file
+        raise InvalidCheckpointError(f"The tokenizer of {name!r} cannot be read: {error}") from error
+    if not tokenizer.is_fast:
+        raise InvalidCheckpointError(
+            f"{name!r} has no fast tokenizer (tokenizer.json), and only those give character offsets."
+        )
+    return tokenizer
+
+
+def _describe(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, name: str) -> ModelInfo:
+    config = model.config
+    return ModelInfo(
+        id=name,
+        architecture=config.backbone.model_type,
+        n_parameters=model.num_parameters(),
+        hidden_size=config.hidden_size,
+        n_layers=config.n_layers,
+        max_length=_longest_input(model, tokenizer),
+        class_labels=tuple(config.class_labels),
+        entity_types=TagScheme.from_labels(config.entity_labels).types[1:],
+        trained_heads=model.trained_heads,
+    )
+
+
+def _longest_input(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> int:
+    """The most word pieces that the position embeddings and the tokenizer allow."""
+    positions = getattr(model.config.backbone, "max_position_embeddings", None) or tokenizer.model_max_length
+    for module_name, module in model.backbone.named_modules():
+        padding = getattr(module, "padding_idx", None)
+        if module_name.endswith("position_embeddings") and padding is not None:
+            positions -= padding + 1  # roberta numbers positions from the padding index on
+    return int(min(positions, tokenizer.model_max_length))
+
+
+__all__ = ["CheckpointError", "LoadedModel", "load_directory", "load_hub", "load_model", "model_without_weights"]

@@ -1,0 +1,166 @@
+"""The optimizer groups of a freezing plan: who learns at which rate, what decays, and what makes no sense.
+
+AdamW (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101) with a rate for the backbone and one per head; no
+decay on biases and normalisation weights. Planning is pure; `build_optimizer` makes the real thing from the same plan.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mtdemo.errors import PlanError
+from mtdemo.freezing import BACKBONE, FreezingPlan
+from mtdemo.parts import ParameterSpec, PartKind
+
+if TYPE_CHECKING:
+    import torch
+
+    from mtdemo.model import MultiTaskModel
+
+BACKBONE_LEARNING_RATE = 2e-5
+HEAD_LEARNING_RATE = 3e-4
+WEIGHT_DECAY = 0.01
+
+_TITLES = {
+    BACKBONE: "backbone",
+    "classification_head": "classification head",
+    "ner_head": "entity head",
+    "output_layer": "new output layer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerSettings:
+    """Learning rates and weight decay.
+
+    Attributes:
+        backbone_learning_rate: of embeddings and layers, 0 to 1.
+        head_learning_rates: per head, 0 to 1; `HEAD_LEARNING_RATE` for a head that is not named.
+        weight_decay: 0 to 1, of everything but biases and normalisation weights.
+
+    Raises:
+        PlanError: a number out of its range.
+    """
+
+    backbone_learning_rate: float = BACKBONE_LEARNING_RATE
+    head_learning_rates: dict[str, float] = field(default_factory=dict)
+    weight_decay: float = WEIGHT_DECAY
+
+    def __post_init__(self) -> None:
+        for name, value in (
+            ("The learning rate of the backbone", self.backbone_learning_rate),
+            *((f"The learning rate of the {_TITLES.get(k, k)}", rate) for k, rate in self.head_learning_rates.items()),
+            ("The weight decay", self.weight_decay),
+        ):
+            if not isinstance(value, (int, float)) or not math.isfinite(value) or not 0.0 <= value <= 1.0:
+                raise PlanError(f"{name} must be a number from 0 to 1, not {value}.")
+
+    def learning_rate(self, module: str) -> float:
+        """The rate of the backbone or of a head, by name."""
+        if module == BACKBONE:
+            return self.backbone_learning_rate
+        return self.head_learning_rates.get(module, HEAD_LEARNING_RATE)
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerGroup:
+    """One parameter group as the optimizer gets it."""
+
+    name: str
+    parameters: tuple[ParameterSpec, ...]
+    learning_rate: float
+    weight_decay: float
+
+    @property
+    def n_tensors(self) -> int:
+        return len(self.parameters)
+
+    @property
+    def n_parameters(self) -> int:
+        return sum(parameter.n_parameters for parameter in self.parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerPlan:
+    """The groups of one optimizer, and in words what contradicts itself."""
+
+    groups: tuple[OptimizerGroup, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def n_parameters(self) -> int:
+        return sum(group.n_parameters for group in self.groups)
+
+
+def plan_optimizer(freezing: FreezingPlan, settings: OptimizerSettings) -> OptimizerPlan:
+    """Put every trainable parameter into exactly one group. Groups without parameters do not exist."""
+    groups: list[OptimizerGroup] = []
+    for module, trainable in _trainable_by_module(freezing).items():
+        for decays in (True, False):
+            members = tuple(parameter for parameter in trainable if parameter.decays is decays)
+            if members:
+                groups.append(
+                    OptimizerGroup(
+                        f"{_TITLES[module]}, {'decay' if decays else 'no decay'}",
+                        members,
+                        settings.learning_rate(module),
+                        settings.weight_decay if decays else 0.0,
+                    )
+                )
+    return OptimizerPlan(tuple(groups), _warnings(freezing, settings))
+
+
+def build_optimizer(model: MultiTaskModel, plan: OptimizerPlan) -> torch.optim.AdamW:
+    """Make the AdamW that a plan describes, over the parameters of a model.
+
+    Raises:
+        PlanError: the plan has no group, or names a parameter that the model does not have.
+    """
+    from torch.optim import AdamW
+
+    parameters = dict(model.named_parameters())
+    missing = [p.name for group in plan.groups for p in group.parameters if p.name not in parameters]
+    if missing:
+        raise PlanError(f"The plan was made for another model: this one has no parameter {missing[0]!r}.")
+    if not plan.groups:
+        raise PlanError("Nothing trains in this plan, so there is nothing to optimize. Unfreeze a part first.")
+    return AdamW(
+        [
+            {
+                "params": [parameters[parameter.name] for parameter in group.parameters],
+                "name": group.name,
+                "lr": group.learning_rate,
+                "weight_decay": group.weight_decay,
+            }
+            for group in plan.groups
+        ]
+    )
+
+
+def _trainable_by_module(freezing: FreezingPlan) -> dict[str, list[ParameterSpec]]:
+    modules: dict[str, list[ParameterSpec]] = {}
+    for part in freezing.parts:
+        module = part.part.name if part.part.kind is PartKind.HEAD else BACKBONE
+        modules.setdefault(module, []).extend(part.trainable)
+    return modules
+
+
+def _warnings(freezing: FreezingPlan, settings: OptimizerSettings) -> tuple[str, ...]:
+    trainable = _trainable_by_module(freezing)
+    if not freezing.n_trainable:
+        return ("Nothing trains: every parameter is frozen. Unfreeze a part, or add a new output layer.",)
+    warnings = []
+    for module, members in trainable.items():
+        rate = settings.learning_rate(module)
+        if not members and module != BACKBONE and trainable[BACKBONE]:
+            warnings.append(
+                f"The {_TITLES[module]} is frozen while the backbone under it moves. Its weights stay, but its inputs "
+                "change, so its task drifts: freezing a head does not protect its task."
+            )
+        if not members and rate > 0:
+            warnings.append(f"The {_TITLES[module]} is frozen, so its learning rate of {rate:g} has no effect.")
+        if members and rate == 0:
+            warnings.append(f"The {_TITLES[module]} may train, but its learning rate is 0, so it will not move.")
+    return tuple(warnings)

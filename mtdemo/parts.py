@@ -1,0 +1,69 @@
+"""What a model is made of, as plain data: named parts and the parameters in each.
+
+The model declares its parts once (`MultiTaskModel.parts`); counting, freezing and optimizer code read only this
+declaration, never module names. Nothing here needs torch, so a plan can be made, shown and tested without a model.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+
+class PartKind(Enum):
+    """Where in the model a part stands."""
+
+    EMBEDDINGS = "embeddings"
+    LAYER = "layer"
+    BACKBONE_REST = "rest of the backbone"
+    HEAD = "head"
+
+    @property
+    def in_backbone(self) -> bool:
+        """Whether the part belongs to the shared backbone rather than to one task."""
+        return self is not PartKind.HEAD
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSpec:
+    """One parameter tensor: its full name in the model, its shape, and whether weight decay applies to it.
+
+    Biases and normalisation weights do not decay: Loshchilov & Hutter 2019 (https://arxiv.org/abs/1711.05101) leave it
+    open, BERT's own optimizer excludes them.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    decays: bool
+
+    @property
+    def n_parameters(self) -> int:
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A named group of parameters that is frozen or trained as one.
+
+    Attributes:
+        name: `embeddings`, `layer_0` … `layer_{n-1}`, `classification_head`, `ner_head`, …; unique in a model.
+        kind: where the part stands.
+        parameters: the tensors of this part; a tied tensor belongs to the first part that uses it.
+    """
+
+    name: str
+    kind: PartKind
+    parameters: tuple[ParameterSpec, ...]
+
+    @property
+    def n_parameters(self) -> int:
+        return sum(parameter.n_parameters for parameter in self.parameters)
+
+
+Parts = tuple[Part, ...]
+
+
+def count_parameters(parts: Parts) -> int:
+    """Count the parameters of all parts; equals the model's own total, tied tensors counted once."""
+    return sum(part.n_parameters for part in parts)

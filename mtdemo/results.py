@@ -1,0 +1,189 @@
+"""What the service answers: frozen dataclasses, one per question. Reading this file tells what the product does.
+
+Derived numbers are properties. `as_dict` gives the JSON that the endpoints and the command line share.
+`n_tokens` counts the word pieces of the whole sentence, the special ones ([CLS], [SEP]) included; `n_truncated` is how
+many of them lie beyond the limit and were therefore not read for the embedding and the class. Entities are read from
+the whole text in any case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a person must know about the model that answers.
+
+    Attributes:
+        id: `embedded`, a directory or a hub id.
+        architecture: type of the backbone, such as `bert`.
+        n_parameters: of backbone and heads together.
+        hidden_size: width of the sentence embedding.
+        n_layers: encoder layers.
+        max_length: the most word pieces that one pass can read, special ones included.
+        class_labels: names of the classes.
+        entity_types: names of the entity types, without `O` and BIO prefixes.
+        trained_heads: the heads that were trained; every other head is random.
+    """
+
+    id: str
+    architecture: str
+    n_parameters: int
+    hidden_size: int
+    n_layers: int
+    max_length: int
+    class_labels: tuple[str, ...]
+    entity_types: tuple[str, ...]
+    trained_heads: tuple[str, ...]
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the classification head was trained."""
+        return "classification_head" in self.trained_heads
+
+    @property
+    def finds_entities(self) -> bool:
+        """Whether the entity head was trained."""
+        return "ner_head" in self.trained_heads
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A named entity in a sentence.
+
+    Attributes:
+        text: exactly `sentence[start:end]`.
+        label: the entity type, such as `PER`.
+        score: 0 to 1, the mean over the words of the span of the probability of its label; the probability of a word is
+            the mean over its word pieces.
+        start, end: character offsets into the sentence as it was given, end exclusive.
+    """
+
+    text: str
+    label: str
+    score: float
+    start: int
+    end: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "text": self.text,
+            "label": self.label,
+            "score": self.score,
+            "start": self.start,
+            "end": self.end,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SentenceAnalysis:
+    """Everything one forward pass says about one sentence; what the cache keeps.
+
+    Attributes:
+        text: the sentence as it was given.
+        n_tokens: word pieces of the whole sentence, special ones included.
+        n_truncated: word pieces beyond the limit, not read for the embedding and the class.
+        embedding: float32 (hidden,), read-only, the mean of the last hidden states, not normalised.
+        probabilities: every class with its probability, in the order of the model's labels; they sum to 1.
+        entities: ordered by start, never overlapping.
+    """
+
+    text: str
+    n_tokens: int
+    n_truncated: int
+    embedding: FloatArray
+    probabilities: Mapping[str, float]
+    entities: tuple[Entity, ...]
+
+    @property
+    def norm(self) -> float:
+        """Euclidean length of the embedding."""
+        return float(np.linalg.norm(self.embedding))
+
+    @property
+    def label(self) -> str:
+        """The class with the highest probability."""
+        return max(self.probabilities, key=self.probabilities.__getitem__)
+
+    def length_as_dict(self) -> dict[str, Any]:
+        return {"text": self.text, "n_tokens": self.n_tokens, "n_truncated": self.n_truncated}
+
+    def embedding_as_dict(self) -> dict[str, Any]:
+        return {**self.length_as_dict(), "embedding": self.embedding.tolist(), "norm": self.norm}
+
+    def classification_as_dict(self) -> dict[str, Any]:
+        return {**self.length_as_dict(), "label": self.label, "probabilities": dict(self.probabilities)}
+
+    def entities_as_dict(self) -> dict[str, Any]:
+        return {**self.length_as_dict(), "entities": [entity.as_dict() for entity in self.entities]}
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**self.embedding_as_dict(), **self.classification_as_dict(), **self.entities_as_dict()}
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Sentences analysed by one model, in the order they were given."""
+
+    model: ModelInfo
+    sentences: tuple[SentenceAnalysis, ...]
+
+    def __iter__(self) -> Iterator[SentenceAnalysis]:
+        return iter(self.sentences)
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+    @property
+    def embeddings(self) -> FloatArray:
+        """float32 (sentences, hidden)."""
+        return np.stack([sentence.embedding for sentence in self.sentences])
+
+    @property
+    def n_truncated_sentences(self) -> int:
+        """Sentences with word pieces beyond the limit."""
+        return sum(sentence.n_truncated > 0 for sentence in self.sentences)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two sentences, by their positions, and their cosine similarity (-1 to 1)."""
+
+    first: int
+    second: int
+    similarity: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"first": self.first, "second": self.second, "similarity": self.similarity}
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """Cosine similarity of every sentence with every other.
+
+    Attributes:
+        analysis: the sentences.
+        matrix: float32 (sentences, sentences), symmetric, ones on the diagonal.
+        most_similar, least_similar: pairs of different positions, best first; empty for a single sentence.
+    """
+
+    analysis: Analysis
+    matrix: FloatArray
+    most_similar: tuple[Pair, ...]
+    least_similar: tuple[Pair, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "sentences": [sentence.length_as_dict() for sentence in self.analysis],
+            "similarity": self.matrix.tolist(),
+            "most_similar": [pair.as_dict() for pair in self.most_similar],
+            "least_similar": [pair.as_dict() for pair in self.least_similar],
+        }
