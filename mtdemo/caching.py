@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -56,8 +56,3 @@ class LruCache(Generic[Key, Value]):
             while self._size > self._max_size or (self._max_entries or len(self._entries)) < len(self._entries):
                 _, oldest = self._entries.popitem(last=False)
                 self._size -= self._size_of(oldest)
-
-    def missing(self, keys: Iterable[Key]) -> list[Key]:
-        """Those keys that have no entry, each once, in the given order."""
-        with self._lock:
-            return [key for key in dict.fromkeys(keys) if key not in self._entries]

@@ -220,6 +220,3 @@ def _hidden_states(
         return [(index, states[row, : len(encoded[index].windows[0].input_ids)]) for row, index in enumerate(batch)]
 
     return chain.from_iterable(of_batch(number, batch) for number, batch in enumerate(batches, start=1))
-
-
-__all__ = ["Features", "HeadTraining", "allowed_labels", "partial_cross_entropy", "train_heads"]

@@ -1,0 +1,153 @@
+"""The command line: `python -m mtdemo annotate | evaluate | train`. It reads arguments, and nothing else happens here."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from mtdemo.config import EMBEDDED, Settings, prepare_environment, read_settings
+from mtdemo.errors import MtdemoError
+
+_TASKS = ("ner", "classification", "similarity")
+
+
+class _Bar:
+    """A progress bar on stderr that starts anew with every phrase."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[None] | None = None
+        self._title = ""
+
+    def __call__(self, phrase: str, done: int, total: int) -> None:
+        title, _, postfix = phrase.partition(", ")
+        if self._bar is None or title != self._title:
+            self.close()
+            self._bar, self._title = tqdm(total=total, desc=title, file=sys.stderr), title
+        self._bar.set_postfix_str(postfix, refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        0 when it worked, 1 when some lines could not be read, 2 when it could not be done at all.
+    """
+    prepare_environment()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except MtdemoError as error:
+        print(f"mtdemo {options.command}: {error}", file=sys.stderr)
+        return 2
+
+
+def _annotate(options: argparse.Namespace) -> int:
+    from mtdemo.annotation import annotate_file
+    from mtdemo.service import ModelService
+
+    service = ModelService(_settings(options))
+    with tqdm(desc="annotating", unit=" lines", file=sys.stderr) as bar:
+        report = annotate_file(service, options.input, options.output, options.embeddings, bar.update)
+    for problem in report.problems:
+        print(problem, file=sys.stderr)
+    print(report.summary, file=sys.stderr)
+    return 1 if report.problems else 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from mtdemo.evaluation import evaluate_file
+    from mtdemo.service import ModelService
+
+    service = ModelService(_settings(options))
+    bar = _Bar()
+    result = evaluate_file(
+        service,
+        options.task,
+        options.data,
+        limit=options.limit,
+        ignored=[name for name in options.ignore_labels.split(",") if name],
+        progress=lambda done, total: bar("evaluating", done, total),
+    )
+    bar.close()
+    print(json.dumps(result.as_dict(), indent=None if options.json else 2))
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from mtdemo.data import read_labelled, read_tagged
+    from mtdemo.loading import load_model, save_checkpoint
+    from mtdemo.training import HeadTraining, train_heads
+
+    bar = _Bar()
+    tagged = [sentence for path in options.ner for sentence in read_tagged(path)]
+    labelled = [sentence for path in options.classification for sentence in read_labelled(path)]
+    trained = train_heads(load_model(options.base), tagged, labelled, HeadTraining(seed=options.seed), bar)
+    bar.close()
+    save_checkpoint(trained, options.output)
+    print(f"Saved to {options.output}.", file=sys.stderr)
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """The settings of the environment, with the model that the command names: a directory or an id of the hub."""
+    settings = read_settings([])
+    if options.checkpoint is None:
+        return settings
+    if Path(options.checkpoint).is_dir():
+        return replace(settings, model=EMBEDDED, checkpoint=options.checkpoint)
+    return replace(settings, model=options.checkpoint)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m mtdemo", description="A multi-task sentence encoder for files.")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    annotate = commands.add_parser("annotate", help="run the whole model over a file of lines")
+    annotate.add_argument("input", type=Path, help="text file, UTF-8, one sentence per line")
+    annotate.add_argument("--output", type=Path, required=True, help="JSON lines to write, one per readable line")
+    annotate.add_argument("--embeddings", type=Path, help="NumPy file to write, float32 (lines written, hidden)")
+    annotate.set_defaults(run=_annotate)
+
+    evaluate = commands.add_parser("evaluate", help="measure a task on a labelled file")
+    evaluate.add_argument("--task", choices=_TASKS, required=True)
+    evaluate.add_argument("--data", type=Path, required=True, help="JSON lines (ner, classification) or TSV (similarity)")
+    evaluate.add_argument("--limit", type=_positive, help="read only the first N rows")
+    evaluate.add_argument("--ignore-labels", default="", help="entity types left out on both sides, such as MISC,LOC")
+    evaluate.add_argument("--json", action="store_true", help="print the result as one JSON object on the last line")
+    evaluate.set_defaults(run=_evaluate)
+
+    for command in (annotate, evaluate):
+        command.add_argument("--checkpoint", help="a directory or an id of the hub; the embedded checkpoint by default")
+
+    train = commands.add_parser("train", help="train both heads on a frozen backbone")
+    train.add_argument("--base", required=True, help="a directory or an id of the hub: the backbone")
+    train.add_argument("--ner", type=Path, nargs="+", required=True, help="JSON lines with tokens and tags")
+    train.add_argument("--classification", type=Path, nargs="+", required=True, help="JSON lines with text and label")
+    train.add_argument("--output", type=Path, required=True, help="directory to write the checkpoint to")
+    train.add_argument("--seed", type=int, default=13)
+    train.set_defaults(run=_train)
+    return parser
+
+
+def _positive(value: str) -> int:
+    number = int(value)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

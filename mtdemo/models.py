@@ -1,0 +1,76 @@
+"""The models in memory: loaded once each, lazily, the least recently used ones leaving when the bounds are reached."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtdemo.caching import LruCache
+from mtdemo.config import EMBEDDED, Settings
+from mtdemo.errors import CheckpointNotFoundError
+
+if TYPE_CHECKING:
+    from mtdemo.loading import LoadedModel
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model in memory and the number of its load: a model that left and came back is another one to the cache."""
+
+    number: int
+    loaded: LoadedModel
+
+
+class ModelStore:
+    """Keeps as many models as the settings allow, by number and by bytes.
+
+    Any thread may call it. A model that is in memory is given out at once, also while another one is being loaded.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._entries: LruCache[str, ModelEntry] = LruCache(
+            settings.max_model_bytes, lambda entry: entry.loaded.n_bytes, settings.max_models
+        )
+        self._numbers = count()
+        self._lock = threading.Lock()
+
+    def find(self, name: str) -> ModelEntry | None:
+        """A model that is in memory; None while it is not. Never loads and never waits."""
+        return self._entries.get(name)
+
+    def get(self, name: str) -> ModelEntry:
+        """Load a model, or wait for the thread that is loading one.
+
+        Args:
+            name: `embedded`, the settings' model or, where the settings allow it, an id of the hub.
+
+        Raises:
+            CheckpointError: it cannot be loaded. Models in memory stay.
+        """
+        entry = self.find(name)
+        if entry is not None:
+            return entry
+        with self._lock:
+            entry = self.find(name)
+            if entry is None:
+                entry = ModelEntry(next(self._numbers), self._load(name))
+                self._entries.put(name, entry)
+            return entry
+
+    def _load(self, name: str) -> LoadedModel:
+        from mtdemo.loading import load_directory, load_hub  # torch: several seconds, once
+
+        _logger.info("loading %s", name)
+        settings = self._settings
+        if name == EMBEDDED:
+            return load_directory(Path(settings.checkpoint), settings.max_model_bytes, name)
+        if not settings.hub_models and name != settings.model:
+            raise CheckpointNotFoundError("Loading other models is switched off on this page; it serves one model only.")
+        return load_hub(name, settings.max_model_bytes)
