@@ -21,13 +21,13 @@ class TaggedSentence:
     Attributes:
         tokens: as the source splits them.
         tags: one per token, `O` or a type with or without `B-`/`I-`.
-        annotated: the types that the source marks at all; an `O` may hide any other type.
+        annotated: the types that the source marks at all, an `O` may hide any other type; None when it marks every type.
         source: the data set's name, empty where unknown.
     """
 
     tokens: tuple[str, ...]
     tags: tuple[str, ...]
-    annotated: tuple[str, ...]
+    annotated: tuple[str, ...] | None = None
     source: str = ""
 
     @property
@@ -128,8 +128,7 @@ def _tagged(line: str) -> TaggedSentence:
         raise ValueError(f"{len(tokens)} tokens but {len(tags)} tags")
     if not tokens:
         raise ValueError("no tokens")
-    types = tuple(dict.fromkeys(tag[2:] if tag[1:2] == "-" else tag for tag in tags if tag != "O"))
-    annotated = _strings(record, "annotated") if "annotated" in record else types
+    annotated = _strings(record, "annotated") if "annotated" in record else None
     return TaggedSentence(tokens, tags, annotated, str(record.get("source", "")))
 
 

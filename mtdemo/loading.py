@@ -133,6 +133,8 @@ def save_checkpoint(loaded: LoadedModel, directory: Path) -> None:
     model = copy.deepcopy(loaded.model).half()
     model.config.backbone.name_or_path = model.config.name_or_path = ""  # a path of this machine is of no use elsewhere
     model.save_pretrained(directory)
+    for key in ("is_local", "local_files_only"):
+        loaded.tokenizer.init_kwargs.pop(key, None)
     loaded.tokenizer.save_pretrained(directory)
 
 

@@ -6,7 +6,7 @@ thread calls `load`, and a question asked meanwhile waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -19,9 +19,10 @@ from mtdemo.geometry import cosine_similarity, rank_pairs
 from mtdemo.models import ModelStore
 from mtdemo.optim import OptimizerPlan, OptimizerSettings, plan_optimizer
 from mtdemo.parts import Parts
-from mtdemo.results import Analysis, ModelInfo, Similarity
+from mtdemo.results import Analysis, ModelInfo, SentenceAnalysis, Similarity
 
 N_PAIRS = 5
+_PORTION = 256  # sentences of a stream that are analysed together
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,20 @@ class ModelService:
         limit = min(max_length or self.settings.max_length, entry.loaded.info.max_length)
         return Analysis(entry.loaded.info, self._analyzer.analyze(entry, sentences, limit, progress))
 
+    def analyze_stream(
+        self, sentences: Iterable[str], model: str | None = None
+    ) -> Iterator[SentenceAnalysis | InputError]:
+        """Analyse any number of sentences, read in portions that fit the limits.
+
+        Yields:
+            For each sentence, in order, its analysis, or the error that says why it has none.
+        """
+        for portion in self._portions(sentences):
+            readable = [item for item in portion if isinstance(item, str)]
+            answers = iter(self.analyze(readable, model).sentences if readable else ())
+            for item in portion:
+                yield next(answers) if isinstance(item, str) else item
+
     def embed(
         self, sentences: Sequence[str], model: str | None = None, progress: Progress | None = None
     ) -> Analysis:
@@ -160,21 +175,43 @@ class ModelService:
                 "parts, or use `python -m mtdemo annotate` for whole files."
             )
         for number, sentence in enumerate(sentences, start=1):
-            if not isinstance(sentence, str):
-                raise InputError(f"Sentence {number} is not a text but a {type(sentence).__name__}.")
-            if not sentence.strip():
-                raise EmptyInputError(f"Sentence {number} is blank. Leave it out, or write something.")
-            if len(sentence) > limits.max_sentence_characters:
-                raise TooMuchInputError(
-                    f"Sentence {number} has {len(sentence):,} characters; at most {limits.max_sentence_characters:,} are "
-                    "read in one. Split it into paragraphs."
-                )
+            self._check_sentence(sentence, f"Sentence {number}")
         total = sum(map(len, sentences))
         if total > limits.max_total_characters:
             raise TooMuchInputError(
                 f"The sentences have {total:,} characters together; at most {limits.max_total_characters:,} are read at "
                 "once. Send them in parts."
             )
+
+    def _check_sentence(self, sentence: str, name: str) -> None:
+        if not isinstance(sentence, str):
+            raise InputError(f"{name} is not a text but a {type(sentence).__name__}.")
+        if not sentence.strip():
+            raise EmptyInputError(f"{name} is blank. Leave it out, or write something.")
+        most = self.settings.max_sentence_characters
+        if len(sentence) > most:
+            raise TooMuchInputError(
+                f"{name} has {len(sentence):,} characters; at most {most:,} are read in one. Split it into paragraphs."
+            )
+
+    def _portions(self, sentences: Iterable[str]) -> Iterator[list[str | InputError]]:
+        limits = self.settings
+        portion: list[str | InputError] = []
+        n_characters = 0
+        for number, sentence in enumerate(sentences, start=1):
+            try:
+                self._check_sentence(sentence, f"Sentence {number}")
+            except InputError as error:
+                portion.append(error)
+                continue
+            full = len(portion) >= min(limits.max_sentences, _PORTION)
+            if portion and (full or n_characters + len(sentence) > limits.max_total_characters):
+                yield portion
+                portion, n_characters = [], 0
+            portion.append(sentence)
+            n_characters += len(sentence)
+        if portion:
+            yield portion
 
 
 @lru_cache(maxsize=16)

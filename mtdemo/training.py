@@ -61,14 +61,15 @@ class Features:
     allowed: Tensor
 
 
-def allowed_labels(labels: Sequence[str], tag: str, annotated: Sequence[str]) -> tuple[bool, ...]:
+def allowed_labels(labels: Sequence[str], tag: str, annotated: Sequence[str] | None) -> tuple[bool, ...]:
     """Which labels a gold tag leaves open.
 
     A source that does not mark a type at all writes `O` also where that type stands, so its `O` allows the type too:
     the loss is then on the summed probability (partial annotation, Tsuboi et al. 2008, https://aclanthology.org/C08-1113).
     """
     if tag == "O":
-        return tuple(label == "O" or entity_type(label) not in annotated for label in labels)
+        open_types = set() if annotated is None else {entity_type(label) for label in labels} - set(annotated)
+        return tuple(label == "O" or entity_type(label) in open_types for label in labels)
     if tag in labels:
         return tuple(label == tag for label in labels)
     return tuple(entity_type(label) == entity_type(tag) for label in labels)

@@ -1,0 +1,149 @@
+"""Whole files: every line of a text file analysed, streaming, none of them lost.
+
+Line n of the input is line n of the output and row n of the embeddings, whatever happens: a line that cannot be analysed
+gives a record with `error` instead of results, and a row of NaN.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from mtdemo.errors import DataFileError, EmptyInputError, InputError
+from mtdemo.results import FloatArray, SentenceAnalysis
+from mtdemo.service import ModelService
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationReport:
+    """What became of the lines of a file.
+
+    Attributes:
+        n_lines: lines read, and lines written.
+        n_blank: lines with nothing on them.
+        problems: one sentence per line that has no result, or a result with a reservation; blank lines are none.
+    """
+
+    n_lines: int
+    n_blank: int
+    problems: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """One sentence for the person who ran it."""
+        return f"{self.n_lines:,} lines: {self.n_blank:,} blank, {len(self.problems):,} with a problem."
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    text: str
+    was_utf8: bool
+
+
+def annotate_file(
+    service: ModelService,
+    source: Path,
+    output: Path,
+    embeddings: Path | None = None,
+    progress: Callable[[int], object] = lambda n: None,
+) -> AnnotationReport:
+    """Analyse a file of lines.
+
+    Args:
+        service: what answers.
+        source: text file; `\\n` or `\\r\\n` ends a line. Bytes that are not UTF-8 are read as U+FFFD and reported.
+        output: JSON lines to write: `line` (from 1), `text`, `n_tokens`, `n_truncated`, `label`, `probabilities`,
+            `entities`; and `error` instead of results where there are none.
+        embeddings: NumPy file to write, float32 (lines, hidden).
+        progress: called with 1 after each line.
+
+    Raises:
+        DataFileError: a file cannot be read or written.
+        CheckpointError: the model cannot be loaded.
+    """
+    if output.resolve() == source.resolve():
+        raise DataFileError(f"{source} would be overwritten by its own annotation. Choose another --output.")
+    info = service.load()
+    read: list[_Line] = []  # lines handed to the service that have not come back, so a portion at most
+    n_lines = n_blank = 0
+    problems: list[str] = []
+    with ExitStack() as files:
+        try:
+            lines = files.enter_context(source.open("rb"))
+            records = files.enter_context(output.open("w", encoding="utf-8"))
+            rows = files.enter_context(_RowFile(embeddings, info.hidden_size)) if embeddings else None
+        except OSError as error:
+            raise DataFileError(f"{error.filename} cannot be opened: {error.strerror}.") from error
+        for number, answer in enumerate(service.analyze_stream(_remembered(lines, read)), start=1):
+            line = read.pop(0)
+            n_lines = number
+            n_blank += isinstance(answer, EmptyInputError)
+            problems += _problems(number, line, answer)
+            json.dump(_record(number, line, answer), records, ensure_ascii=False)
+            records.write("\n")
+            if rows is not None:
+                rows.append(answer.embedding if isinstance(answer, SentenceAnalysis) else None)
+            progress(1)
+    return AnnotationReport(n_lines, n_blank, tuple(problems))
+
+
+class _RowFile:
+    """A `.npy` file that grows row by row; its header is written again at the end, when the number is known."""
+
+    def __init__(self, path: Path, width: int) -> None:
+        self._file: BinaryIO = path.open("wb")
+        self._width = width
+        self._n_rows = 0
+
+    def __enter__(self) -> _RowFile:
+        self._write_header()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.seek(0)
+        self._write_header()  # as long as the first one: NumPy leaves room for the first axis to grow
+        self._file.close()
+
+    def append(self, row: FloatArray | None) -> None:
+        """Write one row, NaN for None."""
+        self._file.write((np.full(self._width, np.nan) if row is None else row).astype("<f4").tobytes())
+        self._n_rows += 1
+
+    def _write_header(self) -> None:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (self._n_rows, self._width)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+
+def _remembered(lines: BinaryIO, read: list[_Line]) -> Iterator[str]:
+    for number, raw in enumerate(lines):
+        content = raw.removesuffix(b"\n").removesuffix(b"\r")
+        if number == 0:
+            content = content.removeprefix(b"\xef\xbb\xbf")
+        text = content.decode("utf-8", errors="replace")
+        read.append(_Line(text, was_utf8=text.encode("utf-8") == content))
+        yield text
+
+
+def _problems(number: int, line: _Line, answer: SentenceAnalysis | InputError) -> Iterator[str]:
+    if isinstance(answer, InputError) and not isinstance(answer, EmptyInputError):
+        yield f"Line {number} has no result: {_without_number(answer)}"
+    elif not line.was_utf8:
+        yield f"Line {number} is not UTF-8; its unreadable bytes were read as U+FFFD."
+
+
+def _record(number: int, line: _Line, answer: SentenceAnalysis | InputError) -> dict[str, Any]:
+    if isinstance(answer, InputError):
+        return {"line": number, "text": line.text, "error": _without_number(answer)}
+    return {"line": number, **answer.classification_as_dict(), **answer.entities_as_dict()}
+
+
+def _without_number(error: InputError) -> str:
+    """The error's text for a line, which has a number of its own."""
+    words = str(error).split(" ", 2)
+    return f"It {words[2]}"
