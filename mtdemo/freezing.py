@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mtdemo.errors import PlanError
 from mtdemo.parts import ParameterSpec, Part, PartKind, Parts
@@ -91,6 +91,16 @@ class PartPlan:
         """Whether none, some or all of the part trains."""
         return _state(self.n_trainable, self.n_parameters)
 
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.part.name,
+            "kind": self.part.kind.value,
+            "n_parameters": self.n_parameters,
+            "n_trainable": self.n_trainable,
+            "n_frozen": self.n_frozen,
+            "trains": self.state,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class FreezingPlan:
@@ -130,6 +140,15 @@ class FreezingPlan:
     def trainable_parts(self) -> tuple[str, ...]:
         """Names of the parts that train as a whole."""
         return tuple(part.part.name for part in self.parts if part.state == "all")
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "n_parameters": self.n_parameters,
+            "n_trainable": self.n_trainable,
+            "n_frozen": self.n_frozen,
+            "trainable_share": self.trainable_share,
+            "parts": [part.as_dict() for part in self.parts],
+        }
 
 
 def find_scenario(name: str) -> Scenario:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mtdemo.errors import PlanError
 from mtdemo.freezing import BACKBONE, FreezingPlan
@@ -81,6 +81,15 @@ class OptimizerGroup:
     def n_parameters(self) -> int:
         return sum(parameter.n_parameters for parameter in self.parameters)
 
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "n_tensors": self.n_tensors,
+            "n_parameters": self.n_parameters,
+            "learning_rate": self.learning_rate,
+            "weight_decay": self.weight_decay,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class OptimizerPlan:
@@ -92,6 +101,13 @@ class OptimizerPlan:
     @property
     def n_parameters(self) -> int:
         return sum(group.n_parameters for group in self.groups)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "optimizer": "AdamW",
+            "groups": [group.as_dict() for group in self.groups],
+            "warnings": list(self.warnings),
+        }
 
 
 def plan_optimizer(freezing: FreezingPlan, settings: OptimizerSettings) -> OptimizerPlan:
@@ -149,18 +165,19 @@ def _trainable_by_module(freezing: FreezingPlan) -> dict[str, list[ParameterSpec
 
 def _warnings(freezing: FreezingPlan, settings: OptimizerSettings) -> tuple[str, ...]:
     trainable = _trainable_by_module(freezing)
-    if not freezing.n_trainable:
-        return ("Nothing trains: every parameter is frozen. Unfreeze a part, or add a new output layer.",)
+    rates = {module: settings.learning_rate(module) for module in trainable}
     warnings = []
+    if not freezing.n_trainable:
+        warnings.append("Nothing trains: every parameter is frozen. Unfreeze a part, or add a new output layer.")
     for module, members in trainable.items():
-        rate = settings.learning_rate(module)
         if not members and module != BACKBONE and trainable[BACKBONE]:
             warnings.append(
                 f"The {_TITLES[module]} is frozen while the backbone under it moves. Its weights stay, but its inputs "
                 "change, so its task drifts: freezing a head does not protect its task."
             )
-        if not members and rate > 0:
-            warnings.append(f"The {_TITLES[module]} is frozen, so its learning rate of {rate:g} has no effect.")
-        if members and rate == 0:
+        if members and rates[module] == 0:
             warnings.append(f"The {_TITLES[module]} may train, but its learning rate is 0, so it will not move.")
+    idle = [f"{_TITLES[module]} ({rates[module]:g})" for module in trainable if not trainable[module] and rates[module]]
+    if idle:
+        warnings.append(f"A learning rate is set for what is frozen, and has no effect there: {', '.join(idle)}.")
     return tuple(warnings)

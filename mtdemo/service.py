@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from mtdemo.analyzer import Analyzer, Progress
 from mtdemo.catalog import find_model
@@ -52,6 +53,9 @@ class TrainingPlan:
 
     freezing: FreezingPlan
     optimizer: OptimizerPlan
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**self.freezing.as_dict(), **self.optimizer.as_dict()}
 
 
 class ModelService:
@@ -130,20 +134,18 @@ class ModelService:
             for item in portion:
                 yield next(answers) if isinstance(item, str) else item
 
-    def embed(
-        self, sentences: Sequence[str], model: str | None = None, progress: Progress | None = None
-    ) -> Analysis:
-        """Embed sentences; the class and the entities of the same pass come along."""
-        return self.analyze(sentences, model, progress=progress)
-
-    classify = embed
-    entities = embed
+    # One pass gives all three, so asking for one of them is asking for all.
+    embed = classify = entities = analyze
 
     def similarity(
-        self, sentences: Sequence[str], model: str | None = None, progress: Progress | None = None
+        self,
+        sentences: Sequence[str],
+        model: str | None = None,
+        max_length: int | None = None,
+        progress: Progress | None = None,
     ) -> Similarity:
-        """Compare every sentence with every other by cosine similarity."""
-        analysis = self.analyze(sentences, model, progress=progress)
+        """Compare every sentence with every other by cosine similarity; arguments and errors are those of `analyze`."""
+        analysis = self.analyze(sentences, model, max_length, progress)
         matrix = cosine_similarity(analysis.embeddings)
         return Similarity(analysis, matrix, *rank_pairs(matrix, N_PAIRS))
 

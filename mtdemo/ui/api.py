@@ -1,0 +1,72 @@
+"""Endpoints without a screen: sentences as JSON in, results as JSON out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from mtdemo.encoding import replace_unreadable
+from mtdemo.service import FreezingRequest, ModelService
+from mtdemo.ui.messages import shows_errors
+
+Records = list[dict[str, Any]]
+
+
+def add_endpoints(service: ModelService) -> None:
+    """Add `/embed`, `/similarity`, `/classify`, `/entities`, `/analyze` and `/freezing_plan`."""
+
+    def embed(sentences: list[str]) -> Records:
+        """Embed sentences. Returns per sentence: text, n_tokens, n_truncated, embedding (not normalised), norm, model."""
+        return [{**s.embedding_as_dict(), "model": model_id} for model_id, s in _analysed(service, sentences)]
+
+    def classify(sentences: list[str]) -> Records:
+        """Classify sentences. Returns per sentence: text, n_tokens, n_truncated, label, probabilities, model, trained."""
+        return [
+            {**s.classification_as_dict(), "model": model_id, "trained": service.load().classifies}
+            for model_id, s in _analysed(service, sentences)
+        ]
+
+    def entities(sentences: list[str]) -> Records:
+        """Find entities. Returns per sentence: text, n_tokens, n_truncated, model, trained, and entities: text, label,
+        score (0 to 1), start and end (characters, end exclusive)."""
+        return [
+            {**s.entities_as_dict(), "model": model_id, "trained": service.load().finds_entities}
+            for model_id, s in _analysed(service, sentences)
+        ]
+
+    def analyze(sentences: list[str]) -> Records:
+        """Embed, classify and find entities at once. Returns per sentence all that the three endpoints return."""
+        return [
+            {**s.as_dict(), "model": model_id, "trained_heads": list(service.load().trained_heads)}
+            for model_id, s in _analysed(service, sentences)
+        ]
+
+    def similarity(sentences: list[str]) -> dict[str, Any]:
+        """Compare sentences. Returns sentences (text, n_tokens, n_truncated), similarity (matrix of cosines, -1 to 1),
+        most_similar and least_similar (pairs of positions with their cosine), model."""
+        result = service.similarity(_readable(sentences))
+        return {**result.as_dict(), "model": result.analysis.model.id}
+
+    def freezing_plan(
+        backbone: str = "embedded", scenario: str = "train_everything", n_frozen_layers: int = 0
+    ) -> dict[str, Any]:
+        """Plan what trains; nothing is changed. backbone: embedded, bert-base-uncased or bert-large-uncased; scenario:
+        train_everything, freeze_network, freeze_backbone, freeze_classification_head or freeze_ner_head;
+        n_frozen_layers: from 1 on, the embeddings and that many of the lowest layers are frozen in addition. Returns
+        totals, parts, optimizer groups and warnings."""
+        request = FreezingRequest(backbone, scenario, n_frozen_layers)
+        return {"backbone": backbone, "scenario": scenario, **service.freezing_plan(request).as_dict()}
+
+    for endpoint in (embed, similarity, classify, entities, analyze, freezing_plan):
+        gr.api(shows_errors(endpoint), api_name=endpoint.__name__, concurrency_limit=8, concurrency_id="endpoints")
+
+
+def _analysed(service: ModelService, sentences: list[str]) -> Any:
+    analysis = service.analyze(_readable(sentences))
+    return ((analysis.model.id, sentence) for sentence in analysis)
+
+
+def _readable(sentences: list[str]) -> list[str]:
+    """JSON can carry lone surrogates and things that are no strings; the service names the latter."""
+    return [replace_unreadable(sentence) if isinstance(sentence, str) else sentence for sentence in sentences]

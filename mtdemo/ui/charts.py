@@ -1,0 +1,111 @@
+"""Results as Plotly figures. They are transparent and grey-lettered, so that they read well in light and dark."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+from mtdemo.freezing import FreezingPlan
+from mtdemo.results import Similarity
+from mtdemo.ui.messages import numbered, shorten
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+INK = "#808a96"
+TRAINS = "#0d9488"
+FROZEN = "#94a3b8"
+MOST_SENTENCES = 50
+_MOST_NUMBERS = 12  # sentences up to which each cell carries its number
+
+
+def plot_similarity(similarity: Similarity) -> Figure:
+    """Cosine similarity as a heat map of the first `MOST_SENTENCES` sentences, on the fixed scale from -1 to 1.
+
+    Plotly reads a little HTML in labels, so what the person typed is escaped.
+    """
+    from plotly.graph_objects import Figure, Heatmap
+
+    shown = similarity.analysis.sentences[:MOST_SENTENCES]
+    n = len(shown)
+    labels = [html.escape(label) for label in numbered(shown, 22)]
+    texts = [html.escape(shorten(sentence.text, 80)) for sentence in shown]
+    heatmap = Heatmap(
+        z=similarity.matrix[:n, :n].round(4).tolist(),
+        x=[str(number) for number in range(1, n + 1)],
+        y=labels,
+        customdata=[[[row, column] for column in texts] for row in texts],
+        hovertemplate="%{z:.3f}<br>%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
+        texttemplate="%{z:.2f}" if n <= _MOST_NUMBERS else None,
+        zmin=-1,
+        zmax=1,
+        colorscale="RdBu",
+        reversescale=True,
+        colorbar={"title": {"text": "cosine"}, "thickness": 10, "tickvals": [-1, -0.5, 0, 0.5, 1]},
+        xgap=1,
+        ygap=1,
+    )
+    figure = _styled(Figure(heatmap), height=110 + max(26 * n, 160))
+    figure.update_xaxes(side="top", type="category", showgrid=False)
+    figure.update_yaxes(autorange="reversed", type="category", showgrid=False, automargin=True)
+    return figure
+
+
+def plot_freezing(plan: FreezingPlan) -> Figure:
+    """One bar per part, lowest part at the bottom: how many of its parameters train and how many are frozen."""
+    from plotly.graph_objects import Bar, Figure
+
+    names = [part_title(part.part.name) for part in plan.parts]
+    figure = Figure(
+        [
+            Bar(
+                name=name,
+                y=names,
+                x=counts,
+                orientation="h",
+                marker={"color": color, "pattern": {"shape": pattern, "fgcolor": "rgba(255,255,255,0.35)"}},
+                hovertemplate="%{y}: %{x:,} parameters<extra>" + name + "</extra>",
+            )
+            for name, counts, color, pattern in (
+                ("trains", [part.n_trainable for part in plan.parts], TRAINS, ""),
+                ("frozen", [part.n_frozen for part in plan.parts], FROZEN, "/"),
+            )
+        ]
+    )
+    for part, name in zip(plan.parts, names, strict=True):
+        words = {"all": "trains", "none": "frozen", "partial": f"{part.n_trainable:,} train"}[part.state]
+        figure.add_annotation(
+            y=name, x=part.n_parameters, text=f"{_compact(part.n_parameters)} {words}", xanchor="left", showarrow=False, xshift=4
+        )
+    _styled(figure, height=90 + 24 * len(names))
+    most = max(part.n_parameters for part in plan.parts)
+    figure.update_layout(barmode="stack", legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0})
+    figure.update_xaxes(title="parameters", range=[0, 1.4 * most], gridcolor="rgba(128,138,150,0.25)", nticks=5)
+    figure.update_yaxes(showgrid=False, automargin=True, type="category")
+    return figure
+
+
+def part_title(name: str) -> str:
+    """A part as a person reads it; layers are counted from 1, lowest first."""
+    kind, _, index = name.rpartition("_")
+    if kind == "layer":
+        return f"layer {int(index) + 1}"
+    return {"ner_head": "entity head", "output_layer": "new output layer"}.get(name, name.replace("_", " "))
+
+
+def _compact(number: int) -> str:
+    if number >= 1_000_000:
+        return f"{number / 1e6:.1f} M"
+    return f"{number / 1e3:.1f} k" if number >= 1_000 else str(number)
+
+
+def _styled(figure: Figure, height: int) -> Figure:
+    figure.update_layout(
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": INK, "size": 12},
+        margin={"l": 8, "r": 8, "t": 32, "b": 40},
+        height=height,
+        dragmode=False,
+    )
+    return figure

@@ -1,0 +1,98 @@
+"""Which model answers: the line that says it, and the choice of another one, for this visitor alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from mtdemo.catalog import KNOWN_MODELS
+from mtdemo.errors import CheckpointNotFoundError, MtdemoError
+from mtdemo.service import ModelService
+from mtdemo.ui.messages import as_toast, describe_model
+
+OTHER = "other"
+_OTHER_EXPECTATION = (
+    "Before you load it: any encoder of the Hugging Face hub works by its id. Unless it is a multi-task checkpoint of this "
+    "project, its two heads are new and **untrained**, so its classes and entities will be random; its embeddings are real."
+)
+_LOADING = "**Loading the model.** Read on, and ask already: your question is answered as soon as it is there."
+
+
+def add_model_choice(service: ModelService, page: gr.Blocks) -> gr.State:
+    """Add the status line and, where settings allow it, the choice; returns the visitor's model (None: the default)."""
+    model = gr.State(None)
+    status = gr.Markdown(_LOADING, elem_classes="note", elem_id="status")
+    page.load(partial(watch_loading, service), None, status, show_progress="hidden", api_visibility="private")
+    if service.settings.hub_models:
+        with gr.Accordion("Choose another model", open=False):
+            _add_choice(service, model, status)
+    return model
+
+
+def _add_choice(service: ModelService, model: gr.State, status: gr.Markdown) -> None:
+    choice = gr.Radio(
+        [*((known.title, known.id) for known in KNOWN_MODELS), ("Another model of the hub", OTHER)],
+        value=service.settings.model if service.settings.model in _known_ids() else OTHER,
+        label="Model",
+        info="Your choice is yours alone; other visitors keep theirs.",
+    )
+    hub_id = gr.Textbox(label="Model id", placeholder="owner/name", visible=False, max_lines=1)
+    expectation = gr.Markdown(_expectation(service.settings.model))
+    load = gr.Button("Load and use this model")
+    choice.change(show_expectation, choice, [expectation, hub_id], show_progress="hidden", api_visibility="private")
+    load.click(
+        partial(use_model, service), [choice, hub_id, model], [model, status], api_visibility="private", concurrency_limit=2
+    )
+
+
+def watch_loading(service: ModelService) -> Iterator[str]:
+    """The status line: loading, then the model that answers, or why none does."""
+    if service.loaded() is None:
+        yield _LOADING
+    try:
+        yield _ready(service, None)
+    except MtdemoError as error:
+        yield f"**The model could not be loaded.** {_as_text(error)}"
+
+
+def show_expectation(choice: str) -> tuple[str, Any]:
+    """What to expect of a model before it is loaded, and the field for an id where one is needed."""
+    return _expectation(choice), gr.Textbox(visible=choice == OTHER)
+
+
+def use_model(service: ModelService, choice: str, hub_id: str, current: str | None) -> Iterator[tuple[str | None, str]]:
+    """Load a model for this visitor; if that fails, the one in use stays in use."""
+    chosen = choice if choice != OTHER else hub_id.strip()
+    yield current, f"**Loading {_code(chosen)}.** A model of the hub is downloaded first, which can take minutes."
+    try:
+        if not chosen:
+            raise CheckpointNotFoundError("No model id was given. Write one as on the hub: bert-base-uncased, for instance.")
+        ready = _ready(service, chosen)
+    except MtdemoError as error:
+        yield current, f"{_as_text(error)} **The model in use stays in use.** {_ready(service, current)}"
+        raise as_toast(error) from error
+    yield chosen, ready
+
+
+def _ready(service: ModelService, model: str | None) -> str:
+    return f"**Ready.** {describe_model(service.load(model))}"
+
+
+def _expectation(choice: str) -> str:
+    return next((known.expectation for known in KNOWN_MODELS if known.id == choice), _OTHER_EXPECTATION)
+
+
+def _known_ids() -> tuple[str, ...]:
+    return tuple(known.id for known in KNOWN_MODELS)
+
+
+def _code(text: str) -> str:
+    return "`" + text.replace("`", "'") + "`"
+
+
+def _as_text(error: MtdemoError) -> str:
+    """An error's words, in which nothing is Markdown or HTML."""
+    return "".join(f"&#{ord(c)};" if c in "<>&*_`[]()#!\\|~$" else c for c in str(error))

@@ -1,0 +1,37 @@
+"""The page: which model answers, one tab per question, and the endpoints."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from mtdemo.service import ModelService
+from mtdemo.ui.api import add_endpoints
+from mtdemo.ui.classification import add_classification_tab
+from mtdemo.ui.embedding import add_embedding_tab
+from mtdemo.ui.entities import add_entities_tab
+from mtdemo.ui.freezing import add_freezing_tab
+from mtdemo.ui.model_choice import add_model_choice
+
+TITLE = "mtdemo: one encoder, three answers"
+_HOUR_S = 3_600
+
+
+def build_page(service: ModelService) -> gr.Blocks:
+    """Build the page around a service; nothing is loaded and no sentence is read yet."""
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_HOUR_S, _HOUR_S)) as page:
+        gr.Markdown(
+            "# One encoder, three answers\n"
+            "A single transformer reads your sentences **once**. From that one pass come an embedding, a class and named "
+            "entities; the last tab shows what each way of freezing would leave to train."
+        )
+        model = add_model_choice(service, page)
+        with gr.Tab("Embedding & similarity"):
+            add_embedding_tab(service, model)
+        with gr.Tab("Classification"):
+            add_classification_tab(service, model)
+        with gr.Tab("Entities"):
+            add_entities_tab(service, model)
+        with gr.Tab("Freezing & optimizer"):
+            add_freezing_tab(service, page)
+        add_endpoints(service)
+    return page

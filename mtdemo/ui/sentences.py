@@ -1,0 +1,123 @@
+"""The box that sentences are written in, its examples, and the way from there to the service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import gradio as gr
+from gradio.components import Component
+from gradio.events import Dependency
+
+from mtdemo.encoding import replace_unreadable
+from mtdemo.errors import EmptyInputError
+from mtdemo.service import ModelService
+
+Result = TypeVar("Result")
+_CONCURRENCY = 8  # questions in work at once; the service interleaves their batches
+
+REFERENCE_EXAMPLES = (
+    "Fetch Rewards is a good company!",
+    "I need this job.",
+    "Deep learning models are powerful.",
+    "The new iPhone model will release next month.",
+    "John and Lisa went to Microsoft to work.",
+)
+
+
+def read_lines(text: str) -> list[str]:
+    """Split what a person typed into sentences, one per line; blank lines are left out.
+
+    Only line breaks that a keyboard makes count, and characters that no encoding can carry are replaced one for one.
+
+    Raises:
+        EmptyInputError: there is no line with anything on it.
+    """
+    lines = [line.strip() for line in replace_unreadable(text or "").replace("\r", "\n").split("\n")]
+    sentences = [line for line in lines if line]
+    if not sentences:
+        raise EmptyInputError("There is nothing to read yet. Write one sentence per line, or click an example.")
+    return sentences
+
+
+def ask(
+    service: ModelService, question: Callable[..., Result], text: str, model: str | None, progress: gr.Progress
+) -> Result:
+    """Put the lines of a text to one of the service's questions, with honest progress."""
+    sentences = read_lines(text)
+    if service.loaded(model) is None:
+        progress(None, desc="The model is still loading; your question is answered as soon as it is there")
+
+    def follow(n_done: int, n_windows: int) -> None:
+        progress((n_done, n_windows), desc="Reading", unit="pieces of text")
+
+    return question(sentences, model, progress=follow)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Sentences to try, and what to call them."""
+
+    title: str
+    sentences: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.sentences)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One part of an answer: a callback of text and model, and the components that it fills."""
+
+    callback: Callable[..., Any]
+    outputs: Sequence[Component]
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceBox:
+    """A box for sentences with a button and examples, either of which asks."""
+
+    sentences: gr.Textbox
+    button: gr.Button
+    example_loaded: Dependency
+
+    def answer_with(self, model: gr.State, api_name: str, about: str, *steps: Step) -> None:
+        """Run the steps one after the other when the button or an example is clicked, stopping at an error.
+
+        Args:
+            model: the visitor's choice of model.
+            api_name: name of the endpoint for the first step.
+            about: its description.
+            steps: each gets the text and the model.
+        """
+        public = {"api_name": api_name, "api_description": about}
+        private = {"api_visibility": "private"}
+        for event, visibility in ((self.button.click, public), (self.example_loaded.success, private)):
+            for step in steps:
+                event = event(
+                    step.callback,
+                    [self.sentences, model],
+                    list(step.outputs),
+                    concurrency_limit=_CONCURRENCY,
+                    concurrency_id="sentences",
+                    **visibility,
+                ).success
+                visibility = private
+
+
+def add_sentences(label: str, action: str, examples: Sequence[Example]) -> SentenceBox:
+    """Add a box that holds the first example, the button under it, and all examples to click."""
+    sentences = gr.Textbox(
+        examples[0].text, label=label, info="One sentence per line, in English.", lines=3, max_lines=12
+    )
+    button = gr.Button(action, variant="primary")
+    dataset = gr.Examples(
+        [[example.text] for example in examples],
+        [sentences],
+        label="Or click an example",
+        example_labels=[example.title for example in examples],
+        api_visibility="private",
+    )
+    return SentenceBox(sentences, button, dataset.load_input_event)
