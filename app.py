@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 from threading import Thread
+from typing import TYPE_CHECKING
 
 from mtdemo.config import prepare_environment, read_settings
 from mtdemo.errors import MtdemoError, SettingsError
+
+if TYPE_CHECKING:
+    from mtdemo.service import ModelService
 
 
 def main() -> None:
@@ -32,14 +36,16 @@ def main() -> None:
             run_history=False,
             ssr_mode=False,
             share=False,
+            quiet=True,
         )
     except OSError as error:
         raise SettingsError(f"Port {settings.port} of {settings.host} cannot be used: {error} Try --port.") from error
+    print(f"mtdemo is at {page.local_url} (Ctrl-C stops it). The model is loading in the background.", flush=True)
     Thread(target=_load, args=[service], daemon=True).start()
     page.block_thread()
 
 
-def _load(service) -> None:  # type: ignore[no-untyped-def]
+def _load(service: ModelService) -> None:
     """Load the first model; if that fails, the page says why and asks anew with every question."""
     try:
         service.load()

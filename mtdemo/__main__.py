@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -22,14 +23,15 @@ class _Bar:
     """A progress bar on stderr that starts anew with every phrase."""
 
     def __init__(self) -> None:
-        self._bar: tqdm[None] | None = None
+        self._bar: tqdm[Any] | None = None
         self._title = ""
 
     def __call__(self, phrase: str, done: int, total: int) -> None:
         title, _, postfix = phrase.partition(", ")
         if self._bar is None or title != self._title:
             self.close()
-            self._bar, self._title = tqdm(total=total, desc=title, file=sys.stderr), title
+            self._title = title
+            self._bar = tqdm(total=total, desc=title, file=sys.stderr)
         self._bar.set_postfix_str(postfix, refresh=False)
         self._bar.update(done - self._bar.n)
 

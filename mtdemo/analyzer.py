@@ -131,9 +131,7 @@ class Analyzer:
         return most if n_batches > 1 else min(self._settings.threads_short, most)
 
 
-def _assemble(
-    loaded: LoadedModel, sentence: EncodedSentence, outputs: Sequence[WindowOutput]
-) -> SentenceAnalysis:
+def _assemble(loaded: LoadedModel, sentence: EncodedSentence, outputs: Sequence[WindowOutput]) -> SentenceAnalysis:
     probabilities = join_windows(sentence, [output.entity_probabilities for output in outputs])
     first = outputs[0]
     first.embedding.setflags(write=False)

@@ -57,7 +57,8 @@ def annotate_file(
 
     Args:
         service: what answers.
-        source: text file; `\\n` or `\\r\\n` ends a line. Bytes that are not UTF-8 are read as U+FFFD and reported.
+        source: text file; a line feed ends a line, with or without a carriage return before it. Bytes that are not
+            UTF-8 are read as U+FFFD and reported.
         output: JSON lines to write: `line` (from 1), `text`, `n_tokens`, `n_truncated`, `label`, `probabilities`,
             `entities`; and `error` instead of results where there are none.
         embeddings: NumPy file to write, float32 (lines, hidden).

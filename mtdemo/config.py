@@ -88,7 +88,7 @@ def _variable(name: str) -> str:
 
 
 def _convert(name: str, value: str) -> Any:
-    kind = type(next(setting.default for setting in fields(Settings) if setting.name == name))
+    kind: Any = type(next(setting.default for setting in fields(Settings) if setting.name == name))
     if kind is bool:
         if value.lower() in ("1", "true", "yes", "on"):
             return True

@@ -95,9 +95,7 @@ def decode_entities(
     return tuple(entities)
 
 
-def _words(
-    pieces: Sequence[Piece], probabilities: npt.NDArray[np.float32], scheme: TagScheme
-) -> Iterator[_Word]:
+def _words(pieces: Sequence[Piece], probabilities: npt.NDArray[np.float32], scheme: TagScheme) -> Iterator[_Word]:
     by_type = probabilities @ scheme.membership
     for _, group in groupby(range(len(pieces)), key=lambda index: pieces[index].word):
         indices = list(group)

@@ -104,9 +104,7 @@ def encode_sentences(
     grouped: list[list[Any]] = [[] for _ in texts]
     for encoding, sentence in zip(batch.encodings, batch["overflow_to_sample_mapping"], strict=True):
         grouped[sentence].append(encoding)
-    return tuple(
-        _encoded_sentence(text, encodings, overlap) for text, encodings in zip(texts, grouped, strict=True)
-    )
+    return tuple(_encoded_sentence(text, encodings, overlap) for text, encodings in zip(texts, grouped, strict=True))
 
 
 def _encoded_sentence(text: str, encodings: Sequence[Any], overlap: int) -> EncodedSentence:
@@ -122,7 +120,7 @@ def _encoded_sentence(text: str, encodings: Sequence[Any], overlap: int) -> Enco
         windows.append(Window(tuple(encoding.ids), tuple(encoding.type_ids), content, first_piece))
         words, offsets = encoding.word_ids, encoding.offsets
         pieces += [
-            Piece(*offsets[position], words[position])
+            Piece(offsets[position][0], offsets[position][1], words[position])
             for position in range(content.start + len(pieces) - first_piece, content.stop)
         ]
     return EncodedSentence(text, tuple(pieces), tuple(windows), n_special)

@@ -156,7 +156,8 @@ def score_classes(gold: Sequence[str], predicted: Sequence[str], labels: Sequenc
     """Compare predicted with gold classes.
 
     Args:
-        gold, predicted: one class per sentence.
+        gold: the right class of each sentence.
+        predicted: the class found for each sentence.
         labels: the classes of the model; classes that only the file has are added.
     """
     per_label = {
@@ -219,7 +220,7 @@ def _analyse(service: ModelService, sentences: Sequence[str], progress: Progress
 
 def _ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Ranks, equal values sharing the mean of theirs."""
-    return pd.Series(values).rank().to_numpy()
+    return np.asarray(pd.Series(values).rank(), dtype=np.float64)
 
 
 def _correlation(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> float:

@@ -158,7 +158,7 @@ def find_scenario(name: str) -> Scenario:
         PlanError: there is no such scenario; the message lists them.
     """
     for scenario in SCENARIOS:
-        if name.strip().lower() in (scenario.name, scenario.title.lower()):
+        if str(name).strip().lower() in (scenario.name, scenario.title.lower()):
             return scenario
     raise PlanError(f"There is no scenario {name!r}; there are {', '.join(s.name for s in SCENARIOS)}.")
 
@@ -175,6 +175,8 @@ def trainable_parts(parts: Parts, scenario: Scenario, n_frozen_layers: int = 0) 
     Raises:
         PlanError: the model has fewer layers.
     """
+    if not isinstance(n_frozen_layers, int):
+        raise PlanError(f"The number of frozen layers must be a whole number, not {n_frozen_layers!r}.")
     layers = [part.name for part in parts if part.kind is PartKind.LAYER]
     if not 0 <= n_frozen_layers <= len(layers):
         raise PlanError(f"{n_frozen_layers} frozen layers were asked for; this backbone has {len(layers)} layers.")

@@ -22,7 +22,8 @@ def cosine_similarity(embeddings: FloatArray) -> FloatArray:
     matrix = np.clip(unit @ unit.T, -1.0, 1.0)
     matrix = (matrix + matrix.T) / 2
     np.fill_diagonal(matrix, 1.0)
-    return matrix.astype(np.float32)
+    similarity: FloatArray = matrix.astype(np.float32)
+    return similarity
 
 
 def rank_pairs(matrix: FloatArray, n_pairs: int) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:

@@ -87,9 +87,7 @@ def load_hub(hub_id: str, max_bytes: int | None = None) -> LoadedModel:
             hub_id, allow_patterns=["*.json", "*.txt", "*.model", "*.safetensors"], ignore_patterns=["*/*"]
         )
     except (RepositoryNotFoundError, HFValidationError) as error:
-        raise CheckpointNotFoundError(
-            f"The hub has no public model {hub_id!r}. Check the spelling of the id."
-        ) from error
+        raise CheckpointNotFoundError(f"The hub has no public model {hub_id!r}. Check the spelling of the id.") from error
     except HfHubHTTPError as error:
         raise CheckpointNotFoundError(
             f"The hub has no usable model {hub_id!r}: it has no config.json, or it asks for a login."
@@ -159,7 +157,9 @@ def _read_config(directory: Path, name: str) -> MultiTaskConfig:
         raise InvalidCheckpointError(f"The config.json of {name!r} cannot be used: {reason}") from error
     config = config if isinstance(config, MultiTaskConfig) else MultiTaskConfig(backbone=config)
     if not hasattr(config.backbone, "hidden_size") or not hasattr(config.backbone, "num_hidden_layers"):
-        raise InvalidCheckpointError(f"{name!r} is a {config.backbone.model_type} model, not a text encoder.")
+        raise InvalidCheckpointError(
+            f"{name!r} is a {getattr(config.backbone, 'model_type', 'strange')} model, not a text encoder."
+        )
     return config
 
 
@@ -196,12 +196,13 @@ def _load_weights(directory: Path, name: str) -> MultiTaskModel:
     finally:
         transformers_logging.set_verbosity(verbosity)
     _check_report(report, model, name)
-    return model.eval()
+    loaded: MultiTaskModel = model.eval()
+    return loaded
 
 
 def _check_report(report: dict[str, Any], model: MultiTaskModel, name: str) -> None:
     if report["mismatched_keys"]:
-        key, found, expected = sorted(report["mismatched_keys"])[0]
+        key, found, expected = min(report["mismatched_keys"])
         raise InvalidCheckpointError(
             f"{len(report['mismatched_keys'])} weights of {name!r} have other shapes than its config.json says; {key}, "
             f"for instance, is {tuple(found)} and should be {tuple(expected)}."

@@ -11,14 +11,14 @@ import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.configuration_utils import SubConfigSpec
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 from mtdemo.parts import ParameterSpec, Part, PartKind, Parts
 
@@ -47,7 +47,7 @@ class MultiTaskConfig(PreTrainedConfig):
     """
 
     model_type = "multi-task-encoder"
-    sub_configs_defaults = {"backbone": SubConfigSpec(AutoConfig, model_type="bert")}
+    sub_configs_defaults: ClassVar[dict[str, SubConfigSpec]] = {"backbone": SubConfigSpec(AutoConfig, model_type="bert")}
 
     backbone: PreTrainedConfig | dict[str, Any] | None = None
     class_labels: list[str] = field(default_factory=lambda: list(CLASS_LABELS))
@@ -58,7 +58,7 @@ class MultiTaskConfig(PreTrainedConfig):
     trained_heads: list[str] = field(default_factory=list)
 
     def __post_init__(self, **kwargs: Any) -> None:
-        super().__post_init__(**kwargs)
+        super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]
         if self.entity_labels[:1] != ["O"]:
             raise ValueError(f"entity_labels must begin with 'O' (no entity), but they are {self.entity_labels}.")
         if self.classification_pooling not in ("mean", "cls"):
@@ -170,7 +170,9 @@ class MultiTaskModel(PreTrainedModel):
         self.post_init()
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, *args: Any, **kwargs: Any) -> Any:
+    def from_pretrained(  # type: ignore[override]
+        cls, pretrained_model_name_or_path: str | Path, *args: Any, **kwargs: Any
+    ) -> Any:
         """Load a multi-task checkpoint, or a plain backbone with new, untrained heads.
 
         Works as everywhere in transformers (a directory or a hub id, `revision`, `cache_dir`, `dtype`, …), but reads
@@ -184,7 +186,8 @@ class MultiTaskModel(PreTrainedModel):
             return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
         given = kwargs.pop("config", None)
         with_info = kwargs.pop("output_loading_info", False)
-        if "add_pooling_layer" in inspect.signature(AutoModel._model_mapping[type(found)].__init__).parameters:
+        backbone_class: Any = AutoModel._model_mapping[type(found)]
+        if "add_pooling_layer" in inspect.signature(backbone_class).parameters:
             kwargs["add_pooling_layer"] = False
         backbone, info = AutoModel.from_pretrained(
             pretrained_model_name_or_path, *args, config=found, output_loading_info=True, **kwargs
@@ -229,15 +232,10 @@ class MultiTaskModel(PreTrainedModel):
         if attention_mask is None:
             attention_mask = hidden_states.new_ones(hidden_states.shape[:2], dtype=torch.long)
         output = self.apply_heads(hidden_states, attention_mask)
-        if classification_labels is not None:
-            output.classification_loss = functional.cross_entropy(output.classification_logits, classification_labels)
-        if ner_labels is not None:
-            output.ner_loss = functional.cross_entropy(output.ner_logits.flatten(0, 1), ner_labels.flatten())
-        if output_labels is not None:
-            output.output_loss = functional.cross_entropy(output.output_logits, output_labels)
-        losses = [
-            loss for loss in (output.classification_loss, output.ner_loss, output.output_loss) if loss is not None
-        ]
+        output.classification_loss = _cross_entropy(output.classification_logits, classification_labels)
+        output.ner_loss = _cross_entropy(output.ner_logits, ner_labels)
+        output.output_loss = _cross_entropy(output.output_logits, output_labels)
+        losses = [loss for loss in (output.classification_loss, output.ner_loss, output.output_loss) if loss is not None]
         output.loss = torch.stack(losses).sum() if losses else None
         return output
 
@@ -297,6 +295,15 @@ class MultiTaskModel(PreTrainedModel):
 
 
 _HUB_ARGUMENTS = ("revision", "cache_dir", "token", "subfolder", "local_files_only", "force_download", "proxies")
+
+
+def _cross_entropy(logits: Tensor | None, labels: Tensor | None) -> Tensor | None:
+    """Mean loss over everything that is labelled; None where no labels are given."""
+    if labels is None:
+        return None
+    if logits is None:
+        raise ValueError("Labels were given for an output layer that this model does not have; see output_labels.")
+    return functional.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
 
 def _part_of(name: str, prefix_of_layers: str | None) -> tuple[str, PartKind]:

@@ -120,9 +120,7 @@ class ModelService:
         limit = min(max_length or self.settings.max_length, entry.loaded.info.max_length)
         return Analysis(entry.loaded.info, self._analyzer.analyze(entry, sentences, limit, progress))
 
-    def analyze_stream(
-        self, sentences: Iterable[str], model: str | None = None
-    ) -> Iterator[SentenceAnalysis | InputError]:
+    def analyze_stream(self, sentences: Iterable[str], model: str | None = None) -> Iterator[SentenceAnalysis | InputError]:
         """Analyse any number of sentences, read in portions that fit the limits.
 
         Yields:
@@ -151,7 +149,7 @@ class ModelService:
 
     def parts(self, backbone: str, new_output_layer: bool = False) -> Parts:
         """The parts of a catalogued backbone with its heads, without weights."""
-        return _parts(backbone, new_output_layer)
+        return _parts(find_model(backbone).id, bool(new_output_layer))
 
     def freezing_plan(self, request: FreezingRequest) -> TrainingPlan:
         """Plan what trains and how, without touching any model.
@@ -187,7 +185,7 @@ class ModelService:
 
     def _check_sentence(self, sentence: str, name: str) -> None:
         if not isinstance(sentence, str):
-            raise InputError(f"{name} is not a text but a {type(sentence).__name__}.")
+            raise InputError(f"{name} must be a text, not {type(sentence).__name__}.")
         if not sentence.strip():
             raise EmptyInputError(f"{name} is blank. Leave it out, or write something.")
         most = self.settings.max_sentence_characters
@@ -224,5 +222,7 @@ def _parts(backbone: str, new_output_layer: bool) -> Parts:
     from mtdemo.loading import model_without_weights
     from mtdemo.model import CLASS_LABELS, MultiTaskConfig
 
-    config = MultiTaskConfig(backbone=BertConfig(**shape), output_labels=list(CLASS_LABELS) if new_output_layer else [])
+    config = MultiTaskConfig(
+        backbone=BertConfig(**dict[str, Any](shape)), output_labels=list(CLASS_LABELS) if new_output_layer else []
+    )
     return model_without_weights(config).parts()

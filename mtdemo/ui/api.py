@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
 from mtdemo.encoding import replace_unreadable
+from mtdemo.errors import InputError
+from mtdemo.results import SentenceAnalysis
 from mtdemo.service import FreezingRequest, ModelService
 from mtdemo.ui.messages import shows_errors
 
@@ -62,11 +65,13 @@ def add_endpoints(service: ModelService) -> None:
         gr.api(shows_errors(endpoint), api_name=endpoint.__name__, concurrency_limit=8, concurrency_id="endpoints")
 
 
-def _analysed(service: ModelService, sentences: list[str]) -> Any:
+def _analysed(service: ModelService, sentences: list[str]) -> Iterator[tuple[str, SentenceAnalysis]]:
     analysis = service.analyze(_readable(sentences))
     return ((analysis.model.id, sentence) for sentence in analysis)
 
 
 def _readable(sentences: list[str]) -> list[str]:
-    """JSON can carry lone surrogates and things that are no strings; the service names the latter."""
+    """JSON can carry lone surrogates, and anything instead of a list; what is no string is named by the service."""
+    if not isinstance(sentences, list):
+        raise InputError(f"`sentences` must be a list of strings, not {type(sentences).__name__}.")
     return [replace_unreadable(sentence) if isinstance(sentence, str) else sentence for sentence in sentences]

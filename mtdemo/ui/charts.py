@@ -16,6 +16,7 @@ INK = "#808a96"
 TRAINS = "#0d9488"
 FROZEN = "#94a3b8"
 MOST_SENTENCES = 50
+_TOOLS = ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "resetScale"]  # of no use on these figures
 _MOST_NUMBERS = 12  # sentences up to which each cell carries its number
 
 
@@ -45,7 +46,7 @@ def plot_similarity(similarity: Similarity) -> Figure:
         xgap=1,
         ygap=1,
     )
-    figure = _styled(Figure(heatmap), height=110 + max(26 * n, 160))
+    figure = _styled(Figure(heatmap), height=60 + max(26 * n, 180))
     figure.update_xaxes(side="top", type="category", showgrid=False)
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False, automargin=True)
     return figure
@@ -74,13 +75,14 @@ def plot_freezing(plan: FreezingPlan) -> Figure:
     )
     for part, name in zip(plan.parts, names, strict=True):
         words = {"all": "trains", "none": "frozen", "partial": f"{part.n_trainable:,} train"}[part.state]
-        figure.add_annotation(
-            y=name, x=part.n_parameters, text=f"{_compact(part.n_parameters)} {words}", xanchor="left", showarrow=False, xshift=4
-        )
-    _styled(figure, height=90 + 24 * len(names))
+        text = f"{_compact(part.n_parameters)} {words}"
+        figure.add_annotation(y=name, x=part.n_parameters, text=text, xanchor="left", showarrow=False, xshift=4)
+    _styled(figure, height=80 + 24 * len(names))
     most = max(part.n_parameters for part in plan.parts)
-    figure.update_layout(barmode="stack", legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0})
-    figure.update_xaxes(title="parameters", range=[0, 1.4 * most], gridcolor="rgba(128,138,150,0.25)", nticks=5)
+    figure.update_layout(
+        barmode="stack", legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"}
+    )
+    figure.update_xaxes(range=[0, 1.75 * most], gridcolor="rgba(128,138,150,0.25)", nticks=5)
     figure.update_yaxes(showgrid=False, automargin=True, type="category")
     return figure
 
@@ -104,7 +106,8 @@ def _styled(figure: Figure, height: int) -> Figure:
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": INK, "size": 12},
-        margin={"l": 8, "r": 8, "t": 32, "b": 40},
+        margin={"l": 8, "r": 8, "t": 32, "b": 8},
+        modebar={"remove": _TOOLS, "bgcolor": "rgba(0,0,0,0)"},
         height=height,
         dragmode=False,
     )

@@ -11,7 +11,7 @@ import pandas as pd
 from mtdemo.results import Analysis
 from mtdemo.service import ModelService
 from mtdemo.ui.messages import describe_answer, shows_errors
-from mtdemo.ui.sentences import REFERENCE_EXAMPLES, Example, Step, add_sentences, ask
+from mtdemo.ui.sentences import MOST_CHARACTERS, REFERENCE_EXAMPLES, Example, Step, add_sentences, ask
 
 EXAMPLES = (
     Example("Praise", REFERENCE_EXAMPLES[:1]),
@@ -22,7 +22,7 @@ EXAMPLES = (
 )
 
 
-def add_classification_tab(service: ModelService, model: gr.State) -> None:
+def add_classification_tab(service: ModelService, page: gr.Blocks, model: gr.State) -> None:
     """Add the tab; `model` holds the visitor's choice of model."""
     gr.Markdown(
         "A small head reads the same sentence vector and gives each **class** a probability; together they make 1. The "
@@ -31,8 +31,9 @@ def add_classification_tab(service: ModelService, model: gr.State) -> None:
     box = add_sentences("Sentences to classify", "Classify", EXAMPLES)
     note = gr.Markdown(elem_classes="note")
     bars = gr.Label(label="Probabilities", show_label=False)
-    table = gr.Dataframe(label="All sentences", interactive=False, wrap=True, visible=False)
+    table = gr.Dataframe(label="All sentences", interactive=False, wrap=True, max_chars=MOST_CHARACTERS, visible=False)
     box.answer_with(
+        page,
         model,
         "classification_tab",
         "What the classification tab shows: a note, bars for one sentence, a table for many.",
@@ -64,7 +65,7 @@ def tabulate_classes(analysis: Analysis) -> pd.DataFrame:
                 label: [round(sentence.probabilities[label], 4) for sentence in analysis]
                 for label in analysis.model.class_labels
             },
-            "word pieces": [sentence.n_tokens for sentence in analysis],
-            "not read": [sentence.n_truncated for sentence in analysis],
+            "tokens": [sentence.n_tokens for sentence in analysis],
+            "cut": [sentence.n_truncated for sentence in analysis],
         }
     )

@@ -17,12 +17,13 @@ from mtdemo.results import Analysis, Pair, Similarity
 from mtdemo.service import ModelService
 from mtdemo.ui.charts import MOST_SENTENCES, plot_similarity
 from mtdemo.ui.messages import describe_answer, shows_errors
-from mtdemo.ui.sentences import REFERENCE_EXAMPLES, Example, Step, add_sentences, ask
+from mtdemo.ui.sentences import MOST_CHARACTERS, REFERENCE_EXAMPLES, Example, Step, add_sentences, ask
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 N_VALUES = 10  # of each embedding, as the reference prints them
+_WIDTHS: list[str | int] = ["240px", "80px", "64px", "88px", "580px"]
 
 EXAMPLES = (
     Example("Five from everyday life", REFERENCE_EXAMPLES),
@@ -56,7 +57,7 @@ EXAMPLES = (
 )
 
 
-def add_embedding_tab(service: ModelService, model: gr.State) -> None:
+def add_embedding_tab(service: ModelService, page: gr.Blocks, model: gr.State) -> None:
     """Add the tab; `model` holds the visitor's choice of model."""
     gr.Markdown(
         "Each sentence becomes one vector, the mean of the encoder's last hidden states. The closer the directions of two "
@@ -65,12 +66,15 @@ def add_embedding_tab(service: ModelService, model: gr.State) -> None:
     box = add_sentences("Sentences to compare", "Compare", EXAMPLES)
     note = gr.Markdown(elem_classes="note")
     heatmap = gr.Plot(label="Cosine similarity", show_label=False)
-    pairs = gr.Dataframe(label="Most and least similar pairs", interactive=False, wrap=True)
-    vectors = gr.Dataframe(label="Embeddings", interactive=False, wrap=True)
+    pairs = gr.Dataframe(label="Most and least similar pairs", interactive=False, wrap=True, max_chars=MOST_CHARACTERS)
+    vectors = gr.Dataframe(
+        label="Embeddings", interactive=False, wrap=True, max_chars=MOST_CHARACTERS, column_widths=_WIDTHS
+    )
     with gr.Row():
         csv = gr.DownloadButton("Download all values as CSV", interactive=False)
         npy = gr.DownloadButton("Download as NumPy (.npy)", interactive=False)
     box.answer_with(
+        page,
         model,
         "embedding_tab",
         "What the embedding tab shows: a note, a Plotly heat map, a table of pairs.",
@@ -108,8 +112,8 @@ def tabulate_embeddings(analysis: Analysis) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "sentence": [sentence.text for sentence in analysis],
-            "word pieces": [sentence.n_tokens for sentence in analysis],
-            "not read": [sentence.n_truncated for sentence in analysis],
+            "tokens": [sentence.n_tokens for sentence in analysis],
+            "cut": [sentence.n_truncated for sentence in analysis],
             "norm": [round(sentence.norm, 4) for sentence in analysis],
             f"first {N_VALUES} values": [
                 "  ".join(f"{value:.8f}" for value in sentence.embedding[:N_VALUES]) for sentence in analysis
@@ -127,7 +131,7 @@ def tabulate_pairs(similarity: Similarity) -> pd.DataFrame:
         return [(kind, round(pair.similarity, 4), texts[pair.first], texts[pair.second]) for pair in pairs]
 
     return pd.DataFrame(
-        [*rows("most similar", similarity.most_similar), *rows("least similar", least[::-1])],
+        [*rows("most similar", similarity.most_similar), *rows("least similar", least)],
         columns=["pair", "cosine", "sentence", "other sentence"],
     )
 
@@ -159,5 +163,6 @@ def _note(similarity: Similarity) -> str:
     if n_sentences == 1:
         return f"One sentence has nothing to be compared with: add a second line to see similarities.\n\n{note}"
     if n_sentences > MOST_SENTENCES:
-        return f"The picture shows the first {MOST_SENTENCES} of {n_sentences:,} sentences; tables and files have all.\n\n{note}"
+        shown = f"The picture shows the first {MOST_SENTENCES} of {n_sentences:,} sentences; tables and files have all."
+        return f"{shown}\n\n{note}"
     return note

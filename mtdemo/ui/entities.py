@@ -11,7 +11,7 @@ import pandas as pd
 from mtdemo.results import Analysis, SentenceAnalysis
 from mtdemo.service import ModelService
 from mtdemo.ui.messages import describe_answer, shows_errors
-from mtdemo.ui.sentences import REFERENCE_EXAMPLES, Example, Step, add_sentences, ask
+from mtdemo.ui.sentences import MOST_CHARACTERS, REFERENCE_EXAMPLES, Example, Step, add_sentences, ask
 
 Highlights = list[tuple[str, str | None]]
 
@@ -34,7 +34,7 @@ EXAMPLES = (
 )
 
 
-def add_entities_tab(service: ModelService, model: gr.State) -> None:
+def add_entities_tab(service: ModelService, page: gr.Blocks, model: gr.State) -> None:
     """Add the tab; `model` holds the visitor's choice of model."""
     gr.Markdown(
         "A second head labels every word piece of the same pass; neighbouring words with one label make a **span**. Long "
@@ -43,8 +43,9 @@ def add_entities_tab(service: ModelService, model: gr.State) -> None:
     box = add_sentences("Sentences to search", "Find entities", EXAMPLES)
     note = gr.Markdown(elem_classes="note")
     spans = gr.HighlightedText(label="Entities", color_map=COLORS, show_legend=True)
-    table = gr.Dataframe(label="All spans", interactive=False, wrap=True)
+    table = gr.Dataframe(label="All spans", interactive=False, wrap=True, max_chars=MOST_CHARACTERS)
     box.answer_with(
+        page,
         model,
         "entities_tab",
         "What the entities tab shows: a note, highlighted text, a table of spans.",
@@ -93,7 +94,9 @@ def _pieces(sentence: SentenceAnalysis, number: int) -> Iterator[tuple[str, str 
 
 def _note(analysis: Analysis) -> str:
     n_entities = sum(len(sentence.entities) for sentence in analysis)
-    found = f"**{n_entities} {'entity' if n_entities == 1 else 'entities'} found.**" if n_entities else "**No entity found.**"
+    found = (
+        f"**{n_entities} {'entity' if n_entities == 1 else 'entities'} found.**" if n_entities else "**No entity found.**"
+    )
     if len(analysis) > MOST_HIGHLIGHTED:
         found += f" The first {MOST_HIGHLIGHTED} of {len(analysis):,} sentences are highlighted; the table has all."
     score = " The score is the mean probability of the label over the span's words." if n_entities else ""

@@ -33,6 +33,7 @@ RATES = (
     ("Learning rate, new output layer", HEAD_LEARNING_RATE),
     ("Weight decay", WEIGHT_DECAY),
 )
+_WIDTHS: list[str | int] = ["210px", "88px", "116px", "96px", "88px"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +62,14 @@ def add_freezing_tab(service: ModelService, page: gr.Blocks) -> None:
             controls = _add_controls()
         with gr.Column(scale=3, min_width=300):
             summary = gr.HTML(padding=False)
+            groups = gr.Dataframe(label="Optimizer groups (AdamW)", interactive=False, wrap=True, column_widths=_WIDTHS)
             picture = gr.Plot(label="Parts", show_label=False)
-    groups = gr.Dataframe(label="Optimizer groups (AdamW)", interactive=False, wrap=True)
     parts = gr.Dataframe(label="Parts", interactive=False, wrap=True)
 
     plan: dict[str, Any] = {
         "fn": partial(show_plan, service),
         "inputs": [controls.backbone, controls.new_output_layer, controls.parts, *controls.rates],
-        "outputs": [summary, picture, groups, parts],
+        "outputs": [summary, groups, picture, parts],
         "show_progress": "minimal",
         "concurrency_limit": 8,
     }
@@ -85,9 +86,7 @@ def add_freezing_tab(service: ModelService, page: gr.Blocks) -> None:
 
 
 def _add_controls() -> _Controls:
-    backbone = gr.Radio(
-        [(known.title, known.id) for known in KNOWN_MODELS], value=KNOWN_MODELS[0].id, label="Backbone"
-    )
+    backbone = gr.Radio([(known.title, known.id) for known in KNOWN_MODELS], value=KNOWN_MODELS[0].id, label="Backbone")
     scenario = gr.Radio(
         [(scenario.title, scenario.name) for scenario in SCENARIOS],
         value=SCENARIOS[0].name,
@@ -125,13 +124,13 @@ def fill_parts(
 @shows_errors
 def show_plan(
     service: ModelService, backbone: str, new_output_layer: bool, parts: Sequence[str], *rates: float | None
-) -> tuple[str, Figure, pd.DataFrame, pd.DataFrame]:
-    """The parts that train and the optimizer's numbers, to totals, a picture and two tables."""
+) -> tuple[str, pd.DataFrame, Figure, pd.DataFrame]:
+    """The parts that train and the optimizer's numbers, to totals, groups, a picture and the parts."""
     request = FreezingRequest(
         backbone, trainable_parts=tuple(parts), new_output_layer=new_output_layer, optimizer=_optimizer(rates)
     )
     plan = service.freezing_plan(request)
-    return summarise(plan), plot_freezing(plan.freezing), tabulate_groups(plan), tabulate_parts(plan)
+    return summarise(plan), tabulate_groups(plan), plot_freezing(plan.freezing), tabulate_parts(plan)
 
 
 def summarise(plan: TrainingPlan) -> str:

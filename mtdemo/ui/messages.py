@@ -26,14 +26,10 @@ def shows_errors(callback: Callback) -> Callback:
         try:
             return callback(*args, **kwargs)
         except MtdemoError as error:
-            raise as_toast(error) from error
+            message = html.escape(str(error), quote=False)  # a toast is HTML, and an error may quote what was typed
+            raise gr.Error(message, title="This did not work", print_exception=False) from error
 
     return cast(Callback, guarded)
-
-
-def as_toast(error: MtdemoError) -> gr.Error:
-    """The error as a toast, which is HTML: what the person typed is escaped."""
-    return gr.Error(html.escape(str(error), quote=False), title="This did not work", print_exception=False)
 
 
 def describe_model(info: ModelInfo) -> str:
@@ -55,15 +51,15 @@ def describe_answer(analysis: Analysis, head: str | None = None) -> str:
         analysis: the result.
         head: the head that the result comes from; None for embeddings, which need none.
     """
-    lines = [*_untrained(analysis.model, head), *_truncated(analysis, head), f"Answered by {describe_model(analysis.model)}"]
-    return "\n\n".join(lines)
+    answered = f"Answered by {describe_model(analysis.model)}"
+    return "\n\n".join([*_untrained(analysis.model, head), *_truncated(analysis, head), answered])
 
 
 def _untrained(info: ModelInfo, head: str | None) -> Iterator[str]:
     if head is not None and head not in info.trained_heads:
         yield (
-            f"**Untrained head.** The {_TASKS[head].lower()} head of this model has random weights, so what you see here is "
-            "noise and says nothing about your sentences. The embedded model has trained heads."
+            f"**Untrained head.** The {_TASKS[head].lower()} head of this model has random weights, so what you see here "
+            "is noise and says nothing about your sentences. The embedded model has trained heads."
         )
 
 
@@ -75,7 +71,10 @@ def _truncated(analysis: Analysis, head: str | None) -> Iterator[str]:
     what = "class" if head else "embedding"
     if len(longer) > _MANY:
         numbers = ", ".join(str(number) for number, _ in longer[:_MANY])
-        yield f"**Cut:** {len(longer)} sentences were too long to be read whole for the {what} ({numbers}, …); the table says by how much."
+        yield (
+            f"**Cut:** {len(longer)} sentences were too long to be read whole for the {what} ({numbers}, …); the table "
+            "says by how much."
+        )
     for number, sentence in longer[:_MANY] if len(longer) <= _MANY else ():
         yield (
             f"**Cut:** sentence {number} has {sentence.n_tokens:,} word pieces. Its {what} comes from the first "

@@ -11,7 +11,7 @@ import gradio as gr
 from mtdemo.catalog import KNOWN_MODELS
 from mtdemo.errors import CheckpointNotFoundError, MtdemoError
 from mtdemo.service import ModelService
-from mtdemo.ui.messages import as_toast, describe_model
+from mtdemo.ui.messages import describe_model
 
 OTHER = "other"
 _OTHER_EXPECTATION = (
@@ -69,12 +69,12 @@ def use_model(service: ModelService, choice: str, hub_id: str, current: str | No
     yield current, f"**Loading {_code(chosen)}.** A model of the hub is downloaded first, which can take minutes."
     try:
         if not chosen:
-            raise CheckpointNotFoundError("No model id was given. Write one as on the hub: bert-base-uncased, for instance.")
+            raise CheckpointNotFoundError("No model id was given. Write one as on the hub, such as bert-base-uncased.")
         ready = _ready(service, chosen)
     except MtdemoError as error:
         yield current, f"{_as_text(error)} **The model in use stays in use.** {_ready(service, current)}"
-        raise as_toast(error) from error
-    yield chosen, ready
+    else:
+        yield chosen, ready
 
 
 def _ready(service: ModelService, model: str | None) -> str:

@@ -26,11 +26,11 @@ def build_page(service: ModelService) -> gr.Blocks:
         )
         model = add_model_choice(service, page)
         with gr.Tab("Embedding & similarity"):
-            add_embedding_tab(service, model)
+            add_embedding_tab(service, page, model)
         with gr.Tab("Classification"):
-            add_classification_tab(service, model)
+            add_classification_tab(service, page, model)
         with gr.Tab("Entities"):
-            add_entities_tab(service, model)
+            add_entities_tab(service, page, model)
         with gr.Tab("Freezing & optimizer"):
             add_freezing_tab(service, page)
         add_endpoints(service)

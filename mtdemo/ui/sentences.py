@@ -15,6 +15,7 @@ from mtdemo.errors import EmptyInputError
 from mtdemo.service import ModelService
 
 Result = TypeVar("Result")
+MOST_CHARACTERS = 160  # of a sentence in a table; a click shows the whole
 _CONCURRENCY = 8  # questions in work at once; the service interleaves their batches
 
 REFERENCE_EXAMPLES = (
@@ -83,10 +84,13 @@ class SentenceBox:
     button: gr.Button
     example_loaded: Dependency
 
-    def answer_with(self, model: gr.State, api_name: str, about: str, *steps: Step) -> None:
+    def answer_with(self, page: gr.Blocks, model: gr.State, api_name: str, about: str, *steps: Step) -> None:
         """Run the steps one after the other when the button or an example is clicked, stopping at an error.
 
+        The first example is answered as soon as the page is open, so no tab is ever empty.
+
         Args:
+            page: the page that the box is on.
             model: the visitor's choice of model.
             api_name: name of the endpoint for the first step.
             about: its description.
@@ -94,24 +98,26 @@ class SentenceBox:
         """
         public = {"api_name": api_name, "api_description": about}
         private = {"api_visibility": "private"}
-        for event, visibility in ((self.button.click, public), (self.example_loaded.success, private)):
-            for step in steps:
+        for first, visibility in (
+            (self.button.click, public),
+            (self.example_loaded.success, private),
+            (page.load, private),
+        ):
+            event: Any = first
+            for number, step in enumerate(steps):
                 event = event(
                     step.callback,
                     [self.sentences, model],
                     list(step.outputs),
                     concurrency_limit=_CONCURRENCY,
                     concurrency_id="sentences",
-                    **visibility,
+                    **(private if number else visibility),
                 ).success
-                visibility = private
 
 
 def add_sentences(label: str, action: str, examples: Sequence[Example]) -> SentenceBox:
     """Add a box that holds the first example, the button under it, and all examples to click."""
-    sentences = gr.Textbox(
-        examples[0].text, label=label, info="One sentence per line, in English.", lines=3, max_lines=12
-    )
+    sentences = gr.Textbox(examples[0].text, label=label, info="One sentence per line, in English.", lines=3, max_lines=12)
     button = gr.Button(action, variant="primary")
     dataset = gr.Examples(
         [[example.text] for example in examples],

@@ -8,19 +8,40 @@ FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-
 MONOSPACE = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 CSS = """
-.gradio-container { max-width: 1120px !important; margin-inline: auto !important; }
-.note { padding: 0.1rem 0.75rem !important; border-left: 3px solid var(--color-accent); }
-.note p { margin: 0.25rem 0; }
-.totals { display: flex; flex-wrap: wrap; gap: 0.75rem; margin: 0; }
-.totals div { flex: 1 1 9rem; padding: 0.6rem 0.9rem; border: 1px solid var(--border-color-primary);
-  border-radius: var(--radius-lg); background: var(--background-fill-secondary); }
+.gradio-container { width: 100% !important; max-width: 1120px !important; margin-inline: auto !important; }
+.note:not(.note .note) { padding: 0.1rem 0.75rem !important; border-left: 3px solid var(--color-accent); }
+.note p { margin: 0.25rem 0; overflow-wrap: anywhere; }
+.totals { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); gap: 0.6rem; margin: 0; }
+.totals div { padding: 0.5rem 0.8rem; border: 1px solid var(--border-color-primary); border-radius: var(--radius-lg);
+  background: var(--background-fill-primary); }
 .totals dt { font-size: 0.8rem; color: var(--body-text-color-subdued); }
-.totals dd { margin: 0; font-size: 1.25rem; font-weight: 600; font-variant-numeric: tabular-nums; }
-.warnings { margin: 0.75rem 0 0; padding-left: 0; list-style: none; }
-.warnings li { margin-top: 0.4rem; padding: 0.4rem 0.75rem; border-left: 3px solid var(--color-accent); }
+.totals dd { margin: 0; font-size: 1.15rem; font-weight: 600; font-variant-numeric: tabular-nums; }
+.warnings { margin: 0.6rem 0 0; padding: 0; list-style: none; }
+.warnings li { margin-top: 0.4rem; padding: 0.3rem 0.75rem; border-left: 3px solid #f59e0b; }
 """
 
 
 def make_theme() -> gr.themes.Base:
-    """A quiet theme in the fonts that the reader's own system has."""
-    return gr.themes.Soft(primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=FONTS, font_mono=MONOSPACE)
+    """A quiet theme in the fonts that the reader's own system has, with labels and buttons of readable contrast."""
+    theme = gr.themes.Soft(primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=FONTS, font_mono=MONOSPACE)
+    return theme.set(
+        body_background_fill="*neutral_100",
+        block_border_width="1px",
+        checkbox_border_color="*neutral_500",
+        checkbox_border_color_dark="*neutral_400",
+        checkbox_label_background_fill_selected="*primary_700",
+        checkbox_label_background_fill_selected_dark="*primary_700",
+        block_title_background_fill="none",
+        block_title_background_fill_dark="none",
+        block_title_padding="0",
+        block_title_text_color="*body_text_color",
+        block_title_text_color_dark="*body_text_color",
+        block_label_background_fill="none",
+        block_label_background_fill_dark="none",
+        block_label_text_color="*body_text_color",
+        block_label_text_color_dark="*body_text_color",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_600",
+    )
