@@ -1,0 +1,26 @@
+import pytest
+
+from mtdemo.catalog import KNOWN_MODELS, find_model
+from mtdemo.errors import PlanError
+from mtdemo.results import ModelInfo
+from mtdemo.service import ModelService
+
+
+def test_the_embedded_models_shape_is_that_of_its_checkpoint(service: ModelService) -> None:
+    info: ModelInfo = service.load()
+    shape = find_model("embedded").shape
+    assert (info.hidden_size, info.n_layers) == (shape["hidden_size"], shape["num_hidden_layers"])
+    assert sum(part.n_parameters for part in service.parts("embedded")) == info.n_parameters
+
+
+@pytest.mark.parametrize("known", KNOWN_MODELS[1:], ids=lambda known: known.id)
+def test_untrained_models_say_what_to_expect_before_they_are_loaded(known: object) -> None:
+    text = known.expectation  # type: ignore[attr-defined]
+    assert "untrained" in text
+    assert "0.46 to 0.47" in text
+    assert "0.82" in text
+
+
+def test_an_unknown_model_lists_the_known_ones() -> None:
+    with pytest.raises(PlanError, match="embedded, bert-base-uncased, bert-large-uncased"):
+        find_model("gpt-2")

@@ -1,0 +1,66 @@
+import os
+import subprocess
+import sys
+from dataclasses import fields
+
+import pytest
+
+from mtdemo.config import Settings, prepare_environment, read_settings
+from mtdemo.errors import SettingsError
+
+
+def test_flags_win_over_the_environment_and_that_over_defaults() -> None:
+    environment = {"MTDEMO_PORT": "1234", "MTDEMO_HOST": "0.0.0.0", "MTDEMO_THREADS": "3"}  # noqa: S104
+    settings = read_settings(["--port", "99"], environment)
+    assert (settings.port, settings.host, settings.threads) == (99, "0.0.0.0", 3)  # noqa: S104
+    assert settings.max_length == 128
+    assert read_settings([], {}) == Settings()
+
+
+def test_every_setting_can_come_from_the_environment() -> None:
+    for setting in fields(Settings):
+        value = {int: "17", bool: "0", str: "x"}[type(setting.default)]
+        settings = read_settings([], {f"MTDEMO_{setting.name.upper()}": value})
+        assert str(getattr(settings, setting.name)) == {"0": "False"}.get(value, value)
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    assert read_settings([], {"MTDEMO_PORT": ""}).port == 7860
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "words"),
+    [
+        (["--port", "high"], {}, "port must be a whole number, not 'high'"),
+        (["--port", "70000"], {}, "at most 65535"),
+        (["--port", "-1"], {}, "at least 0"),
+        (["--max-length", "2"], {}, "max_length must be at least 8"),
+        ([], {"MTDEMO_HUB_MODELS": "maybe"}, "hub_models is switched on by 1"),
+        ([], {"MTDEMO_MAX_MODELS": "0"}, "max_models must be at least 1"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named(arguments: list[str], environment: dict[str, str], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        read_settings(arguments, environment)
+
+
+def test_help_shows_the_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        read_settings(["--help"], {})
+    shown = capsys.readouterr().out
+    assert all(flag in shown for flag in ("--host", "--port", "--model", "--checkpoint", "--max-length"))
+
+
+def test_calls_home_are_switched_off_and_choices_of_the_person_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "True")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    prepare_environment()
+    assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+    assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1"
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+@pytest.mark.parametrize("module", ["mtdemo", "mtdemo.service", "mtdemo.config"])
+def test_what_the_page_needs_first_does_not_import_torch(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603

@@ -1,0 +1,67 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mtdemo.data import read_labelled, read_pairs, read_tagged
+from mtdemo.errors import DataFileError
+
+TAGGED = '{"tokens": ["Ada", "slept", "."], "tags": ["B-PER", "O", "O"], "annotated": ["PER"], "source": "s"}\n'
+
+
+def write(tmp_path: Path, content: str | bytes) -> Path:
+    path = tmp_path / "data"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_tagged_sentences_know_where_their_tokens_stand(tmp_path: Path) -> None:
+    (sentence,) = read_tagged(write(tmp_path, TAGGED))
+    assert sentence.text == "Ada slept ."
+    assert [sentence.text[start:end] for start, end in sentence.token_spans] == list(sentence.tokens)
+    assert sentence.annotated == ("PER",)
+
+
+def test_a_source_that_does_not_say_what_it_marks_marks_everything(tmp_path: Path) -> None:
+    (sentence,) = read_tagged(write(tmp_path, '{"tokens": ["a"], "tags": ["O"]}'))
+    assert sentence.annotated is None
+
+
+def test_labelled_sentences_and_pairs(tmp_path: Path) -> None:
+    (row,) = read_labelled(write(tmp_path, '\n{"text": "fine", "label": "positive"}\n\n'))
+    assert (row.text, row.label) == ("fine", "positive")
+    (pair,) = read_pairs(write(tmp_path, '4.5\tA "quoted" one\tanother\r\n'))
+    assert (pair.score, pair.first, pair.second) == (4.5, 'A "quoted" one', "another")
+
+
+def test_a_limit_reads_only_the_beginning(tmp_path: Path) -> None:
+    assert len(read_tagged(write(tmp_path, TAGGED * 3 + "broken"), limit=2)) == 2
+
+
+@pytest.mark.parametrize(
+    ("read", "content", "words"),
+    [
+        (read_tagged, TAGGED + "{", "line 2"),
+        (read_tagged, '{"tokens": ["a"]}', "line 1: no field 'tags'"),
+        (read_tagged, '{"tokens": ["a"], "tags": []}', "1 tokens but 0 tags"),
+        (read_tagged, '{"tokens": "a", "tags": ["O"]}', "tokens must be a list of strings"),
+        (read_tagged, "[1]", "JSON object"),
+        (read_labelled, '{"text": 5, "label": "x"}', "must be strings"),
+        (read_pairs, "1.0\tonly one", "2 columns instead of 3"),
+        (read_pairs, "high\ta\tb", "line 1"),
+        (read_pairs, b"\xff\xfe", "not a UTF-8 text file"),
+        (read_labelled, "", "holds no sentences"),
+    ],
+)
+def test_a_broken_file_names_file_and_line(
+    tmp_path: Path, read: Callable[[Path], object], content: str | bytes, words: str
+) -> None:
+    path = write(tmp_path, content)
+    with pytest.raises(DataFileError, match=words) as caught:
+        read(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataFileError, match="nowhere"):
+        read_tagged(tmp_path / "nowhere")
