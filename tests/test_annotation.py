@@ -10,16 +10,16 @@ from mtdemo.config import Settings
 from mtdemo.errors import DataFileError
 from mtdemo.service import ModelService
 
-CONTENT = b"\xef\xbb\xbfJohn lives in Paris.\r\n\n  \nbad \xff bytes\nNUL\x00 here\n" + b"x" * 300 + b"\nlast line without end"
+CONTENT = (
+    b"\xef\xbb\xbfJohn lives in Paris.\r\n\n  \nbad \xff bytes\nNUL\x00 here\n" + b"x" * 300 + b"\nlast line without end"
+)
 
 
 @pytest.fixture
 def annotated(tmp_path: Path) -> tuple[list[dict[str, object]], np.ndarray, object, list[int]]:
     (tmp_path / "in.txt").write_bytes(CONTENT)
     service, told = ModelService(Settings(max_sentence_characters=200)), []
-    report = annotate_file(
-        service, tmp_path / "in.txt", tmp_path / "out.jsonl", tmp_path / "out.npy", told.append
-    )
+    report = annotate_file(service, tmp_path / "in.txt", tmp_path / "out.jsonl", tmp_path / "out.npy", told.append)
     records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
     return records, np.load(tmp_path / "out.npy", allow_pickle=False), report, told
 

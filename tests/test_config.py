@@ -24,6 +24,21 @@ def test_every_setting_can_come_from_the_environment() -> None:
         assert str(getattr(settings, setting.name)) == {"0": "False"}.get(value, value)
 
 
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"SYSTEM": "spaces"}, ("0.0.0.0", 7860)),  # noqa: S104
+        ({"GRADIO_SERVER_NAME": "::", "GRADIO_SERVER_PORT": "8000"}, ("::", 8000)),
+        ({"SYSTEM": "spaces", "MTDEMO_HOST": "127.0.0.1"}, ("127.0.0.1", 7860)),
+    ],
+)
+def test_a_host_that_serves_gradio_apps_says_where_to_listen(
+    environment: dict[str, str], expected: tuple[str, int]
+) -> None:
+    settings = read_settings([], environment)
+    assert (settings.host, settings.port) == expected
+
+
 def test_an_empty_variable_counts_as_not_set() -> None:
     assert read_settings([], {"MTDEMO_PORT": ""}).port == 7860
 
@@ -33,7 +48,7 @@ def test_an_empty_variable_counts_as_not_set() -> None:
     [
         (["--port", "high"], {}, "port must be a whole number, not 'high'"),
         (["--port", "70000"], {}, "at most 65535"),
-        (["--port", "-1"], {}, "at least 0"),
+        (["--port", "0"], {}, "at least 1"),
         (["--max-length", "2"], {}, "max_length must be at least 8"),
         ([], {"MTDEMO_HUB_MODELS": "maybe"}, "hub_models is switched on by 1"),
         ([], {"MTDEMO_MAX_MODELS": "0"}, "max_models must be at least 1"),

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr, spearmanr
 from seqeval.metrics import f1_score, precision_score, recall_score
-from sklearn.metrics import accuracy_score, f1_score as class_f1_score
+from sklearn.metrics import accuracy_score
+from sklearn.metrics import f1_score as class_f1_score
 
 from mtdemo.config import Settings
 from mtdemo.data import TaggedSentence
@@ -60,9 +61,7 @@ def test_entity_scores_equal_seqeval(seed: int) -> None:
     assert scores.recall == pytest.approx(recall_score(expected, predicted))
     assert scores.f1 == pytest.approx(f1_score(expected, predicted))
     per_label = dict(zip(TYPES, [scores.per_label[name].f1 for name in TYPES], strict=True))
-    assert per_label == pytest.approx(
-        dict(zip(sorted(TYPES), f1_score(expected, predicted, average=None), strict=True))
-    )
+    assert per_label == pytest.approx(dict(zip(sorted(TYPES), f1_score(expected, predicted, average=None), strict=True)))
 
 
 @pytest.mark.parametrize("seed", range(3))

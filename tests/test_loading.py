@@ -10,6 +10,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 
 from mtdemo import loading
+from mtdemo.config import Settings
 from mtdemo.errors import (
     CheckpointNotFoundError,
     HubUnreachableError,
@@ -18,7 +19,6 @@ from mtdemo.errors import (
 )
 from mtdemo.loading import LoadedModel, load_directory, load_hub, load_model, save_checkpoint
 from mtdemo.service import ModelService
-from mtdemo.config import Settings
 
 Write = Callable[..., Path]
 

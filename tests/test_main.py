@@ -44,7 +44,7 @@ def test_train_writes_a_checkpoint_that_loads(tmp_path: Path, tiny: Write) -> No
     ("arguments", "words"),
     [
         (["evaluate", "--task", "ner", "--data", "/nowhere.jsonl"], "/nowhere.jsonl cannot be read"),
-        (["annotate", "/nowhere.txt", "--output", "/tmp/x"], "/nowhere.txt cannot be opened"),  # noqa: S108
+        (["annotate", "/nowhere.txt", "--output", "/tmp/x"], "/nowhere.txt cannot be opened"),
         (["annotate", "x", "--output", "y", "--checkpoint", "../no id"], "not a model id"),
     ],
 )

@@ -63,9 +63,7 @@ def test_losses_are_cross_entropies_and_add_up() -> None:
     classes, labels, outputs = torch.tensor([0, 1, 2]), torch.randint(0, 5, (3, 7)), torch.tensor([0, 1, 0])
     labels[0, 4:] = -100
     output = model(**inputs(), classification_labels=classes, ner_labels=labels, output_labels=outputs)
-    torch.testing.assert_close(
-        output.classification_loss, functional.cross_entropy(output.classification_logits, classes)
-    )
+    torch.testing.assert_close(output.classification_loss, functional.cross_entropy(output.classification_logits, classes))
     kept = labels.flatten() != -100
     torch.testing.assert_close(
         output.ner_loss, functional.cross_entropy(output.ner_logits.flatten(0, 1)[kept], labels.flatten()[kept])
@@ -132,9 +130,7 @@ def test_a_plain_backbone_loads_with_heads_that_say_they_are_untrained(tmp_path:
     backbone.save_pretrained(tmp_path)
     model = MultiTaskModel.from_pretrained(tmp_path, config=tiny_config(trained_heads=["ner_head"]))
     assert model.trained_heads == ()
-    torch.testing.assert_close(
-        model.backbone.embeddings.word_embeddings.weight, backbone.embeddings.word_embeddings.weight
-    )
+    torch.testing.assert_close(model.backbone.embeddings.word_embeddings.weight, backbone.embeddings.word_embeddings.weight)
     assert getattr(model.backbone, "pooler", None) is None
 
 

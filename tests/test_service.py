@@ -83,9 +83,7 @@ def test_two_requests_for_one_sentence_at_once_compute_it_once(
     assert all(answer is answers[0] for answer in answers)
 
 
-def test_a_short_question_does_not_wait_for_the_whole_of_a_long_one(
-    tiny: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_short_question_does_not_wait_for_the_whole_of_a_long_one(tiny: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     service = ModelService(Settings(checkpoint=str(tiny()), tokens_per_batch=32))
     service.load()
     run, first_batch = inference.run_windows, threading.Event()
@@ -131,9 +129,7 @@ def test_progress_is_told_for_long_requests_only(tiny: Write) -> None:
     assert [done for done, _ in told] == sorted(done for done, _ in told)
 
 
-def test_threads_are_few_for_short_requests_and_all_for_long_ones(
-    tiny: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_threads_are_few_for_short_requests_and_all_for_long_ones(tiny: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     service = ModelService(Settings(checkpoint=str(tiny()), tokens_per_batch=32, threads=7, threads_short=3))
     used: list[int] = []
     run = inference.run_windows
@@ -167,7 +163,8 @@ def test_limits_are_plain_errors_that_load_nothing(sentences: list[str], error: 
 
 ODD = {
     "NUL": "a\x00b \x00", "only NUL": "\x00", "lone surrogate": "John \ud800 Paris", "HTML": "<script>alert(1)</script>",
-    "right to left": "محمد زار القاهرة", "emoji": "👨‍👩‍👧 John 🇫🇷", "controls": "\x01\x02\x1b[31m", "combining": "e" + "\u0301" * 500,
+    "right to left": "محمد زار القاهرة", "emoji": "👨‍👩‍👧 John 🇫🇷", "controls": "\x01\x02\x1b[31m",
+    "combining": "e" + "\u0301" * 500,
     "one long word": "x" * 5000, "line separators": "a\u2028b\u2029c\x85d", "BOM": "\ufeffJohn",
 }  # fmt: skip
 
@@ -229,7 +226,9 @@ def test_plans_need_no_weights_and_sum_up(scenario: str, backbone: str) -> None:
 
 
 def test_a_plan_by_parts_overrides_the_scenario(service: ModelService) -> None:
-    request = FreezingRequest("embedded", "freeze_network", trainable_parts=("layer_5", "output_layer"), new_output_layer=True)
+    request = FreezingRequest(
+        "embedded", "freeze_network", trainable_parts=("layer_5", "output_layer"), new_output_layer=True
+    )
     assert service.freezing_plan(request).freezing.trainable_parts == ("layer_5", "output_layer")
 
 

@@ -33,7 +33,7 @@ RATES = (
     ("Learning rate, new output layer", HEAD_LEARNING_RATE),
     ("Weight decay", WEIGHT_DECAY),
 )
-_WIDTHS: list[str | int] = ["210px", "88px", "116px", "96px", "88px"]
+_WIDTHS: list[str | int] = ["236px", "88px", "112px", "96px", "88px"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,13 @@ def add_freezing_tab(service: ModelService, page: gr.Blocks) -> None:
         show_progress="hidden",
         **hidden,
     ).success(**plan, api_visibility="private")
-    gr.on([controls.parts.input, *(rate.change for rate in controls.rates)], **plan, **hidden)
+    gr.on(
+        [controls.parts.input, *(rate.change for rate in controls.rates)],
+        **plan,
+        trigger_mode="always_last",
+        api_name="freezing_tab",
+        api_description="What the freezing tab shows: totals and warnings, optimizer groups, a Plotly picture, parts.",
+    )
 
 
 def _add_controls() -> _Controls:

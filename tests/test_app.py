@@ -1,0 +1,87 @@
+"""The app as a person starts it: what it prints, when it answers, whom it calls."""
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from mtdemo.service import ModelService
+from tests.app_process import ROOT, AppProcess, run_app
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1", "0.0.0.0", "a local socket", "None"}  # noqa: S104
+
+
+def ask(app: AppProcess) -> list[dict[str, object]]:
+    client = Client(app.url, verbose=False, analytics_enabled=False)
+    try:
+        answer: list[dict[str, object]] = client.predict(sentences=["John lives in Paris."], api_name="/analyze")
+        return answer
+    finally:
+        client.close()
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "app.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
+
+
+def test_from_start_to_answer_no_name_but_loopback_is_looked_up(app: AppProcess, service: ModelService) -> None:
+    (record,) = ask(app)
+    (answer,) = service.analyze(["John lives in Paris."])
+    assert record["label"] == answer.label
+    assert app.names, "the notes are really taken: the app asks itself whether it is up"
+    assert app.names <= LOOPBACK
+
+
+def test_a_question_asked_while_the_model_loads_waits_and_is_answered(tmp_path: Path) -> None:
+    with run_app(tmp_path) as app:
+        assert ask(app)[0]["text"] == "John lives in Paris."
+        assert "loading in the background" in app.log
+
+
+def test_it_says_where_it_is_and_keeps_sentences_out_of_its_log(app: AppProcess) -> None:
+    ask(app)
+    assert f"mtdemo is at {app.url}" in app.log
+    assert "John" not in app.log
+
+
+def test_a_checkpoint_that_is_none_leaves_a_page_that_says_so(tmp_path: Path) -> None:
+    with run_app(tmp_path, "--checkpoint", "/nowhere") as app, pytest.raises(AppError, match="no such directory"):
+        ask(app)
+    assert "There is no checkpoint" in app.log
+    assert "Traceback" not in app.log
+
+
+def test_help_shows_the_flags() -> None:
+    shown = run("--help")
+    assert shown.returncode == 0
+    assert all(flag in shown.stdout for flag in ("--host", "--port", "--model", "--checkpoint", "--max-length"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"), [(["--port", "x"], "port must be a whole number"), (["--max-length", "1"], "at least 8")]
+)
+def test_a_setting_that_cannot_be_used_is_one_line(arguments: list[str], words: str) -> None:
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_port_in_use_says_what_to_do(app: AppProcess) -> None:
+    result = run("--port", app.url.rpartition(":")[2])
+    assert result.returncode == 2
+    assert "Try --port" in result.stderr
+
+
+def test_zero_gpu_finds_the_function_that_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[object] = []
+    monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=found.append))
+    app_module = runpy.run_path(str(ROOT / "app.py"))
+    app_module["_satisfy_zero_gpu"]()
+    assert found == [app_module["_on_gpu"]]

@@ -1,0 +1,173 @@
+"""A person with a browser: the real app, Debian's chromium, every tab, light and dark, wide and narrow."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.app_process import AppProcess
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+SCREENS = [(1280, "light"), (1280, "dark"), (375, "light"), (375, "dark")]
+TABS = ("Embedding & similarity", "Classification", "Entities", "Freezing & optimizer")
+
+if not CHROMIUM.exists() and not os.environ.get("MTDEMO_REQUIRE_BROWSER"):
+    pytest.skip("there is no /usr/bin/chromium (apt install chromium)", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, app: AppProcess) -> Iterator[Page]:
+    """A ready page in light; at its end no console error, no outside request, no dialog may have happened."""
+    yield from open_page(browser, app, 1280, "light")
+
+
+def open_page(browser: Browser, app: AppProcess, width: int, theme: str) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_default_timeout(30_000)
+    problems: list[str] = []
+    page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("dialog", lambda dialog: (problems.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    page.on(
+        "request", lambda r: problems.append(r.url) if re.match(r"(?!http://127\.0\.0\.1|data:|blob:)", r.url) else None
+    )
+    page.goto(f"{app.url}/?__theme={theme}")
+    expect(page.locator("#status")).to_contain_text("Ready.", timeout=120_000)
+    yield page
+    page.close()
+    assert problems == []
+
+
+def open_tab(page: Page, name: str) -> None:
+    tab = page.get_by_role("tab", name=name, exact=True)
+    if not tab.is_visible():
+        page.locator(".overflow-menu > button").click()
+        tab = page.locator(".overflow-dropdown button", has_text=name)
+    tab.click()
+
+
+def ask(page: Page, label: str, text: str, button: str) -> None:
+    page.get_by_label(label).fill(text)
+    page.get_by_role("button", name=button, exact=True).click()
+
+
+def test_similarity_shows_a_heat_map_pairs_and_values(page: Page) -> None:
+    ask(page, "Sentences to compare", "A dog barks.\nA puppy is barking.\nTaxes rose again.", "Compare")
+    expect(page.locator(".js-plotly-plot .ytick")).to_have_count(3)
+    expect(page.locator(".js-plotly-plot").first).to_contain_text("2. A puppy is barking")
+    expect(page.get_by_role("gridcell", name="most similar", exact=True).first).to_be_visible()
+    expect(page.get_by_text("Answered by embedded: bert, 6 layers").first).to_be_visible()
+
+
+def test_files_are_downloaded(page: Page, tmp_path: Path) -> None:
+    for name, suffix in (("Download all values as CSV", ".csv"), ("Download as NumPy (.npy)", ".npy")):
+        button = page.get_by_role("button", name=name)
+        expect(button).to_be_enabled()
+        with page.expect_download() as download:
+            button.click()
+        assert download.value.suggested_filename == f"embeddings{suffix}"
+        download.value.save_as(tmp_path / "file")
+        assert (tmp_path / "file").stat().st_size > 1000
+
+
+def test_classes_are_bars_for_one_sentence_and_a_table_for_many(page: Page) -> None:
+    open_tab(page, "Classification")
+    ask(page, "Sentences to classify", "What a waste of money.", "Classify")
+    bars = page.get_by_test_id("label-output-value")
+    expect(bars).to_have_text("negative")
+    ask(page, "Sentences to classify", "What a waste of money.\nI love it!", "Classify")
+    expect(bars).to_be_hidden()
+    expect(page.get_by_role("gridcell", name="I love it!", exact=True)).to_be_visible()
+
+
+def test_examples_run_on_a_click(page: Page) -> None:
+    open_tab(page, "Entities")
+    page.get_by_role("button", name="Politics", exact=True).click()
+    expect(page.get_by_role("gridcell", name="Angela Merkel", exact=True)).to_be_visible()
+    expect(page.get_by_text("entities found").first).to_be_visible()
+
+
+def test_markup_is_text_and_never_runs(page: Page) -> None:
+    hostile = "<img src=x onerror=alert(1)> <b>Angela Merkel</b>"
+    open_tab(page, "Entities")
+    ask(page, "Sentences to search", hostile, "Find entities")
+    expect(page.get_by_role("gridcell", name="Angela Merkel", exact=True)).to_be_visible()
+    open_tab(page, "Embedding & similarity")
+    ask(page, "Sentences to compare", f"{hostile}\n<script>alert(2)</script>", "Compare")
+    expect(page.locator(".js-plotly-plot").first).to_contain_text("2. <script>alert(2)")
+    assert page.locator("img[src='x']").count() == 0
+
+
+def test_no_entity_is_said(page: Page) -> None:
+    open_tab(page, "Entities")
+    ask(page, "Sentences to search", "nothing here has a name", "Find entities")
+    expect(page.get_by_text("No entity found.")).to_be_visible()
+
+
+def test_nothing_typed_is_told_and_the_page_goes_on(page: Page) -> None:
+    ask(page, "Sentences to compare", "  \n ", "Compare")
+    expect(page.get_by_text("There is nothing to read yet")).to_be_visible()
+    ask(page, "Sentences to compare", "one\ntwo", "Compare")
+    expect(page.locator(".js-plotly-plot .ytick")).to_have_count(2)
+
+
+def test_numbers_follow_scenario_slider_backbone_and_toggles(page: Page) -> None:
+    open_tab(page, "Freezing & optimizer")
+    totals = page.locator(".totals")
+    expect(totals).to_contain_text("22,716,296")
+    page.get_by_label("Freeze the backbone", exact=True).click()
+    expect(totals).to_contain_text("150,920")
+    expect(page.locator(".warnings")).to_contain_text("no effect there: backbone (2e-05)")
+    page.get_by_label("Freeze the whole network", exact=True).click()
+    expect(page.locator(".warnings")).to_contain_text("Nothing trains")
+    page.get_by_label("Add a new output layer").click()
+    expect(totals).to_contain_text("1,155")
+    page.get_by_label("entity head", exact=True).click()
+    expect(totals).to_contain_text("3,080")
+    page.get_by_label("bert-base-uncased (12 layers)").last.click()
+    expect(totals).to_contain_text("109,490,699")
+    expect(page.get_by_label("layer 12", exact=True)).to_be_visible()
+    page.get_by_label("Freeze the entity head", exact=True).click()
+    expect(page.locator(".warnings")).to_contain_text("freezing a head does not protect its task")
+
+
+def test_another_model_says_what_to_expect_before_it_is_loaded(page: Page) -> None:
+    page.get_by_role("button", name="Choose another model").click()
+    page.get_by_label("bert-large-uncased (24 layers)").first.click()
+    expect(page.get_by_text("a poor sentence embedding by nature").first).to_be_visible()
+    page.get_by_label("Another model of the hub").click()
+    page.get_by_label("Model id").fill("../../etc/passwd")
+    page.get_by_role("button", name="Load and use this model").click()
+    expect(page.locator("#status")).to_contain_text("is not a model id")
+    expect(page.locator("#status")).to_contain_text("The model in use stays in use.")
+
+
+@pytest.mark.parametrize(("width", "theme"), SCREENS)
+def test_every_tab_fits_every_screen(browser: Browser, app: AppProcess, width: int, theme: str) -> None:
+    for page in open_page(browser, app, width, theme):
+        for name in TABS:
+            open_tab(page, name)
+            page.wait_for_timeout(500)
+            directory = os.environ.get("MTDEMO_SCREENSHOTS")
+            if directory:
+                page.wait_for_timeout(2500)
+                path = Path(directory) / f"{name.split()[0].lower()}-{theme}-{width}.png"
+                page.screenshot(path=path, full_page=True, animations="disabled")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, name

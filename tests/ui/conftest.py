@@ -1,0 +1,68 @@
+"""The page around a service that answers from hand-written data, without any model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mtdemo.config import Settings
+from mtdemo.errors import CheckpointNotFoundError
+from mtdemo.geometry import cosine_similarity, rank_pairs
+from mtdemo.results import Analysis, Entity, ModelInfo, SentenceAnalysis, Similarity
+from mtdemo.service import ModelService
+
+INFO = ModelInfo("fake", "bert", 1_000_000, 4, 2, 512, ("no", "yes"), ("PER",), ("classification_head", "ner_head"))
+
+
+def analyse(text: str, n_truncated: int = 0) -> SentenceAnalysis:
+    """A name is any word with a capital; the vector depends on the text alone."""
+    vector = np.random.default_rng(sum(map(ord, text))).normal(size=4).astype(np.float32)
+    entities, start = [], 0
+    for word in text.split(" "):
+        if word[:1].isupper():
+            entities.append(Entity(word, "PER", 0.75, start, start + len(word)))
+        start += len(word) + 1
+    probabilities = {"no": 0.25, "yes": 0.75}
+    return SentenceAnalysis(text, len(text.split()) + 2, n_truncated, vector, probabilities, tuple(entities))
+
+
+class FakeService(ModelService):
+    """Answers without a model; sentences that begin with `long` are truncated by 7."""
+
+    def __init__(self, info: ModelInfo = INFO) -> None:
+        super().__init__(Settings())
+        self.info = info
+        self.asked: list[tuple[tuple[str, ...], str | None]] = []
+
+    def loaded(self, model: str | None = None) -> ModelInfo | None:
+        return self.info
+
+    def load(self, model: str | None = None) -> ModelInfo:
+        if model == "missing":
+            raise CheckpointNotFoundError("The hub has no public model 'missing' <b>.")
+        return replace(self.info, id=model or self.info.id)
+
+    def analyze(self, sentences: Sequence[str], model: str | None = None, *_: object, **__: object) -> Analysis:
+        self._check(sentences)
+        self.asked.append((tuple(sentences), model))
+        return Analysis(self.info, tuple(analyse(s, 7 if s.startswith("long") else 0) for s in sentences))
+
+    embed = classify = entities = analyze
+
+    def similarity(self, sentences: Sequence[str], model: str | None = None, *_: object, **__: object) -> Similarity:
+        analysis = self.analyze(sentences, model)
+        matrix = cosine_similarity(analysis.embeddings)
+        return Similarity(analysis, matrix, *rank_pairs(matrix, 5))
+
+
+@pytest.fixture
+def fake() -> FakeService:
+    return FakeService()
+
+
+@pytest.fixture
+def untrained() -> FakeService:
+    return FakeService(replace(INFO, trained_heads=()))

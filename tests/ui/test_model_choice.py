@@ -1,0 +1,60 @@
+import re
+
+from mtdemo.ui.model_choice import OTHER, show_expectation, use_model, watch_loading
+from tests.ui.conftest import FakeService
+
+
+class Slow(FakeService):
+    def loaded(self, model: str | None = None) -> None:
+        return None
+
+
+class Broken(Slow):
+    def load(self, model: str | None = None) -> None:  # type: ignore[override]
+        return super().load("missing")  # type: ignore[return-value]
+
+
+def test_the_status_says_loading_and_then_who_answers() -> None:
+    first, last = watch_loading(Slow())
+    assert first.startswith("**Loading the model.**")
+    assert last.startswith("**Ready.** `fake`: bert")
+    assert "class head trained, entity head trained" in last
+
+
+def test_a_page_opened_later_is_ready_at_once(fake: FakeService) -> None:
+    assert list(watch_loading(fake)) == ["**Ready.** `fake`: bert, 2 layers, 1.0 million parameters; "
+                                         "class head trained, entity head trained."]  # fmt: skip
+
+
+def test_a_first_model_that_cannot_be_loaded_is_told_without_markup() -> None:
+    *_, last = watch_loading(Broken())
+    assert last.startswith("**The model could not be loaded.**")
+    assert "<b>" not in last
+
+
+def test_expectations_come_before_loading() -> None:
+    assert "untrained" in show_expectation("bert-base-uncased")[0]
+    text, field = show_expectation(OTHER)
+    assert "hub works by its id" in text
+    assert field.visible
+
+
+def test_a_choice_is_for_this_visitor(fake: FakeService) -> None:
+    (waiting, _), (chosen, status) = use_model(fake, "bert-base-uncased", "", None)
+    assert (waiting, chosen) == (None, "bert-base-uncased")
+    assert "`bert-base-uncased`" in status
+
+
+def test_an_id_is_taken_from_the_field(fake: FakeService) -> None:
+    assert list(use_model(fake, OTHER, "  owner/name ", None))[-1][0] == "owner/name"
+
+
+def test_after_a_failure_the_model_in_use_stays_in_use(fake: FakeService) -> None:
+    *_, (model, status) = use_model(fake, OTHER, "missing", "mine")
+    assert model == "mine"
+    assert "**The model in use stays in use.** **Ready.** `mine`" in status
+    assert not re.search(r"<\w", status)
+
+
+def test_no_id_says_what_to_write(fake: FakeService) -> None:
+    assert "No model id was given" in list(use_model(fake, OTHER, " ", None))[-1][1]
