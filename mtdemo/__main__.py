@@ -91,12 +91,26 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from mtdemo.data import read_labelled, read_tagged
     from mtdemo.loading import load_model, save_checkpoint
-    from mtdemo.training import HeadTraining, train_heads
+    from mtdemo.head_training import HeadTraining, train_heads
+    from mtdemo.optim import OptimizerSettings
+    from mtdemo.training import Training, train
 
     bar = _Bar()
     tagged = [sentence for path in options.ner for sentence in read_tagged(path)]
     labelled = [sentence for path in options.classification for sentence in read_labelled(path)]
-    trained = train_heads(load_model(options.base), tagged, labelled, HeadTraining(seed=options.seed), bar)
+    base = load_model(options.base)
+    if options.heads_only:
+        trained = train_heads(base, tagged, labelled, HeadTraining(seed=options.seed), bar)
+    else:
+        heads = {name: options.head_rate for name in ("classification_head", "ner_head")}
+        settings = Training(
+            n_steps=options.steps,
+            optimizer=OptimizerSettings(options.backbone_rate, heads),
+            freeze_embeddings=options.freeze_embeddings,
+            casing=not options.no_casing,
+            seed=options.seed,
+        )
+        trained = train(base, tagged, labelled, settings, bar, options.output, options.resume)
     bar.close()
     save_checkpoint(trained, options.output)
     print(f"Saved to {options.output}.", file=sys.stderr)
@@ -134,12 +148,19 @@ def _parser() -> argparse.ArgumentParser:
     for command in (annotate, evaluate):
         command.add_argument("--checkpoint", help="a directory or an id of the hub; the embedded checkpoint by default")
 
-    train = commands.add_parser("train", help="train both heads on a frozen backbone")
+    train = commands.add_parser("train", help="train a shared backbone and its heads")
     train.add_argument("--base", required=True, help="a directory or an id of the hub: the backbone")
     train.add_argument("--ner", type=Path, nargs="+", required=True, help="JSON lines with tokens and tags")
     train.add_argument("--classification", type=Path, nargs="+", required=True, help="JSON lines with text and label")
     train.add_argument("--output", type=Path, required=True, help="directory to write the checkpoint to")
     train.add_argument("--seed", type=int, default=13)
+    train.add_argument("--heads-only", action="store_true", help="freeze the backbone; its states are computed once")
+    train.add_argument("--steps", type=_positive, default=800, help="optimizer steps (default: 800)")
+    train.add_argument("--backbone-rate", type=float, default=2e-5, help="learning rate of the backbone (default: 2e-5)")
+    train.add_argument("--head-rate", type=float, default=3e-4, help="learning rate of the heads (default: 3e-4)")
+    train.add_argument("--freeze-embeddings", action="store_true", help="freeze all embeddings but those of case")
+    train.add_argument("--no-casing", action="store_true", help="do not give an uncased model the case of words")
+    train.add_argument("--resume", action="store_true", help="go on from the state in --output")
     train.set_defaults(run=_train)
     return parser
 

@@ -17,7 +17,7 @@ from mtdemo.batching import plan_batches
 from mtdemo.caching import LruCache
 from mtdemo.config import Settings
 from mtdemo.decoding import decode_entities
-from mtdemo.encoding import EncodedSentence, encode_sentences, join_windows
+from mtdemo.encoding import EncodedSentence, join_windows
 from mtdemo.models import ModelEntry
 from mtdemo.results import SentenceAnalysis
 
@@ -111,7 +111,7 @@ class Analyzer:
     ) -> list[SentenceAnalysis]:
         from mtdemo.inference import run_windows
 
-        encoded = self._thread.submit(encode_sentences, loaded.tokenizer, texts, max_length).result()
+        encoded = self._thread.submit(loaded.encode, texts, max_length).result()
         windows = [window for sentence in encoded for window in sentence.windows]
         batches = plan_batches([len(window.input_ids) for window in windows], self._settings.tokens_per_batch)
         n_threads = self._n_threads(len(batches))

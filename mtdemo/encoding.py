@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,13 +72,26 @@ class EncodedSentence:
         return len(self.pieces) - self.windows[0].n_pieces
 
 
+def word_case(word: str) -> int:
+    """The shape of a word: 0 without capitals, 1 with the first letter capital, 2 all capitals, 3 anything else.
+
+    An uncased vocabulary throws this away; a checkpoint with `casing` gets it back through its segment embeddings. A
+    single capital letter counts as 1.
+    """
+    if word == word.lower():
+        return 0
+    if word == word.upper() and sum(map(str.isalpha, word)) > 1:
+        return 2
+    return 1 if word[0].isupper() and word[1:] == word[1:].lower() else 3
+
+
 def replace_unreadable(text: str) -> str:
     """Replace lone surrogates, which no encoding can carry, one for one, so that every offset stays valid."""
     return "".join(REPLACEMENT if unicodedata.category(c) == "Cs" else c for c in text)
 
 
 def encode_sentences(
-    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int, casing: bool = False
 ) -> tuple[EncodedSentence, ...]:
     """Tokenise sentences into windows of at most `max_length` word pieces that overlap by a quarter.
 
@@ -85,6 +99,7 @@ def encode_sentences(
         tokenizer: a fast tokenizer. It is not safe to share between threads while this runs.
         texts: the sentences.
         max_length: special word pieces included.
+        casing: whether the segment ids carry the case of the word that each piece belongs to.
 
     Returns:
         One `EncodedSentence` per text. A text without any readable character has no pieces and one window of special
@@ -104,7 +119,8 @@ def encode_sentences(
     grouped: list[list[Any]] = [[] for _ in texts]
     for encoding, sentence in zip(batch.encodings, batch["overflow_to_sample_mapping"], strict=True):
         grouped[sentence].append(encoding)
-    return tuple(_encoded_sentence(text, encodings, overlap) for text, encodings in zip(texts, grouped, strict=True))
+    sentences = (_encoded_sentence(text, encodings, overlap) for text, encodings in zip(texts, grouped, strict=True))
+    return tuple(map(_with_casing, sentences) if casing else sentences)
 
 
 def _encoded_sentence(text: str, encodings: Sequence[Any], overlap: int) -> EncodedSentence:
@@ -124,6 +140,20 @@ def _encoded_sentence(text: str, encodings: Sequence[Any], overlap: int) -> Enco
             for position in range(content.start + len(pieces) - first_piece, content.stop)
         ]
     return EncodedSentence(text, tuple(pieces), tuple(windows), n_special)
+
+
+def _with_casing(sentence: EncodedSentence) -> EncodedSentence:
+    cases: list[int] = []
+    for _, group in groupby(sentence.pieces, key=lambda piece: piece.word):
+        pieces = list(group)
+        cases += [word_case(sentence.text[pieces[0].start : pieces[-1].end])] * len(pieces)
+
+    def cased(window: Window) -> Window:
+        types = [0] * len(window.input_ids)
+        types[window.content] = cases[window.first_piece : window.first_piece + window.n_pieces]
+        return replace(window, token_type_ids=tuple(types))
+
+    return replace(sentence, windows=tuple(map(cased, sentence.windows)))
 
 
 def join_windows(sentence: EncodedSentence, values: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:

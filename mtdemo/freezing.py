@@ -188,8 +188,13 @@ def trainable_parts(parts: Parts, scenario: Scenario, n_frozen_layers: int = 0) 
     return tuple(part.name for part in parts if part.name not in frozen)
 
 
-def plan_freezing(parts: Parts, trainable: Collection[str]) -> FreezingPlan:
+def plan_freezing(parts: Parts, trainable: Collection[str], parameters: Collection[str] = ()) -> FreezingPlan:
     """Plan to train exactly the named parts. Pure: no model is touched.
+
+    Args:
+        parts: the model's declaration.
+        trainable: names of the parts that train as a whole.
+        parameters: full names of single parameters that train in addition, in whatever part they are.
 
     Raises:
         PlanError: a name that is not a part of this model; the message lists the parts.
@@ -197,7 +202,11 @@ def plan_freezing(parts: Parts, trainable: Collection[str]) -> FreezingPlan:
     unknown = sorted(set(trainable) - {part.name for part in parts})
     if unknown:
         raise PlanError(f"There is no part {unknown[0]!r}; the parts are {', '.join(part.name for part in parts)}.")
-    return FreezingPlan(tuple(PartPlan(part, part.parameters if part.name in trainable else ()) for part in parts))
+
+    def trains(part: Part, parameter: ParameterSpec) -> bool:
+        return part.name in trainable or parameter.name in parameters
+
+    return FreezingPlan(tuple(PartPlan(part, tuple(p for p in part.parameters if trains(part, p))) for part in parts))
 
 
 def apply_freezing(model: MultiTaskModel, plan: FreezingPlan) -> None:

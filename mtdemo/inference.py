@@ -56,7 +56,7 @@ def pad_windows(windows: Sequence[Window], loaded: LoadedModel) -> dict[str, Ten
         "input_ids": torch.full(shape, loaded.tokenizer.pad_token_id or 0),
         "attention_mask": torch.zeros(shape, dtype=torch.long),
     }
-    if "token_type_ids" in loaded.tokenizer.model_input_names:
+    if "token_type_ids" in loaded.tokenizer.model_input_names or loaded.model.config.casing:
         inputs["token_type_ids"] = torch.zeros(shape, dtype=torch.long)
     for row, window in enumerate(windows):
         length = len(window.input_ids)

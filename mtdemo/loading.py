@@ -10,6 +10,7 @@ import copy
 import json
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 from transformers import logging as transformers_logging
 
 from mtdemo.decoding import TagScheme
+from mtdemo.encoding import EncodedSentence, encode_sentences
 from mtdemo.errors import (
     CheckpointNotFoundError,
     HubUnreachableError,
@@ -45,6 +47,10 @@ class LoadedModel:
     tokenizer: PreTrainedTokenizerBase
     scheme: TagScheme
     info: ModelInfo
+
+    def encode(self, texts: Sequence[str], max_length: int) -> tuple[EncodedSentence, ...]:
+        """Tokenise texts as this model reads them; not safe to call from several threads at once."""
+        return encode_sentences(self.tokenizer, texts, max_length, self.model.config.casing)
 
     @property
     def n_bytes(self) -> int:

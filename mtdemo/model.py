@@ -24,6 +24,7 @@ from mtdemo.parts import ParameterSpec, Part, PartKind, Parts
 
 CLASS_LABELS = ("negative", "neutral", "positive")
 ENTITY_LABELS = ("O", "PER", "ORG", "LOC", "MISC")
+N_CASES = 4
 HEADS = ("classification_head", "ner_head", "output_layer")
 
 # Where backbones keep their stack of layers, and which of their modules turn ids into vectors. Rows for bert, roberta
@@ -43,6 +44,8 @@ class MultiTaskConfig(PreTrainedConfig):
             "new output layer" of the freezing scenarios.
         classification_pooling: what the classification head reads, the mean of the tokens or the first token.
         head_dropout: dropout before each head, 0 to 1.
+        casing: whether `token_type_ids` carry the case of each piece's word (`mtdemo.encoding.word_case`); the backbone
+            then has four segment embeddings.
         trained_heads: the heads whose weights come from training; all others are random and must be called untrained.
     """
 
@@ -55,6 +58,7 @@ class MultiTaskConfig(PreTrainedConfig):
     output_labels: list[str] = field(default_factory=list)
     classification_pooling: Literal["mean", "cls"] = "mean"
     head_dropout: float = 0.1
+    casing: bool = False
     trained_heads: list[str] = field(default_factory=list)
 
     def __post_init__(self, **kwargs: Any) -> None:
@@ -255,6 +259,22 @@ class MultiTaskModel(PreTrainedModel):
             ner_logits=self.ner_head(hidden_states),
             output_logits=self.output_layer(embedding) if self.output_layer is not None else None,
         )
+
+    def add_casing(self) -> None:
+        """Give the segment embeddings four rows, all equal to the first, so that nothing changes until they are trained.
+
+        Raises:
+            ValueError: the backbone has no segment embeddings.
+        """
+        embeddings = getattr(self.backbone, "embeddings", None)
+        segments = getattr(embeddings, "token_type_embeddings", None)
+        if not isinstance(segments, nn.Embedding):
+            raise ValueError(f"A {self.config.backbone.model_type} backbone has no segment embeddings to carry case.")
+        embeddings.token_type_embeddings = nn.Embedding.from_pretrained(
+            segments.weight.detach()[:1].repeat(N_CASES, 1), freeze=False
+        )
+        self.config.backbone.type_vocab_size = N_CASES
+        self.config.casing = True
 
     def parts(self) -> Parts:
         """Declare the parts, lowest first: embeddings, each encoder layer, what else the backbone has, each head.
