@@ -90,8 +90,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from mtdemo.data import read_labelled, read_tagged
-    from mtdemo.loading import load_model, save_checkpoint
     from mtdemo.head_training import HeadTraining, train_heads
+    from mtdemo.loading import load_model, save_checkpoint
     from mtdemo.optim import OptimizerSettings
     from mtdemo.training import Training, train
 
@@ -102,7 +102,7 @@ def _train(options: argparse.Namespace) -> int:
     if options.heads_only:
         trained = train_heads(base, tagged, labelled, HeadTraining(seed=options.seed), bar)
     else:
-        heads = {name: options.head_rate for name in ("classification_head", "ner_head")}
+        heads = dict.fromkeys(("classification_head", "ner_head"), options.head_rate)
         settings = Training(
             n_steps=options.steps,
             optimizer=OptimizerSettings(options.backbone_rate, heads),

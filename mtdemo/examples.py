@@ -36,9 +36,7 @@ class LabelledExample:
     label: int
 
 
-def tagged_examples(
-    model: LoadedModel, sentences: Sequence[TaggedSentence], max_length: int
-) -> tuple[TaggedExample, ...]:
+def tagged_examples(model: LoadedModel, sentences: Sequence[TaggedSentence], max_length: int) -> tuple[TaggedExample, ...]:
     """Tokenise tagged sentences; every word piece takes the tag of the token that it begins in.
 
     Raises:

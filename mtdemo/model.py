@@ -266,7 +266,7 @@ class MultiTaskModel(PreTrainedModel):
         Raises:
             ValueError: the backbone has no segment embeddings.
         """
-        embeddings = getattr(self.backbone, "embeddings", None)
+        embeddings: Any = getattr(self.backbone, "embeddings", None)
         segments = getattr(embeddings, "token_type_embeddings", None)
         if not isinstance(segments, nn.Embedding):
             raise ValueError(f"A {self.config.backbone.model_type} backbone has no segment embeddings to carry case.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ class Training:
 
     n_steps: int = 800
     sentences_per_step: int = 32
-    optimizer: OptimizerSettings = OptimizerSettings()
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     scenario: str = "train_everything"
     freeze_embeddings: bool = False
     casing: bool = True
@@ -149,7 +149,7 @@ class Trainer:
         self.model = base.model
         self.tagged = tagged_examples(base, tagged, settings.max_length)
         self.labelled = labelled_examples(base, labelled, settings.max_length)
-        windows = [example.window for example in (*self.tagged, *self.labelled)]
+        windows = [*(example.window for example in self.tagged), *(example.window for example in self.labelled)]
         self.teacher = Teacher(base, windows)
         lengths = [len(window.input_ids) for window in windows]
         size = settings.sentences_per_step

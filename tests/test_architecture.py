@@ -24,7 +24,7 @@ ARROWS = {
     "decoding": {"encoding", "results"},
     "freezing": {"errors", "parts", "model"},
     "optim": {"errors", "freezing", "parts", "model"},
-    "loading": {"decoding", "errors", "model", "results"},
+    "loading": {"decoding", "encoding", "errors", "model", "results"},
     "inference": {"encoding", "loading", "results"},
     "models": {"caching", "config", "errors", "loading"},
     "analyzer": {
@@ -34,12 +34,17 @@ ARROWS = {
         "analyzer", "catalog", "config", "errors", "freezing", "geometry", "loading", "model", "models", "optim", "parts",
         "results",
     },
-    "training": {
-        "batching", "data", "decoding", "encoding", "errors", "freezing", "inference", "loading", "optim",
+    "losses": set(),
+    "examples": {"data", "decoding", "encoding", "errors", "loading"},
+    "training": {"data", "encoding", "errors", "examples", "freezing", "inference", "loading", "losses", "optim"},
+    "head_training": {
+        "batching", "data", "encoding", "examples", "freezing", "inference", "loading", "losses", "optim",
     },
     "annotation": {"errors", "results", "service"},
     "evaluation": {"data", "decoding", "errors", "results", "service"},
-    "__main__": {"annotation", "config", "data", "errors", "evaluation", "loading", "service", "training"},
+    "__main__": {
+        "annotation", "config", "data", "errors", "evaluation", "head_training", "loading", "optim", "service", "training",
+    },
     "ui": {"catalog", "config", "encoding", "errors", "freezing", "optim", "parts", "results", "service", "ui"},
 }  # fmt: skip
 
@@ -47,7 +52,7 @@ ARROWS = {
 ONLY_IN = {
     "gradio": {"ui"},
     "plotly": {"ui"},
-    "torch": {"model", "freezing", "optim", "loading", "inference", "training"},
+    "torch": {"model", "freezing", "optim", "loading", "inference", "losses", "training", "head_training"},
     "transformers": {"model", "loading", "encoding", "service"},
     "argparse": {"config", "__main__"},
     "tqdm": {"__main__"},

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtdemo.encoding import EncodedSentence, encode_sentences, join_windows, replace_unreadable
+from mtdemo.encoding import EncodedSentence, encode_sentences, join_windows, replace_unreadable, word_case
 from mtdemo.loading import LoadedModel
 
 LENGTHS = (8, 9, 16, 128)
@@ -62,6 +62,39 @@ def test_text_without_readable_characters_has_one_window_of_special_pieces(embed
     assert sentence.pieces == ()
     assert sentence.n_tokens == 2
     assert join_windows(sentence, [np.zeros((0, 5), dtype=np.float32)]).shape == (0, 5)
+
+
+@pytest.mark.parametrize(
+    ("word", "case"),
+    [
+        ("cat", 0),
+        ("Cat", 1),
+        ("CAT", 2),
+        ("iPhone", 3),
+        ("McDonald", 3),
+        ("A", 1),
+        ("42", 0),
+        ("!", 0),
+        ("東京", 0),
+        ("B2B", 2),
+    ],
+)
+def test_words_have_a_case(word: str, case: int) -> None:
+    assert word_case(word) == case
+
+
+def test_every_piece_carries_the_case_of_its_word_in_every_window(embedded: LoadedModel) -> None:
+    text = "the Wolpertinger at NATO saw an iPhone " * 5
+    plain = encode_sentences(embedded.tokenizer, [text], 16)[0]
+    cased = encode_sentences(embedded.tokenizer, [text], 16, casing=True)[0]
+    assert [w.input_ids for w in cased.windows] == [w.input_ids for w in plain.windows]
+    of_word = {"the": 0, "wolpertinger": 1, "at": 0, "nato": 2, "saw": 0, "an": 0, "iphone": 3}
+    for window in cased.windows:
+        assert window.token_type_ids[0] == window.token_type_ids[-1] == 0
+        for row, case in enumerate(window.token_type_ids[window.content]):
+            piece = cased.pieces[window.first_piece + row]
+            word = [p for p in cased.pieces if p.word == piece.word]
+            assert case == of_word[text[word[0].start : word[-1].end].lower()]
 
 
 def test_no_sentences_give_nothing(embedded: LoadedModel) -> None:

@@ -74,6 +74,13 @@ def test_applying_decides_both_ways_and_drops_old_gradients(model: MultiTaskMode
     assert all(p.requires_grad for p in model.parameters())
 
 
+def test_single_parameters_can_train_in_a_frozen_part(model: MultiTaskModel) -> None:
+    name = "backbone.embeddings.token_type_embeddings.weight"
+    plan = plan_freezing(model.parts(), ("ner_head",), (name,))
+    assert plan.trainable_names == {name, "ner_head.linear.weight", "ner_head.linear.bias"}
+    assert plan.parts[0].state == "partial"
+
+
 def test_planning_touches_nothing(model: MultiTaskModel) -> None:
     before = [p.requires_grad for p in model.parameters()]
     plan_freezing(model.parts(), ())

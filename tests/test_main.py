@@ -32,11 +32,12 @@ def test_evaluate_ends_with_one_json_object(tmp_path: Path, tiny: Write, capsys:
     assert not {"MISC", "LOC"} & set(result["per_label"])
 
 
-def test_train_writes_a_checkpoint_that_loads(tmp_path: Path, tiny: Write) -> None:
+@pytest.mark.parametrize("mode", [["--heads-only"], ["--steps", "2"]])
+def test_train_writes_a_checkpoint_that_loads(tmp_path: Path, tiny: Write, mode: list[str]) -> None:
     (tmp_path / "ner").write_text('{"tokens": ["john", "sat"], "tags": ["B-PER", "O"]}\n' * 4)
     (tmp_path / "classes").write_text('{"text": "the cat", "label": "neutral"}\n' * 4)
     arguments = ["--ner", str(tmp_path / "ner"), "--classification", str(tmp_path / "classes")]
-    assert main(["train", "--base", str(tiny()), *arguments, "--output", str(tmp_path / "out")]) == 0
+    assert main(["train", "--base", str(tiny()), *arguments, "--output", str(tmp_path / "out"), *mode]) == 0
     assert load_directory(tmp_path / "out").info.trained_heads == ("classification_head", "ner_head")
 
 

@@ -112,6 +112,23 @@ def test_other_labels_work_by_configuration_alone(labels: list[str]) -> None:
     assert output.classification_logits.shape[-1] == 2
 
 
+def test_casing_changes_nothing_until_it_is_trained_and_is_kept_by_the_checkpoint(tmp_path: Path) -> None:
+    model = MultiTaskModel(tiny_config()).eval()
+    before = model(**inputs()).sentence_embedding
+    model.add_casing()
+    cases = torch.randint(0, 4, (3, 7))
+    torch.testing.assert_close(model(**inputs(), token_type_ids=cases).sentence_embedding, before)
+    model.save_pretrained(tmp_path)
+    again = MultiTaskModel.from_pretrained(tmp_path)
+    assert again.config.casing
+    assert again.backbone.embeddings.token_type_embeddings.weight.shape == (4, 16)
+
+
+def test_a_backbone_without_segments_cannot_carry_case() -> None:
+    with pytest.raises(ValueError, match="distilbert"):
+        MultiTaskModel(MultiTaskConfig(backbone=BACKBONES["distilbert"][0])).add_casing()
+
+
 def test_saving_and_loading_keeps_every_bit(tmp_path: Path) -> None:
     model = MultiTaskModel(tiny_config(entity_labels=["O", "B-PER", "I-PER"], trained_heads=["ner_head"])).eval()
     model.save_pretrained(tmp_path)

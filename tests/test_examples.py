@@ -1,0 +1,63 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mtdemo.data import LabelledSentence, TaggedSentence
+from mtdemo.errors import DataFileError
+from mtdemo.examples import allowed_labels, labelled_examples, tagged_examples
+from mtdemo.loading import load_directory
+
+LABELS = ["O", "PER", "ORG", "LOC", "MISC"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "tag", "annotated", "expected"),
+    [
+        (LABELS, "O", None, "O"),
+        (LABELS, "O", ("PER", "ORG", "LOC"), "O MISC"),
+        (LABELS, "B-PER", ("PER",), "PER"),
+        (["O", "B-PER", "I-PER"], "B-PER", None, "B-PER"),
+        (["O", "B-PER", "I-PER"], "PER", None, "B-PER I-PER"),
+        (["O", "B-PER", "I-PER"], "O", (), "O B-PER I-PER"),
+    ],
+)
+def test_an_annotation_leaves_open_what_it_does_not_mark(
+    labels: list[str], tag: str, annotated: tuple[str, ...] | None, expected: str
+) -> None:
+    allowed = allowed_labels(labels, tag, annotated)
+    assert [label for label, is_open in zip(labels, allowed, strict=True) if is_open] == expected.split()
+
+
+def test_every_piece_takes_the_tag_of_its_token(tiny: Callable[..., Path]) -> None:
+    base = load_directory(tiny())
+    sentence = TaggedSentence(("cats", "sing", "paris!"), ("B-PER", "O", "LOC"))
+    (example,) = tagged_examples(base, [sentence], 32)
+    found = [LABELS[int(row.argmax())] for row in example.allowed]
+    assert base.tokenizer.convert_ids_to_tokens(list(example.window.input_ids)) == [
+        "[CLS]", "cat", "##s", "sing", "paris", "!", "[SEP]",
+    ]  # fmt: skip
+    assert found == ["PER", "PER", "O", "LOC", "LOC"]
+    assert (example.allowed.sum(axis=1) == 1).all()
+
+
+def test_what_does_not_fit_is_left_out_of_both(tiny: Callable[..., Path]) -> None:
+    base = load_directory(tiny())
+    (example,) = tagged_examples(base, [TaggedSentence(("cat",) * 40, ("O",) * 40)], 10)
+    assert example.allowed.shape == (8, 5)
+    assert len(example.window.input_ids) == 10
+
+
+def test_classes_become_indices_and_unknown_ones_are_named(tiny: Callable[..., Path]) -> None:
+    base = load_directory(tiny())
+    (example,) = labelled_examples(base, [LabelledSentence("the cat", "positive")], 32)
+    assert example.label == 2
+    with pytest.raises(DataFileError, match="'angry'"):
+        labelled_examples(base, [LabelledSentence("the cat", "angry")], 32)
+
+
+def test_an_incomplete_annotation_opens_the_rows_that_it_says_nothing_about(tiny: Callable[..., Path]) -> None:
+    base = load_directory(tiny())
+    (example,) = tagged_examples(base, [TaggedSentence(("john", "sat"), ("PER", "O"), ("PER", "ORG", "LOC"))], 32)
+    assert np.array_equal(example.allowed, [[0, 1, 0, 0, 0], [1, 0, 0, 0, 1]])
