@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,9 @@ def _annotate(options: argparse.Namespace) -> int:
 
     service = ModelService(_settings(options))
     with tqdm(desc="annotating", unit=" lines", file=sys.stderr) as bar:
-        report = annotate_file(service, options.input, options.output, options.embeddings, bar.update)
-    for problem in report.problems:
-        print(problem, file=sys.stderr)
+        report = annotate_file(
+            service, options.input, options.output, options.embeddings, bar.update, partial(bar.write, file=sys.stderr)
+        )
     print(report.summary, file=sys.stderr)
     return 0
 
@@ -119,10 +120,12 @@ def _train(options: argparse.Namespace) -> int:
 
 def _settings(options: argparse.Namespace) -> Settings:
     """The settings of the environment, with the model that the command names: a directory or an id of the hub."""
+    from mtdemo.loading import names_directory
+
     settings = read_settings([])
     if options.checkpoint is None:
         return settings
-    if Path(options.checkpoint).is_dir():
+    if names_directory(options.checkpoint):
         return replace(settings, model=EMBEDDED, checkpoint=options.checkpoint)
     return replace(settings, model=options.checkpoint)
 

@@ -11,13 +11,14 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from mtdemo.batching import plan_batches
 from mtdemo.caching import LruCache
 from mtdemo.config import Settings
 from mtdemo.decoding import decode_entities
-from mtdemo.encoding import EncodedSentence, join_windows
+from mtdemo.encoding import EncodedSentence, Window, join_windows
 from mtdemo.models import ModelEntry
 from mtdemo.results import SentenceAnalysis
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mtdemo.loading import LoadedModel
 
 Progress = Callable[[int, int], None]
+_SHORT_REQUEST = 512  # word pieces
 
 
 class _Key(NamedTuple):
@@ -109,26 +111,31 @@ class Analyzer:
     def _compute(
         self, loaded: LoadedModel, texts: Sequence[str], max_length: int, progress: Progress | None
     ) -> list[SentenceAnalysis]:
-        from mtdemo.inference import run_windows
-
         encoded = self._thread.submit(loaded.encode, texts, max_length).result()
         windows = [window for sentence in encoded for window in sentence.windows]
-        batches = plan_batches([len(window.input_ids) for window in windows], self._settings.tokens_per_batch)
-        n_threads = self._n_threads(len(batches))
+        lengths = [len(window.input_ids) for window in windows]
+        batches = plan_batches(lengths, self._settings.tokens_per_batch)
+        n_threads = self._n_threads(sum(lengths))
         outputs: dict[int, WindowOutput] = {}
         for batch in batches:
-            run = self._thread.submit(run_windows, loaded, [windows[index] for index in batch], n_threads)
+            run = self._thread.submit(self._run, loaded, [windows[index] for index in batch], n_threads)
             outputs.update(zip(batch, run.result(), strict=True))
-            self.n_forward_passes += 1
             if progress is not None and len(batches) > 1:
                 progress(len(outputs), len(windows))
         in_order = iter([outputs[index] for index in range(len(windows))])
         return [_assemble(loaded, sentence, [next(in_order) for _ in sentence.windows]) for sentence in encoded]
 
-    def _n_threads(self, n_batches: int) -> int:
-        """All threads for a request of several batches; few for a short one, which only loses by sharing the cores."""
-        most = self._settings.threads or os.cpu_count() or 1
-        return most if n_batches > 1 else min(self._settings.threads_short, most)
+    def _run(self, loaded: LoadedModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
+        """One batch; on the inference thread alone, so the count needs no lock."""
+        from mtdemo import inference
+
+        self.n_forward_passes += 1
+        return inference.run_windows(loaded, windows, n_threads)
+
+    def _n_threads(self, n_tokens: int) -> int:
+        """All threads for a long request; few for a short one, which only loses by sharing the cores."""
+        most = self._settings.threads or _count_cores()
+        return most if n_tokens > _SHORT_REQUEST else min(self._settings.threads_short, most)
 
 
 def _assemble(loaded: LoadedModel, sentence: EncodedSentence, outputs: Sequence[WindowOutput]) -> SentenceAnalysis:
@@ -140,9 +147,16 @@ def _assemble(loaded: LoadedModel, sentence: EncodedSentence, outputs: Sequence[
         n_tokens=sentence.n_tokens,
         n_truncated=sentence.n_truncated,
         embedding=first.embedding,
-        probabilities=dict(zip(loaded.info.class_labels, first.class_probabilities.tolist(), strict=True)),
+        probabilities=MappingProxyType(
+            dict(zip(loaded.info.class_labels, first.class_probabilities.tolist(), strict=True))
+        ),
         entities=decode_entities(sentence.text, sentence.pieces, probabilities, loaded.scheme),
     )
+
+
+def _count_cores() -> int:
+    """Cores that this process may use, which can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _size_of_result(result: SentenceAnalysis) -> int:

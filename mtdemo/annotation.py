@@ -7,6 +7,7 @@ gives a record with `error` instead of results, and a row of NaN.
 from __future__ import annotations
 
 import json
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,17 +28,22 @@ class AnnotationReport:
     Attributes:
         n_lines: lines read, and lines written.
         n_blank: lines with nothing on them.
-        problems: one sentence per line that has no result, or a result with a reservation; blank lines are none.
+        n_problems: lines without a result for another reason, or read with a reservation; each was reported.
+        n_truncated: lines of which not all word pieces were read for embedding and class.
     """
 
     n_lines: int
     n_blank: int
-    problems: tuple[str, ...]
+    n_problems: int
+    n_truncated: int
 
     @property
     def summary(self) -> str:
         """One sentence for the person who ran it."""
-        return f"{self.n_lines:,} lines: {self.n_blank:,} blank, {len(self.problems):,} with a problem."
+        return (
+            f"{self.n_lines:,} lines: {self.n_blank:,} blank, {self.n_problems:,} with a problem; {self.n_truncated:,} "
+            "were too long to be read whole for embedding and class (n_truncated says by how much)."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,7 @@ def annotate_file(
     output: Path,
     embeddings: Path | None = None,
     progress: Callable[[int], object] = lambda n: None,
+    report: Callable[[str], object] = lambda problem: None,
 ) -> AnnotationReport:
     """Analyse a file of lines.
 
@@ -63,17 +70,16 @@ def annotate_file(
             `entities`; and `error` instead of results where there are none.
         embeddings: NumPy file to write, float32 (lines, hidden).
         progress: called with 1 after each line.
+        report: called with a sentence for each line that has a problem.
 
     Raises:
-        DataFileError: a file cannot be read or written.
+        DataFileError: a file cannot be read or written, or one would overwrite another.
         CheckpointError: the model cannot be loaded.
     """
-    if output.resolve() == source.resolve():
-        raise DataFileError(f"{source} would be overwritten by its own annotation. Choose another --output.")
+    _check_different(source, output, embeddings)
     info = service.load()
-    read: list[_Line] = []  # lines handed to the service that have not come back, so a portion at most
-    n_lines = n_blank = 0
-    problems: list[str] = []
+    read: deque[_Line] = deque()  # lines handed to the service that have not come back, so a portion at most
+    counts: Counter[str] = Counter()
     with ExitStack() as files:
         try:
             lines = files.enter_context(source.open("rb"))
@@ -82,16 +88,22 @@ def annotate_file(
         except OSError as error:
             raise DataFileError(f"{error.filename} cannot be opened: {error.strerror}.") from error
         for number, answer in enumerate(service.analyze_stream(_remembered(lines, read)), start=1):
-            line = read.pop(0)
-            n_lines = number
-            n_blank += isinstance(answer, EmptyInputError)
-            problems += _problems(number, line, answer)
+            line = read.popleft()
+            problem = _problem(line, answer)
+            if problem:
+                report(f"Line {number}: {problem}")
+            counts.update(
+                lines=1,
+                blank=isinstance(answer, EmptyInputError),
+                problems=problem is not None,
+                truncated=isinstance(answer, SentenceAnalysis) and answer.n_truncated > 0,
+            )
             json.dump(_record(number, line, answer), records, ensure_ascii=False)
             records.write("\n")
             if rows is not None:
                 rows.append(answer.embedding if isinstance(answer, SentenceAnalysis) else None)
             progress(1)
-    return AnnotationReport(n_lines, n_blank, tuple(problems))
+    return AnnotationReport(counts["lines"], counts["blank"], counts["problems"], counts["truncated"])
 
 
 class _RowFile:
@@ -121,7 +133,7 @@ class _RowFile:
         np.lib.format.write_array_header_1_0(self._file, header)
 
 
-def _remembered(lines: BinaryIO, read: list[_Line]) -> Iterator[str]:
+def _remembered(lines: BinaryIO, read: deque[_Line]) -> Iterator[str]:
     for number, raw in enumerate(lines):
         content = raw.removesuffix(b"\n").removesuffix(b"\r")
         if number == 0:
@@ -131,20 +143,21 @@ def _remembered(lines: BinaryIO, read: list[_Line]) -> Iterator[str]:
         yield text
 
 
-def _problems(number: int, line: _Line, answer: SentenceAnalysis | InputError) -> Iterator[str]:
-    if isinstance(answer, InputError) and not isinstance(answer, EmptyInputError):
-        yield f"Line {number} has no result: {_without_number(answer)}"
-    elif not line.was_utf8:
-        yield f"Line {number} is not UTF-8; its unreadable bytes were read as U+FFFD."
+def _problem(line: _Line, answer: SentenceAnalysis | InputError) -> str | None:
+    """What is to be reported of a line; None for most, blank ones among them."""
+    if isinstance(answer, InputError):
+        return None if isinstance(answer, EmptyInputError) else f"no result. {answer.reason}"
+    return None if line.was_utf8 else "not UTF-8; its unreadable bytes were read as U+FFFD."
 
 
 def _record(number: int, line: _Line, answer: SentenceAnalysis | InputError) -> dict[str, Any]:
     if isinstance(answer, InputError):
-        return {"line": number, "text": line.text, "error": _without_number(answer)}
+        return {"line": number, "text": line.text, "error": answer.reason}
     return {"line": number, **answer.classification_as_dict(), **answer.entities_as_dict()}
 
 
-def _without_number(error: InputError) -> str:
-    """The error's text for a line, which has a number of its own."""
-    words = str(error).split(" ", 2)
-    return f"It {words[2]}"
+def _check_different(*paths: Path | None) -> None:
+    given = [path.resolve() for path in paths if path is not None]
+    for number, path in enumerate(given):
+        if path in given[:number]:
+            raise DataFileError(f"{path} is named twice: one file would overwrite the other. Choose another name.")

@@ -10,14 +10,14 @@ from mtdemo.config import EMBEDDED
 from mtdemo.errors import PlanError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KnownModel:
     """A row of the catalogue.
 
     Attributes:
         id: `embedded`, or an id of the hub.
         title: as a person reads it.
-        shape: the configuration of its BERT backbone, where it differs from BERT base.
+        shape: the configuration of its BERT backbone, where it differs from BERT base; the embedded one has its own.
         expectation: what to know before loading it.
     """
 
@@ -37,7 +37,7 @@ KNOWN_MODELS = (
     KnownModel(
         EMBEDDED,
         "Embedded MiniLM (6 layers)",
-        MappingProxyType({"hidden_size": 384, "num_hidden_layers": 6, "intermediate_size": 1536}),
+        MappingProxyType({}),
         "The checkpoint that ships with this project. Nothing is downloaded, and both heads are trained.",
     ),
     KnownModel(

@@ -38,8 +38,13 @@ class Settings:
     max_cache_bytes: int = _setting(64_000_000, "bytes of results kept, the least recently used leave", minimum=0)
     tokens_per_batch: int = _setting(2_048, "word pieces computed in one batch, padding counted", minimum=1)
     threads: int = _setting(0, "threads for long requests; 0 for one per core", minimum=0)
-    threads_short: int = _setting(1, "threads for requests of a single batch", minimum=1)
+    threads_short: int = _setting(1, "threads for requests of at most 512 word pieces", minimum=1)
     hub_models: bool = _setting(True, "whether visitors may load other models from the hub")
+
+    @property
+    def checkpoint_name(self) -> str:
+        """What to call the model behind 'embedded': that, or the directory where another one was given."""
+        return EMBEDDED if self.checkpoint == str(EMBEDDED_CHECKPOINT) else self.checkpoint
 
     def __post_init__(self) -> None:
         for setting in fields(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -143,7 +144,10 @@ def _pair(line: str) -> RatedPair:
     columns = line.split("\t")
     if len(columns) != 3:
         raise ValueError(f"{len(columns)} columns instead of 3 (score, first sentence, second sentence)")
-    return RatedPair(float(columns[0]), columns[1], columns[2])
+    score = float(columns[0])
+    if not math.isfinite(score):
+        raise ValueError(f"the score must be a number, not {columns[0]}")
+    return RatedPair(score, columns[1], columns[2])
 
 
 def _strings(record: dict[str, Any], key: str) -> tuple[str, ...]:

@@ -87,9 +87,11 @@ def decode_entities(
         Entities ordered by start that never overlap; empty where there are none.
     """
     entities: list[Entity] = []
+    position = 0
     for span in _spans(_words(pieces, probabilities, scheme)):
-        start, end = _fit_to_text(text, span[0].start, span[-1].end)
+        start, end = _fit_to_text(text, max(position, span[0].start), span[-1].end)
         if start < end:
+            position = end
             score = float(np.mean([word.probability for word in span]))
             entities.append(Entity(text[start:end], scheme.types[span[0].type], score, start, end))
     return tuple(entities)

@@ -27,7 +27,17 @@ class SettingsError(MtdemoError):
 
 
 class InputError(MtdemoError):
-    """Sentences that cannot be answered."""
+    """Sentences that cannot be answered.
+
+    Args:
+        reason: what is wrong and what is allowed, as a sentence of its own.
+        sentence: number of the sentence that it is about, from 1; None for the request as a whole.
+    """
+
+    def __init__(self, reason: str, sentence: int | None = None) -> None:
+        super().__init__(reason if sentence is None else f"Sentence {sentence}: {reason}")
+        self.reason = reason
+        self.sentence = sentence
 
 
 class EmptyInputError(InputError):

@@ -212,7 +212,7 @@ def _analyse(service: ModelService, sentences: Sequence[str], progress: Progress
     answers: list[SentenceAnalysis] = []
     for answer in service.analyze_stream(sentences):
         if isinstance(answer, InputError):
-            raise answer
+            raise DataFileError(f"Row {len(answers) + 1} of the file cannot be read: {answer.reason}") from answer
         answers.append(answer)
         progress(len(answers), len(sentences))
     return answers

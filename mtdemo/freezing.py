@@ -175,7 +175,7 @@ def trainable_parts(parts: Parts, scenario: Scenario, n_frozen_layers: int = 0) 
     Raises:
         PlanError: the model has fewer layers.
     """
-    if not isinstance(n_frozen_layers, int):
+    if not isinstance(n_frozen_layers, int) or isinstance(n_frozen_layers, bool):
         raise PlanError(f"The number of frozen layers must be a whole number, not {n_frozen_layers!r}.")
     layers = [part.name for part in parts if part.kind is PartKind.LAYER]
     if not 0 <= n_frozen_layers <= len(layers):

@@ -7,7 +7,6 @@ seconds. Left out: training the backbone itself.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -83,7 +82,6 @@ def train_heads(
         DataFileError: a label that the model's configuration does not have.
     """
     torch.manual_seed(settings.seed)
-    random.seed(settings.seed)
     model = base.model
     for head in (model.classification_head, model.ner_head):
         for module in head.modules():
@@ -114,7 +112,7 @@ def _fit(
     progress: Progress,
 ) -> None:
     model = base.model
-    n_steps_per_epoch = max(1, len(sentences.vectors) // settings.sentences_per_step)
+    n_steps_per_epoch = max(1, min(len(pieces.vectors), len(sentences.vectors) // settings.sentences_per_step))
     n_steps = n_steps_per_epoch * settings.n_epochs
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0 - step / n_steps)
     model.classification_head.train()
@@ -127,6 +125,8 @@ def _fit(
             ) + partial_cross_entropy(
                 model.classification_head(sentences.vectors[of_sentences].float()), sentences.allowed[of_sentences]
             )
+            if not loss.isfinite():
+                raise FloatingPointError(f"The loss of epoch {epoch + 1} is no number; nothing was saved.")
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

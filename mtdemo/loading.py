@@ -7,7 +7,6 @@ and then loaded as a directory is, so there is one way to load and one set of er
 from __future__ import annotations
 
 import copy
-import json
 import logging
 import re
 from collections.abc import Sequence
@@ -18,8 +17,14 @@ from typing import Any
 import httpx
 import torch
 from huggingface_hub import hf_hub_download, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
-from safetensors import SafetensorError
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+)
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 from transformers import logging as transformers_logging
 
@@ -37,6 +42,7 @@ from mtdemo.results import ModelInfo
 _logger = logging.getLogger(__name__)
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _BYTES_PER_PARAMETER = 4
+_SHORTEST_INPUT = 8  # word pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +70,31 @@ def load_model(id_or_directory: str, max_bytes: int | None = None) -> LoadedMode
     Raises:
         CheckpointError: one of its kinds, each naming what was looked for.
     """
-    looks_like_path = id_or_directory.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(id_or_directory)
-    if looks_like_path or Path(id_or_directory).is_dir():
+    if names_directory(id_or_directory):
         return load_directory(Path(id_or_directory).expanduser(), max_bytes, id_or_directory)
-    return load_hub(id_or_directory, max_bytes)
+    return load_directory(download(id_or_directory, max_bytes), max_bytes, id_or_directory)
 
 
-def load_hub(hub_id: str, max_bytes: int | None = None) -> LoadedModel:
-    """Load a model of the hub by its id, from the local cache where the hub cannot be reached.
+def names_directory(id_or_directory: str) -> bool:
+    """Whether a name that may be either means a directory: it exists as one, or cannot be an id of the hub."""
+    looks_like_path = id_or_directory.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(id_or_directory)
+    return looks_like_path or Path(id_or_directory).is_dir()
+
+
+def download(hub_id: str, max_bytes: int | None = None) -> Path:
+    """Bring a model of the hub into the local cache, or find it there where the hub cannot be reached.
 
     Args:
         hub_id: `name` or `owner/name`. It is never taken for a path.
         max_bytes: the most memory its weights may take, checked before they are downloaded.
 
+    Returns:
+        The directory to load it from.
+
     Raises:
-        CheckpointNotFoundError: the id is malformed, or the hub has no such model.
+        CheckpointNotFoundError: the id is malformed, the hub has no such model, or it asks for a login.
         HubUnreachableError: no answer, and nothing in the cache.
-        InvalidCheckpointError, ModelTooLargeError: as for a directory.
+        InvalidCheckpointError, ModelTooLargeError: its config.json cannot be used, or promises too much.
     """
     if not _HUB_ID.fullmatch(hub_id):
         raise CheckpointNotFoundError(
@@ -88,22 +102,28 @@ def load_hub(hub_id: str, max_bytes: int | None = None) -> LoadedModel:
         )
     try:
         config_file = Path(hf_hub_download(hub_id, "config.json"))
-        _check_size(_read_config(config_file.parent, hub_id), hub_id, max_bytes)
-        directory = snapshot_download(
-            hub_id, allow_patterns=["*.json", "*.txt", "*.model", "*.safetensors"], ignore_patterns=["*/*"]
-        )
+        _check_size(read_config(config_file.parent, hub_id), hub_id, max_bytes)
+        patterns = ["*.json", "*.txt", "*.model", "model*.safetensors"]
+        return Path(snapshot_download(hub_id, allow_patterns=patterns, ignore_patterns=["*/*"]))
+    except GatedRepoError as error:
+        raise CheckpointNotFoundError(f"The model {hub_id!r} asks for a login, which this page does not have.") from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise CheckpointNotFoundError(f"The hub has no public model {hub_id!r}. Check the spelling of the id.") from error
+    except EntryNotFoundError as error:
+        if not isinstance(error, LocalEntryNotFoundError):
+            raise CheckpointNotFoundError(f"{hub_id!r} is no model for transformers: it has no config.json.") from error
+        raise _unreachable(hub_id) from error
     except HfHubHTTPError as error:
-        raise CheckpointNotFoundError(
-            f"The hub has no usable model {hub_id!r}: it has no config.json, or it asks for a login."
-        ) from error
-    except (LocalEntryNotFoundError, httpx.HTTPError, OSError) as error:
-        raise HubUnreachableError(
-            f"The model {hub_id!r} could not be downloaded: the hub cannot be reached from here, and the model is not in "
-            "the local cache. Check the network, or use the embedded model."
-        ) from error
-    return load_directory(Path(directory), max_bytes, hub_id)
+        raise HubUnreachableError(f"The hub refused to give {hub_id!r} just now ({error}). Try again later.") from error
+    except (httpx.HTTPError, OSError) as error:
+        raise _unreachable(hub_id) from error
+
+
+def _unreachable(hub_id: str) -> HubUnreachableError:
+    return HubUnreachableError(
+        f"The model {hub_id!r} could not be downloaded: the hub cannot be reached from here, and the model is not in the "
+        "local cache. Check the network, or use the embedded model."
+    )
 
 
 def load_directory(directory: Path, max_bytes: int | None = None, name: str | None = None) -> LoadedModel:
@@ -120,13 +140,14 @@ def load_directory(directory: Path, max_bytes: int | None = None, name: str | No
         ModelTooLargeError: the weights would take more than `max_bytes`.
     """
     name = name or str(directory)
-    config = _read_config(directory, name)
+    config = read_config(directory, name)
     _check_size(config, name, max_bytes)
     model = _load_weights(directory, name)
     tokenizer = _load_tokenizer(directory, name)
-    return LoadedModel(
-        model, tokenizer, TagScheme.from_labels(model.config.entity_labels), _describe(model, tokenizer, name)
-    )
+    scheme = TagScheme.from_labels(model.config.entity_labels)
+    loaded = LoadedModel(model, tokenizer, scheme, _describe(model, tokenizer, name))
+    _try_out(loaded)
+    return loaded
 
 
 def save_checkpoint(loaded: LoadedModel, directory: Path) -> None:
@@ -149,7 +170,12 @@ def model_without_weights(config: MultiTaskConfig) -> MultiTaskModel:
         return MultiTaskModel(config)
 
 
-def _read_config(directory: Path, name: str) -> MultiTaskConfig:
+def read_config(directory: Path, name: str) -> MultiTaskConfig:
+    """Read what a checkpoint is built from; a plain backbone's configuration is wrapped.
+
+    Raises:
+        CheckpointNotFoundError, InvalidCheckpointError: as `load_directory`.
+    """
     if not directory.is_dir():
         raise CheckpointNotFoundError(f"There is no checkpoint {name!r}: no such directory.")
     if not (directory / "config.json").is_file():
@@ -158,11 +184,14 @@ def _read_config(directory: Path, name: str) -> MultiTaskConfig:
             "model.safetensors and the tokenizer's files."
         )
     try:
-        config = AutoConfig.from_pretrained(directory, local_files_only=True)
-    except (ValueError, KeyError, TypeError, OSError, json.JSONDecodeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InvalidCheckpointError(f"The config.json of {name!r} cannot be used: {reason}") from error
-    config = config if isinstance(config, MultiTaskConfig) else MultiTaskConfig(backbone=config)
+        config = AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
+        config = config if isinstance(config, MultiTaskConfig) else MultiTaskConfig(backbone=config)
+    except Exception as error:
+        raise InvalidCheckpointError(f"The config.json of {name!r} cannot be used: {_reason(error)}") from error
+    if getattr(config.backbone, "is_encoder_decoder", False) or getattr(config.backbone, "is_decoder", False):
+        raise InvalidCheckpointError(
+            f"{name!r} ({getattr(config.backbone, 'model_type', '?')}) is not an encoder: it has a decoder."
+        )
     if not hasattr(config.backbone, "hidden_size") or not hasattr(config.backbone, "num_hidden_layers"):
         raise InvalidCheckpointError(
             f"{name!r} is a {getattr(config.backbone, 'model_type', 'strange')} model, not a text encoder."
@@ -175,8 +204,10 @@ def _check_size(config: MultiTaskConfig, name: str, max_bytes: int | None) -> No
         return
     try:
         n_bytes = model_without_weights(config).num_parameters() * _BYTES_PER_PARAMETER
-    except (ValueError, TypeError, AttributeError, RuntimeError) as error:
-        raise InvalidCheckpointError(f"No encoder can be built from the config.json of {name!r}: {error}") from error
+    except Exception as error:
+        raise InvalidCheckpointError(
+            f"No encoder can be built from the config.json of {name!r}: {_reason(error)}"
+        ) from error
     if n_bytes > max_bytes:
         raise ModelTooLargeError(
             f"The weights of {name!r} would take {n_bytes / 1e9:.1f} GB of memory; {max_bytes / 1e9:.1f} GB are allowed. "
@@ -197,9 +228,8 @@ def _load_weights(directory: Path, name: str) -> MultiTaskModel:
         model, report = MultiTaskModel.from_pretrained(
             directory, local_files_only=True, dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True
         )
-    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError, AttributeError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InvalidCheckpointError(f"The weights of {name!r} cannot be read: {reason}") from error
+    except Exception as error:
+        raise InvalidCheckpointError(f"The weights of {name!r} cannot be read: {_reason(error)}") from error
     finally:
         transformers_logging.set_verbosity(verbosity)
     _check_report(report, model, name)
@@ -226,14 +256,37 @@ def _check_report(report: dict[str, Any], model: MultiTaskModel, name: str) -> N
 
 def _load_tokenizer(directory: Path, name: str) -> PreTrainedTokenizerBase:
     try:
-        tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # the Rust tokenizer raises bare Exception on a broken file
         raise InvalidCheckpointError(f"The tokenizer of {name!r} cannot be read: {error}") from error
     if not tokenizer.is_fast:
         raise InvalidCheckpointError(
             f"{name!r} has no fast tokenizer (tokenizer.json), and only those give character offsets."
         )
+    tokenizer.truncation_side = tokenizer.padding_side = "right"  # windows are read from the beginning
     return tokenizer
+
+
+def _try_out(loaded: LoadedModel) -> None:
+    """Read a sentence twice, with another last piece: refuse a model that fails, or whose first word does not see the last."""
+    name = loaded.info.id
+    if loaded.info.max_length < _SHORTEST_INPUT:
+        raise InvalidCheckpointError(f"{name!r} can read only {loaded.info.max_length} word pieces, too few to be of use.")
+    try:
+        ids = loaded.encode(["a b a b a"], _SHORTEST_INPUT)[0].windows[0].input_ids
+        other = (*ids[:-1], (ids[-1] + 1) % loaded.model.config.backbone.vocab_size)
+        with torch.inference_mode():
+            states = loaded.model(torch.tensor([ids, other])).last_hidden_state
+    except Exception as error:  # noqa: BLE001 - whatever it is, this model cannot answer
+        raise InvalidCheckpointError(f"{name!r} cannot read a sentence: {_reason(error)}") from error
+    if torch.equal(states[0, 0], states[1, 0]):
+        raise InvalidCheckpointError(f"{name!r} is not an encoder: its words see only what stands before them.")
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error, or its kind where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def _describe(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, name: str) -> ModelInfo:

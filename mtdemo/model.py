@@ -65,6 +65,9 @@ class MultiTaskConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]
         if self.entity_labels[:1] != ["O"]:
             raise ValueError(f"entity_labels must begin with 'O' (no entity), but they are {self.entity_labels}.")
+        for labels in (self.class_labels, self.entity_labels, self.output_labels):
+            if len(set(labels)) != len(labels):
+                raise ValueError(f"Every label must have a name of its own, but they are {labels}.")
         if self.classification_pooling not in ("mean", "cls"):
             raise ValueError(f"classification_pooling is 'mean' or 'cls', not {self.classification_pooling!r}.")
         unknown = set(self.trained_heads) - set(HEADS)
@@ -185,7 +188,7 @@ class MultiTaskModel(PreTrainedModel):
         """
         kwargs.setdefault("use_safetensors", True)
         hub = {key: kwargs[key] for key in _HUB_ARGUMENTS if key in kwargs}
-        found = AutoConfig.from_pretrained(pretrained_model_name_or_path, **hub)
+        found = AutoConfig.from_pretrained(pretrained_model_name_or_path, trust_remote_code=False, **hub)
         if isinstance(found, MultiTaskConfig):
             return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
         given = kwargs.pop("config", None)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mtdemo.caching import LruCache
 from mtdemo.config import EMBEDDED, Settings
 from mtdemo.errors import CheckpointNotFoundError
+from mtdemo.libraries import import_libraries
 
 if TYPE_CHECKING:
     from mtdemo.loading import LoadedModel
@@ -30,7 +31,8 @@ class ModelEntry:
 class ModelStore:
     """Keeps as many models as the settings allow, by number and by bytes.
 
-    Any thread may call it. A model that is in memory is given out at once, also while another one is being loaded.
+    Any thread may call it. A model that is in memory is given out at once, also while another one is being loaded, and
+    nobody waits for the download of a model that somebody else asked for.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -39,7 +41,8 @@ class ModelStore:
             settings.max_model_bytes, lambda entry: entry.loaded.n_bytes, settings.max_models
         )
         self._numbers = count()
-        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._disk_lock = threading.Lock()
 
     def find(self, name: str) -> ModelEntry | None:
         """A model that is in memory; None while it is not. Never loads and never waits."""
@@ -57,20 +60,27 @@ class ModelStore:
         entry = self.find(name)
         if entry is not None:
             return entry
-        with self._lock:
-            entry = self.find(name)
-            if entry is None:
-                entry = ModelEntry(next(self._numbers), self._load(name))
-                self._entries.put(name, entry)
-            return entry
+        with self._locks.setdefault(name, threading.Lock()):
+            try:
+                entry = self.find(name)
+                if entry is None:
+                    entry = ModelEntry(next(self._numbers), self._load(name))
+                    self._entries.put(name, entry)
+                return entry
+            finally:
+                self._locks.pop(name, None)
 
     def _load(self, name: str) -> LoadedModel:
-        from mtdemo.loading import load_directory, load_hub  # torch: several seconds, once
+        import_libraries()
+        from mtdemo.loading import download, load_directory
 
         _logger.info("loading %s", name)
         settings = self._settings
         if name == EMBEDDED:
-            return load_directory(Path(settings.checkpoint), settings.max_model_bytes, name)
-        if not settings.hub_models and name != settings.model:
+            directory, name = Path(settings.checkpoint), settings.checkpoint_name
+        elif settings.hub_models or name == settings.model:
+            directory = download(name, settings.max_model_bytes)
+        else:
             raise CheckpointNotFoundError("Loading other models is switched off on this page; it serves one model only.")
-        return load_hub(name, settings.max_model_bytes)
+        with self._disk_lock:  # downloads may overlap, but transformers' lazy imports may not
+            return load_directory(directory, settings.max_model_bytes, name)

@@ -172,7 +172,7 @@ class Similarity:
     Attributes:
         analysis: the sentences.
         matrix: float32 (sentences, sentences), symmetric, ones on the diagonal.
-        most_similar, least_similar: pairs of different positions, best first; empty for a single sentence.
+        most_similar, least_similar: pairs of different positions, the most extreme first; empty for a single sentence.
     """
 
     analysis: Analysis

@@ -9,20 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from mtdemo.analyzer import Analyzer, Progress
-from mtdemo.catalog import find_model
+from mtdemo.catalog import KnownModel, find_model
 from mtdemo.config import EMBEDDED, Settings
 from mtdemo.errors import EmptyInputError, InputError, TooMuchInputError
 from mtdemo.freezing import FreezingPlan, find_scenario, plan_freezing, trainable_parts
 from mtdemo.geometry import cosine_similarity, rank_pairs
+from mtdemo.libraries import import_libraries
 from mtdemo.models import ModelStore
 from mtdemo.optim import OptimizerPlan, OptimizerSettings, plan_optimizer
 from mtdemo.parts import Parts
 from mtdemo.results import Analysis, ModelInfo, SentenceAnalysis, Similarity
 
 N_PAIRS = 5
+SHORTEST_MAX_LENGTH = 8  # word pieces, special ones included
 _PORTION = 256  # sentences of a stream that are analysed together
 
 
@@ -116,8 +119,11 @@ class ModelService:
             CheckpointError: the model cannot be loaded.
         """
         self._check(sentences)
+        wanted = self.settings.max_length if max_length is None else max_length
+        if wanted < SHORTEST_MAX_LENGTH:
+            raise InputError(f"max_length must be at least {SHORTEST_MAX_LENGTH} word pieces, not {wanted}.")
         entry = self._models.get(model or self.settings.model)
-        limit = min(max_length or self.settings.max_length, entry.loaded.info.max_length)
+        limit = min(wanted, entry.loaded.info.max_length)
         return Analysis(entry.loaded.info, self._analyzer.analyze(entry, sentences, limit, progress))
 
     def analyze_stream(self, sentences: Iterable[str], model: str | None = None) -> Iterator[SentenceAnalysis | InputError]:
@@ -148,8 +154,14 @@ class ModelService:
         return Similarity(analysis, matrix, *rank_pairs(matrix, N_PAIRS))
 
     def parts(self, backbone: str, new_output_layer: bool = False) -> Parts:
-        """The parts of a catalogued backbone with its heads, without weights."""
-        return _parts(find_model(backbone).id, bool(new_output_layer))
+        """The parts of a catalogued backbone with its heads, without weights.
+
+        Raises:
+            PlanError: it is not in the catalogue.
+            CheckpointError: it is the embedded one, and its config.json cannot be read.
+        """
+        import_libraries()
+        return _parts(find_model(backbone), bool(new_output_layer), self.settings.checkpoint)
 
     def freezing_plan(self, request: FreezingRequest) -> TrainingPlan:
         """Plan what trains and how, without touching any model.
@@ -167,6 +179,8 @@ class ModelService:
 
     def _check(self, sentences: Sequence[str]) -> None:
         limits = self.settings
+        if isinstance(sentences, str):
+            raise InputError("One text was given where a list of sentences is expected. Put it in a list.")
         if not sentences:
             raise EmptyInputError("There is no sentence to read. Write at least one.")
         if len(sentences) > limits.max_sentences:
@@ -175,7 +189,7 @@ class ModelService:
                 "parts, or use `python -m mtdemo annotate` for whole files."
             )
         for number, sentence in enumerate(sentences, start=1):
-            self._check_sentence(sentence, f"Sentence {number}")
+            self._check_sentence(sentence, number)
         total = sum(map(len, sentences))
         if total > limits.max_total_characters:
             raise TooMuchInputError(
@@ -183,46 +197,47 @@ class ModelService:
                 "once. Send them in parts."
             )
 
-    def _check_sentence(self, sentence: str, name: str) -> None:
+    def _check_sentence(self, sentence: str, number: int) -> None:
         if not isinstance(sentence, str):
-            raise InputError(f"{name} must be a text, not {type(sentence).__name__}.")
+            raise InputError(f"It must be a text, not {type(sentence).__name__}.", number)
         if not sentence.strip():
-            raise EmptyInputError(f"{name} is blank. Leave it out, or write something.")
+            raise EmptyInputError("It is blank. Leave it out, or write something.", number)
         most = self.settings.max_sentence_characters
         if len(sentence) > most:
-            raise TooMuchInputError(
-                f"{name} has {len(sentence):,} characters; at most {most:,} are read in one. Split it into paragraphs."
-            )
+            reason = f"It has {len(sentence):,} characters; at most {most:,} are read in one. Split it into paragraphs."
+            raise TooMuchInputError(reason, number)
 
     def _portions(self, sentences: Iterable[str]) -> Iterator[list[str | InputError]]:
         limits = self.settings
         portion: list[str | InputError] = []
         n_characters = 0
         for number, sentence in enumerate(sentences, start=1):
-            try:
-                self._check_sentence(sentence, f"Sentence {number}")
-            except InputError as error:
-                portion.append(error)
-                continue
             full = len(portion) >= min(limits.max_sentences, _PORTION)
             if portion and (full or n_characters + len(sentence) > limits.max_total_characters):
                 yield portion
                 portion, n_characters = [], 0
-            portion.append(sentence)
-            n_characters += len(sentence)
+            try:
+                self._check_sentence(sentence, number)
+            except InputError as error:
+                portion.append(error)
+            else:
+                portion.append(sentence)
+                n_characters += len(sentence)
         if portion:
             yield portion
 
 
 @lru_cache(maxsize=16)
-def _parts(backbone: str, new_output_layer: bool) -> Parts:
-    shape = find_model(backbone).shape
+def _parts(known: KnownModel, new_output_layer: bool, checkpoint: str) -> Parts:
     from transformers import BertConfig
 
-    from mtdemo.loading import model_without_weights
+    from mtdemo.loading import model_without_weights, read_config
     from mtdemo.model import CLASS_LABELS, MultiTaskConfig
 
-    config = MultiTaskConfig(
-        backbone=BertConfig(**dict[str, Any](shape)), output_labels=list(CLASS_LABELS) if new_output_layer else []
-    )
+    if known.id == EMBEDDED:
+        config = read_config(Path(checkpoint), checkpoint)
+    else:
+        config = MultiTaskConfig(backbone=BertConfig(**dict[str, Any](known.shape)))
+    if new_output_layer:
+        config.output_labels = list(CLASS_LABELS)
     return model_without_weights(config).parts()

@@ -207,7 +207,7 @@ class Trainer:
         """
         try:
             state: dict[str, Any] = torch.load(path, weights_only=True)
-        except (OSError, RuntimeError, EOFError) as error:
+        except Exception as error:
             raise DataFileError(f"{path} cannot be read, so there is nothing to resume.") from error
         if state["settings"] != repr(self.settings):
             raise DataFileError(f"{path} is of a run with other settings ({state['settings']}).")

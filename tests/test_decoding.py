@@ -74,6 +74,12 @@ def test_accents_and_joiners_stay_with_their_letter() -> None:
     assert entity.text == "Jose\N{COMBINING ACUTE ACCENT}"
 
 
+def test_a_mark_that_is_a_word_of_its_own_is_not_given_twice() -> None:
+    text = "Jose\N{COMBINING ACUTE ACCENT}"
+    entities = decode_entities(text, [Piece(0, 4, 0), Piece(4, 5, 1)], rows("PER", "ORG"), IO)
+    assert [entity.text for entity in entities] == [text]
+
+
 def test_nothing_gives_nothing() -> None:
     assert decode_entities("", [], np.zeros((0, 3), dtype=np.float32), IO) == ()
     assert decode_entities("a b", words("a b"), rows("O", "O"), IO) == ()

@@ -56,6 +56,13 @@ def test_the_same_seed_gives_the_same_heads(tiny: Callable[..., Path]) -> None:
         assert torch.equal(a, b), name
 
 
+def test_fewer_pieces_than_steps_leave_no_empty_batch(tiny: Callable[..., Path]) -> None:
+    settings = HeadTraining(n_epochs=3, sentences_per_step=1)
+    few = [TaggedSentence(("cat",), ("O",)), TaggedSentence(("paris",), ("LOC",))]
+    trained = train_heads(load_directory(tiny()), few, LABELLED, settings, lambda *_: None)
+    assert all(parameter.isfinite().all() for parameter in trained.model.parameters())
+
+
 def test_unknown_labels_are_named(tiny: Callable[..., Path]) -> None:
     base = load_directory(tiny())
     with pytest.raises(DataFileError, match="DATE"):

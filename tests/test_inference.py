@@ -96,9 +96,14 @@ REFERENCE_VALUES = {"Fetch Rewards is a good company!": (0.03928689, -0.00143429
 
 def test_the_values_that_the_reference_printed_for_bert_base_uncased() -> None:
     """Runs wherever bert-base-uncased is in the local cache; no test may need the network."""
-    if not isinstance(try_to_load_from_cache("bert-base-uncased", "model.safetensors"), str):
+    names = [
+        name
+        for name in ("bert-base-uncased", "google-bert/bert-base-uncased")
+        if isinstance(try_to_load_from_cache(name, "model.safetensors"), str)
+    ]
+    if not names:
         pytest.skip("bert-base-uncased is not in the local cache of the hub, and tests never download")
-    service = ModelService(Settings(model="bert-base-uncased"))
+    service = ModelService(Settings(model=names[0]))
     for text, values in REFERENCE_VALUES.items():
         (answer,) = service.embed([text])
         assert answer.embedding[: len(values)].tolist() == pytest.approx(values, abs=1e-5)

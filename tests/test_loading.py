@@ -3,22 +3,31 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import torch
-from huggingface_hub.errors import LocalEntryNotFoundError
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+)
 from safetensors.torch import load_file, save_file
+from transformers import GPT2Config, GPT2Model, PreTrainedModel, T5Config, T5Model
 
 from mtdemo import loading
-from mtdemo.config import Settings
+from mtdemo.config import EMBEDDED_CHECKPOINT, Settings
 from mtdemo.errors import (
     CheckpointNotFoundError,
     HubUnreachableError,
     InvalidCheckpointError,
     ModelTooLargeError,
 )
-from mtdemo.loading import LoadedModel, load_directory, load_hub, load_model, save_checkpoint
+from mtdemo.loading import LoadedModel, download, load_directory, load_model, names_directory, save_checkpoint
 from mtdemo.service import ModelService
+from tests.conftest import make_tokenizer
 
 Write = Callable[..., Path]
 
@@ -74,6 +83,72 @@ def test_a_model_of_another_kind_says_so(tiny: Write) -> None:
     (directory / "config.json").write_text(json.dumps({"model_type": "clip"}))
     with pytest.raises(InvalidCheckpointError, match="clip"):
         load_directory(directory)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"hidden_size": "abc"}, {"num_attention_heads": 0}, {"hidden_act": "no-such"}, {"is_decoder": True},
+     {"max_position_embeddings": 2}, {"id2label": "x"}],
+)  # fmt: skip
+def test_a_backbone_that_cannot_be_built_or_read_with_says_so(tiny: Write, changes: dict[str, object]) -> None:
+    directory = tiny()
+    config = json.loads((directory / "config.json").read_text())
+    config["backbone"] |= changes
+    (directory / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InvalidCheckpointError, match="tiny"):
+        load_directory(directory, 10**9)
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (T5Model(T5Config(d_model=16, num_layers=1, num_heads=2, vocab_size=18, d_ff=32, d_kv=8)), "has a decoder"),
+        (GPT2Model(GPT2Config(n_embd=16, n_layer=1, n_head=2, vocab_size=18)), "see only what stands before"),
+    ],
+    ids=["t5", "gpt2"],
+)
+def test_what_is_no_encoder_is_refused(tmp_path: Path, model: PreTrainedModel, words: str) -> None:
+    model.save_pretrained(tmp_path)
+    make_tokenizer().save_pretrained(tmp_path)
+    with pytest.raises(InvalidCheckpointError, match=words):
+        load_directory(tmp_path)
+
+
+def test_a_tokenizer_with_more_words_than_the_model_is_refused(tiny: Write) -> None:
+    directory = tiny()
+    tokenizer = make_tokenizer()
+    tokenizer.add_tokens(["a", "b"])
+    tokenizer.save_pretrained(directory)
+    with pytest.raises(InvalidCheckpointError, match="cannot read a sentence"):
+        load_directory(directory)
+
+
+def test_text_is_read_from_its_beginning_whatever_the_tokenizer_says(tiny: Write) -> None:
+    directory = tiny()
+    tokenizer = make_tokenizer()
+    tokenizer.truncation_side = tokenizer.padding_side = "left"
+    tokenizer.save_pretrained(directory)
+    (sentence,) = load_directory(directory).encode(["the cat sat on the mat"], 8)
+    assert [(p.start, p.end) for p in sentence.pieces] == sorted((p.start, p.end) for p in sentence.pieces)
+    assert sentence.pieces[0].start == 0
+
+
+def test_code_of_a_checkpoint_never_runs(tiny: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = tiny()
+    config = {"model_type": "mine", "auto_map": {"AutoConfig": "evil.Config"}}
+    (directory / "config.json").write_text(json.dumps(config))
+    (directory / "evil.py").write_text("raise SystemExit('ran')")
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked the person whether to run code"))
+    with pytest.raises(InvalidCheckpointError, match="cannot be used"):
+        load_directory(directory)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("./typo", True), ("/nowhere", True), ("~/x", True), ("a/b/c", True), ("owner/name", False), ("bert-base", False)],
+)
+def test_a_name_means_a_directory_or_an_id(name: str, expected: bool) -> None:
+    assert names_directory(name) is expected
 
 
 def test_truncated_weights_say_so(tiny: Write) -> None:
@@ -132,17 +207,35 @@ def test_a_model_beyond_the_bound_is_refused_before_its_weights_are_read(tiny: W
 def test_an_id_of_the_hub_is_never_taken_for_a_path(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "hf_hub_download", lambda *_: pytest.fail("asked the hub"))
     with pytest.raises(CheckpointNotFoundError, match="not a model id"):
-        load_hub(name)
+        download(name)
 
 
-@pytest.mark.parametrize("failure", [LocalEntryNotFoundError("offline"), ConnectionError("refused")])
-def test_a_hub_that_cannot_be_reached_is_one_clear_error(failure: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def of_hub(kind: type[HfHubHTTPError], status: int) -> HfHubHTTPError:
+    return kind("no", response=httpx.Response(status, request=httpx.Request("GET", "https://hub.invalid")))
+
+
+@pytest.mark.parametrize(
+    ("failure", "error", "words"),
+    [
+        (LocalEntryNotFoundError("offline"), HubUnreachableError, "cannot be reached"),
+        (ConnectionError("refused"), HubUnreachableError, "cannot be reached"),
+        (httpx.ConnectError("refused"), HubUnreachableError, "cannot be reached"),
+        (of_hub(HfHubHTTPError, 503), HubUnreachableError, "Try again later"),
+        (of_hub(RepositoryNotFoundError, 404), CheckpointNotFoundError, "Check the spelling"),
+        (of_hub(GatedRepoError, 403), CheckpointNotFoundError, "asks for a login"),
+        (of_hub(RemoteEntryNotFoundError, 404), CheckpointNotFoundError, "has no config.json"),
+    ],
+)
+def test_a_hub_that_gives_nothing_is_one_clear_error(
+    failure: Exception, error: type[Exception], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object, **__: object) -> None:
         raise failure
 
     monkeypatch.setattr(loading, "hf_hub_download", fail)
-    with pytest.raises(HubUnreachableError, match="bert-base-uncased"):
-        load_hub("bert-base-uncased")
+    with pytest.raises(error, match=words) as caught:
+        download("bert-base-uncased")
+    assert "bert-base-uncased" in str(caught.value)
 
 
 def test_a_hub_model_is_downloaded_without_pickles_and_code_and_loaded_as_a_directory(
@@ -157,7 +250,7 @@ def test_a_hub_model_is_downloaded_without_pickles_and_code_and_loaded_as_a_dire
 
     monkeypatch.setattr(loading, "hf_hub_download", lambda *_: str(directory / "config.json"))
     monkeypatch.setattr(loading, "snapshot_download", snapshot)
-    assert load_hub("owner/name").info.id == "owner/name"
+    assert load_model("owner/name").info.id == "owner/name"
     assert asked["hub_id"] == "owner/name"
     assert not {"*.bin", "*.py", "*.pt"} & set(asked["allow_patterns"])  # type: ignore[call-overload]
 
@@ -185,8 +278,6 @@ def test_saving_in_half_precision_moves_embeddings_little(tiny: Write, tmp_path:
 
 
 def test_a_copy_elsewhere_answers_the_same(embedded: LoadedModel, tmp_path: Path) -> None:
-    from mtdemo.config import EMBEDDED_CHECKPOINT
-
     shutil.copytree(EMBEDDED_CHECKPOINT, tmp_path / "copy")
     here, there = ModelService(Settings()), ModelService(Settings(checkpoint=str(tmp_path / "copy")))
     sentence = ["Ada Lovelace wrote to Charles Babbage."]

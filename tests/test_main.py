@@ -18,7 +18,7 @@ def test_annotate_writes_records_and_embeddings(tmp_path: Path, capsys: pytest.C
     assert len(output.read_text().splitlines()) == len(np.load(embeddings)) == 3
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "Line 3 is not UTF-8" in captured.err
+    assert "Line 3: not UTF-8" in captured.err
     assert "3 lines: 1 blank, 1 with a problem" in captured.err
 
 
@@ -46,7 +46,7 @@ def test_train_writes_a_checkpoint_that_loads(tmp_path: Path, tiny: Write, mode:
     [
         (["evaluate", "--task", "ner", "--data", "/nowhere.jsonl"], "/nowhere.jsonl cannot be read"),
         (["annotate", "/nowhere.txt", "--output", "/tmp/x"], "/nowhere.txt cannot be opened"),
-        (["annotate", "x", "--output", "y", "--checkpoint", "../no id"], "not a model id"),
+        (["annotate", "x", "--output", "y", "--checkpoint", "./typo"], "There is no checkpoint './typo'"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_exit_code_2(

@@ -7,7 +7,6 @@ import pytest
 from mtdemo import loading
 from mtdemo.config import Settings
 from mtdemo.errors import CheckpointNotFoundError
-from mtdemo.loading import load_directory
 from mtdemo.models import ModelStore
 
 Write = Callable[..., Path]
@@ -18,11 +17,11 @@ def loads(tiny: Write, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A hub that gives a tiny model for any id, and the ids it was asked for."""
     directory, asked = tiny(), []
 
-    def load(hub_id: str, max_bytes: int | None = None) -> loading.LoadedModel:
+    def download(hub_id: str, max_bytes: int | None = None) -> Path:
         asked.append(hub_id)
-        return load_directory(directory, max_bytes, hub_id)
+        return directory
 
-    monkeypatch.setattr(loading, "load_hub", load)
+    monkeypatch.setattr(loading, "download", download)
     return asked
 
 

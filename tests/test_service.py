@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from mtdemo.errors import EmptyInputError, InputError, PlanError, TooMuchInputEr
 from mtdemo.freezing import SCENARIOS
 from mtdemo.results import SentenceAnalysis
 from mtdemo.service import FreezingRequest, ModelService
+from tests.app_process import ROOT
 
 Write = Callable[..., Path]
 
@@ -56,6 +59,12 @@ def test_the_length_limit_is_part_of_the_cache_key(small: ModelService) -> None:
     assert small.analyze([text], max_length=10_000).sentences[0].n_truncated == 0, "at most what the model can"
 
 
+@pytest.mark.parametrize("max_length", [0, 1, 7, -5])
+def test_a_limit_that_leaves_nothing_to_read_is_refused(small: ModelService, max_length: int) -> None:
+    with pytest.raises(InputError, match="at least 8"):
+        small.analyze(["the cat"], max_length=max_length)
+
+
 def test_the_cache_is_bounded(tiny: Write) -> None:
     service = ModelService(Settings(checkpoint=str(tiny()), max_cache_bytes=0))
     service.embed(["the cat"])
@@ -69,6 +78,8 @@ def test_results_cannot_be_changed_by_whoever_gets_them(small: ModelService) -> 
         answer.text = "x"  # type: ignore[misc]
     with pytest.raises(ValueError, match="read-only"):
         answer.embedding[0] = 1
+    with pytest.raises(TypeError):
+        answer.probabilities["negative"] = 1  # type: ignore[index]
 
 
 def test_two_requests_for_one_sentence_at_once_compute_it_once(
@@ -130,12 +141,12 @@ def test_progress_is_told_for_long_requests_only(tiny: Write) -> None:
 
 
 def test_threads_are_few_for_short_requests_and_all_for_long_ones(tiny: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    service = ModelService(Settings(checkpoint=str(tiny()), tokens_per_batch=32, threads=7, threads_short=3))
+    service = ModelService(Settings(checkpoint=str(tiny()), tokens_per_batch=64, threads=7, threads_short=3))
     used: list[int] = []
     run = inference.run_windows
     monkeypatch.setattr(inference, "run_windows", lambda *args: (used.append(args[2]), run(*args[:2], 1))[1])
     service.embed(["the cat"])
-    service.embed(["the " * n for n in range(1, 30)])
+    service.embed(["the " * n for n in range(1, 50)])
     assert used[0] == 3
     assert set(used[1:]) == {7}
 
@@ -147,11 +158,12 @@ LIMITED = Settings(max_sentences=3, max_sentence_characters=20, max_total_charac
     ("sentences", "error", "words"),
     [
         ([], EmptyInputError, "no sentence"),
-        (["fine", "  \t"], EmptyInputError, "Sentence 2 is blank"),
+        (["fine", "  \t"], EmptyInputError, "Sentence 2: It is blank"),
         (["a"] * 4, TooMuchInputError, "4 sentences.*at most 3"),
         (["a" * 21], TooMuchInputError, "21 characters; at most 20"),
         (["a" * 16] * 2, TooMuchInputError, "32 characters together; at most 30"),
-        (["fine", 5], InputError, "Sentence 2 must be a text, not int"),
+        ("text", InputError, "Put it in a list"),
+        (["fine", 5], InputError, "Sentence 2: It must be a text, not int"),
     ],
 )
 def test_limits_are_plain_errors_that_load_nothing(sentences: list[str], error: type, words: str) -> None:
@@ -216,7 +228,7 @@ def test_every_dictionary_has_the_lengths(service: ModelService) -> None:
 @pytest.mark.parametrize("scenario", [scenario.name for scenario in SCENARIOS])
 @pytest.mark.parametrize("backbone", ["embedded", "bert-base-uncased", "bert-large-uncased"])
 def test_plans_need_no_weights_and_sum_up(scenario: str, backbone: str) -> None:
-    service = ModelService(Settings(checkpoint="/nowhere"))
+    service = ModelService(Settings())
     plan = service.freezing_plan(FreezingRequest(backbone, scenario)).as_dict()
     assert plan["n_trainable"] + plan["n_frozen"] == plan["n_parameters"]
     assert sum(part["n_parameters"] for part in plan["parts"]) == plan["n_parameters"]
@@ -249,3 +261,27 @@ def test_a_request_that_makes_no_sense_lists_the_choices(
 ) -> None:
     with pytest.raises(PlanError, match=words):
         service.freezing_plan(request_)
+
+
+def test_the_plan_of_another_checkpoint_is_that_of_its_own_configuration(tiny: Write) -> None:
+    directory = tiny(entity_labels=["O", "B-PER", "I-PER"])
+    service = ModelService(Settings(checkpoint=str(directory)))
+    plan = service.freezing_plan(FreezingRequest("embedded")).freezing
+    assert service.loaded() is None
+    assert plan.n_parameters == service.load().n_parameters
+
+
+def test_the_first_questions_may_all_come_at_once() -> None:
+    """In a process of its own, since imports happen once: loading and planning from many threads, all cold."""
+    code = """
+from concurrent.futures import ThreadPoolExecutor
+from mtdemo import FreezingRequest, ModelService, Settings
+service = ModelService(Settings())
+with ThreadPoolExecutor(8) as pool:
+    plans = [pool.submit(service.freezing_plan, FreezingRequest("bert-base-uncased")) for _ in range(5)]
+    answers = [pool.submit(service.embed, ["John lives in Paris."]) for _ in range(3)]
+    assert {plan.result().freezing.n_parameters for plan in plans} == {109488392}
+    assert all(len(answer.result()) == 1 for answer in answers)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)  # noqa: S603
+    assert result.returncode == 0, result.stderr

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
 from mtdemo.encoding import replace_unreadable
 from mtdemo.errors import InputError
-from mtdemo.results import SentenceAnalysis
 from mtdemo.service import FreezingRequest, ModelService
 from mtdemo.ui.messages import shows_errors
 
@@ -21,29 +19,27 @@ def add_endpoints(service: ModelService) -> None:
 
     def embed(sentences: list[str]) -> Records:
         """Embed sentences. Returns per sentence: text, n_tokens, n_truncated, embedding (not normalised), norm, model."""
-        return [{**s.embedding_as_dict(), "model": model_id} for model_id, s in _analysed(service, sentences)]
+        analysis = service.embed(_readable(sentences))
+        return [{**sentence.embedding_as_dict(), "model": analysis.model.id} for sentence in analysis]
 
     def classify(sentences: list[str]) -> Records:
         """Classify sentences. Returns per sentence: text, n_tokens, n_truncated, label, probabilities, model, trained."""
-        return [
-            {**s.classification_as_dict(), "model": model_id, "trained": service.load().classifies}
-            for model_id, s in _analysed(service, sentences)
-        ]
+        analysis = service.classify(_readable(sentences))
+        about = {"model": analysis.model.id, "trained": analysis.model.classifies}
+        return [{**sentence.classification_as_dict(), **about} for sentence in analysis]
 
     def entities(sentences: list[str]) -> Records:
         """Find entities. Returns per sentence: text, n_tokens, n_truncated, model, trained, and entities: text, label,
         score (0 to 1), start and end (characters, end exclusive)."""
-        return [
-            {**s.entities_as_dict(), "model": model_id, "trained": service.load().finds_entities}
-            for model_id, s in _analysed(service, sentences)
-        ]
+        analysis = service.entities(_readable(sentences))
+        about = {"model": analysis.model.id, "trained": analysis.model.finds_entities}
+        return [{**sentence.entities_as_dict(), **about} for sentence in analysis]
 
     def analyze(sentences: list[str]) -> Records:
         """Embed, classify and find entities at once. Returns per sentence all that the three endpoints return."""
-        return [
-            {**s.as_dict(), "model": model_id, "trained_heads": list(service.load().trained_heads)}
-            for model_id, s in _analysed(service, sentences)
-        ]
+        analysis = service.analyze(_readable(sentences))
+        about = {"model": analysis.model.id, "trained_heads": list(analysis.model.trained_heads)}
+        return [{**sentence.as_dict(), **about} for sentence in analysis]
 
     def similarity(sentences: list[str]) -> dict[str, Any]:
         """Compare sentences. Returns sentences (text, n_tokens, n_truncated), similarity (matrix of cosines, -1 to 1),
@@ -63,11 +59,6 @@ def add_endpoints(service: ModelService) -> None:
 
     for endpoint in (embed, similarity, classify, entities, analyze, freezing_plan):
         gr.api(shows_errors(endpoint), api_name=endpoint.__name__, concurrency_limit=8, concurrency_id="endpoints")
-
-
-def _analysed(service: ModelService, sentences: list[str]) -> Iterator[tuple[str, SentenceAnalysis]]:
-    analysis = service.analyze(_readable(sentences))
-    return ((analysis.model.id, sentence) for sentence in analysis)
 
 
 def _readable(sentences: list[str]) -> list[str]:

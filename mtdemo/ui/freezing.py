@@ -85,9 +85,7 @@ def add_freezing_tab(service: ModelService, page: gr.Blocks) -> None:
     gr.on(
         [controls.parts.input, *(rate.change for rate in controls.rates)],
         **plan,
-        trigger_mode="always_last",
-        api_name="freezing_tab",
-        api_description="What the freezing tab shows: totals and warnings, optimizer groups, a Plotly picture, parts.",
+        **hidden,
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from mtdemo.catalog import KNOWN_MODELS
+from mtdemo.catalog import KNOWN_MODELS, KnownModel
+from mtdemo.config import EMBEDDED
 from mtdemo.errors import CheckpointNotFoundError, MtdemoError
 from mtdemo.service import ModelService
 from mtdemo.ui.messages import describe_model
@@ -34,17 +35,30 @@ def add_model_choice(service: ModelService, page: gr.Blocks) -> gr.State:
 
 def _add_choice(service: ModelService, model: gr.State, status: gr.Markdown) -> None:
     choice = gr.Radio(
-        [*((known.title, known.id) for known in KNOWN_MODELS), ("Another model of the hub", OTHER)],
+        [*((_title(service, known), known.id) for known in KNOWN_MODELS), ("Another model of the hub", OTHER)],
         value=service.settings.model if service.settings.model in _known_ids() else OTHER,
         label="Model",
         info="Your choice is yours alone; other visitors keep theirs.",
     )
-    hub_id = gr.Textbox(label="Model id", placeholder="owner/name", visible=False, max_lines=1)
-    expectation = gr.Markdown(_expectation(service.settings.model))
+    first = service.settings.model
+    hub_id = gr.Textbox(
+        "" if first in _known_ids() else first,
+        label="Model id",
+        placeholder="owner/name",
+        visible=first not in _known_ids(),
+        max_lines=1,
+    )
+    expectation = gr.Markdown(_expectation(service, first))
     load = gr.Button("Load and use this model")
-    choice.change(show_expectation, choice, [expectation, hub_id], show_progress="hidden", api_visibility="private")
+    choice.change(
+        partial(show_expectation, service), choice, [expectation, hub_id], show_progress="hidden", api_visibility="private"
+    )
     load.click(
-        partial(use_model, service), [choice, hub_id, model], [model, status], api_visibility="private", concurrency_limit=2
+        partial(use_model, service),
+        [choice, hub_id, model],
+        [model, status],
+        api_visibility="private",
+        concurrency_limit=2,
     )
 
 
@@ -58,9 +72,9 @@ def watch_loading(service: ModelService) -> Iterator[str]:
         yield f"**The model could not be loaded.** {_as_text(error)}"
 
 
-def show_expectation(choice: str) -> tuple[str, Any]:
+def show_expectation(service: ModelService, choice: str) -> tuple[str, Any]:
     """What to expect of a model before it is loaded, and the field for an id where one is needed."""
-    return _expectation(choice), gr.Textbox(visible=choice == OTHER)
+    return _expectation(service, choice), gr.Textbox(visible=choice == OTHER)
 
 
 def use_model(service: ModelService, choice: str, hub_id: str, current: str | None) -> Iterator[tuple[str | None, str]]:
@@ -72,7 +86,9 @@ def use_model(service: ModelService, choice: str, hub_id: str, current: str | No
             raise CheckpointNotFoundError("No model id was given. Write one as on the hub, such as bert-base-uncased.")
         ready = _ready(service, chosen)
     except MtdemoError as error:
-        yield current, f"{_as_text(error)} **The model in use stays in use.** {_ready(service, current)}"
+        in_use = service.loaded(current)
+        stays = f" **The model in use stays in use.** **Ready.** {describe_model(in_use)}" if in_use else ""
+        yield current, f"{_as_text(error)}{stays}"
     else:
         yield chosen, ready
 
@@ -81,7 +97,14 @@ def _ready(service: ModelService, model: str | None) -> str:
     return f"**Ready.** {describe_model(service.load(model))}"
 
 
-def _expectation(choice: str) -> str:
+def _title(service: ModelService, known: KnownModel) -> str:
+    other = known.id == EMBEDDED and service.settings.checkpoint_name != EMBEDDED
+    return "The checkpoint of this page" if other else known.title
+
+
+def _expectation(service: ModelService, choice: str) -> str:
+    if choice == EMBEDDED and service.settings.checkpoint_name != EMBEDDED:
+        return "The checkpoint that this page was started with. Nothing is downloaded."
     return next((known.expectation for known in KNOWN_MODELS if known.id == choice), _OTHER_EXPECTATION)
 
 

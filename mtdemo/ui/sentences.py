@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import gradio as gr
 from gradio.components import Component
-from gradio.events import Dependency
 
 from mtdemo.encoding import replace_unreadable
 from mtdemo.errors import EmptyInputError
@@ -78,16 +77,23 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class SentenceBox:
-    """A box for sentences with a button and examples, either of which asks."""
+    """A box for sentences with a button and examples, either of which asks.
+
+    Attributes:
+        sentences: the box.
+        button: asks.
+        n_examples: how often an example was clicked, so that a change of it asks too.
+    """
 
     sentences: gr.Textbox
     button: gr.Button
-    example_loaded: Dependency
+    n_examples: gr.State
 
     def answer_with(self, page: gr.Blocks, model: gr.State, api_name: str, about: str, *steps: Step) -> None:
         """Run the steps one after the other when the button or an example is clicked, stopping at an error.
 
-        The first example is answered as soon as the page is open, so no tab is ever empty.
+        The first example is answered as soon as the page is open, so no tab is ever empty. All of it is one event, so
+        that a question asked meanwhile is answered after it, and never overwritten by it.
 
         Args:
             page: the page that the box is on.
@@ -96,23 +102,21 @@ class SentenceBox:
             about: its description.
             steps: each gets the text and the model.
         """
-        public = {"api_name": api_name, "api_description": about}
-        private = {"api_visibility": "private"}
-        for first, visibility in (
-            (self.button.click, public),
-            (self.example_loaded.success, private),
-            (page.load, private),
-        ):
-            event: Any = first
-            for number, step in enumerate(steps):
-                event = event(
-                    step.callback,
-                    [self.sentences, model],
-                    list(step.outputs),
-                    concurrency_limit=_CONCURRENCY,
-                    concurrency_id="sentences",
-                    **(private if number else visibility),
-                ).success
+        first, *others = steps
+        common: dict[str, Any] = {"concurrency_limit": _CONCURRENCY, "concurrency_id": "sentences"}
+        event = gr.on(
+            [page.load, self.button.click, self.n_examples.change],
+            first.callback,
+            [self.sentences, model],
+            list(first.outputs),
+            api_name=api_name,
+            api_description=about,
+            trigger_mode="always_last",
+            **common,
+        )
+        for step in others:
+            inputs = [self.sentences, model]
+            event = event.success(step.callback, inputs, list(step.outputs), api_visibility="private", **common)
 
 
 def add_sentences(label: str, action: str, examples: Sequence[Example]) -> SentenceBox:
@@ -126,4 +130,13 @@ def add_sentences(label: str, action: str, examples: Sequence[Example]) -> Sente
         example_labels=[example.title for example in examples],
         api_visibility="private",
     )
-    return SentenceBox(sentences, button, dataset.load_input_event)
+    n_examples = gr.State(0)
+    dataset.load_input_event.success(
+        count_example, n_examples, n_examples, show_progress="hidden", api_visibility="private"
+    )
+    return SentenceBox(sentences, button, n_examples)
+
+
+def count_example(n_examples: int) -> int:
+    """One more example was clicked."""
+    return n_examples + 1

@@ -32,9 +32,9 @@ def test_a_first_model_that_cannot_be_loaded_is_told_without_markup() -> None:
     assert "<b>" not in last
 
 
-def test_expectations_come_before_loading() -> None:
-    assert "untrained" in show_expectation("bert-base-uncased")[0]
-    text, field = show_expectation(OTHER)
+def test_expectations_come_before_loading(fake: FakeService) -> None:
+    assert "untrained" in show_expectation(fake, "bert-base-uncased")[0]
+    text, field = show_expectation(fake, OTHER)
     assert "hub works by its id" in text
     assert field.visible
 
@@ -52,8 +52,12 @@ def test_an_id_is_taken_from_the_field(fake: FakeService) -> None:
 def test_after_a_failure_the_model_in_use_stays_in_use(fake: FakeService) -> None:
     *_, (model, status) = use_model(fake, OTHER, "missing", "mine")
     assert model == "mine"
-    assert "**The model in use stays in use.** **Ready.** `mine`" in status
+    assert "**The model in use stays in use.** **Ready.** `fake`" in status
     assert not re.search(r"<\w", status)
+
+
+def test_a_failure_while_no_model_is_there_is_told_too() -> None:
+    assert "no public model" in list(use_model(Broken(), OTHER, "missing", None))[-1][1]
 
 
 def test_no_id_says_what_to_write(fake: FakeService) -> None:

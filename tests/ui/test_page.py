@@ -29,7 +29,7 @@ def test_every_tab_has_a_named_endpoint_and_nothing_else_is_public(client: Clien
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert set(endpoints) == {
         "/embed", "/similarity", "/classify", "/entities", "/analyze", "/freezing_plan",
-        "/embedding_tab", "/classification_tab", "/entities_tab", "/freezing_tab",
+        "/embedding_tab", "/classification_tab", "/entities_tab",
     }  # fmt: skip
     for name, endpoint in endpoints.items():
         assert endpoint.get("description"), name
@@ -81,10 +81,10 @@ def test_a_plan_comes_with_totals_parts_groups_and_warnings(client: Client) -> N
     ("sentences", "words"),
     [
         ([], "no sentence to read"),
-        (["  "], "blank"),
+        (["  "], "It is blank"),
         (["a"] * 5000, "5,000 sentences"),
         (["x" * 3_000_000], "3,000,000 characters"),
-        ([1], "must be a text"),
+        ([1], "It must be a text"),
         ("text", "must be a list of strings, not str"),
         (None, "must be a list of strings, not NoneType"),
     ],
