@@ -268,7 +268,7 @@ def _load_tokenizer(directory: Path, name: str) -> PreTrainedTokenizerBase:
 
 
 def _try_out(loaded: LoadedModel) -> None:
-    """Read a sentence twice, with another last piece: refuse a model that fails, or whose first word does not see the last."""
+    """Read a sentence twice, the second time with another last piece, which an encoder's first piece must notice."""
     name = loaded.info.id
     if loaded.info.max_length < _SHORTEST_INPUT:
         raise InvalidCheckpointError(f"{name!r} can read only {loaded.info.max_length} word pieces, too few to be of use.")
@@ -277,7 +277,7 @@ def _try_out(loaded: LoadedModel) -> None:
         other = (*ids[:-1], (ids[-1] + 1) % loaded.model.config.backbone.vocab_size)
         with torch.inference_mode():
             states = loaded.model(torch.tensor([ids, other])).last_hidden_state
-    except Exception as error:  # noqa: BLE001 - whatever it is, this model cannot answer
+    except Exception as error:
         raise InvalidCheckpointError(f"{name!r} cannot read a sentence: {_reason(error)}") from error
     if torch.equal(states[0, 0], states[1, 0]):
         raise InvalidCheckpointError(f"{name!r} is not an encoder: its words see only what stands before them.")
