@@ -94,7 +94,7 @@ def _train(options: argparse.Namespace) -> int:
     from mtdemo.head_training import HeadTraining, train_heads
     from mtdemo.loading import load_model, save_checkpoint
     from mtdemo.optim import OptimizerSettings
-    from mtdemo.training import Training, train
+    from mtdemo.training import STATE_FILE, Training, train
 
     bar = _Bar()
     tagged = [sentence for path in options.ner for sentence in read_tagged(path)]
@@ -114,6 +114,7 @@ def _train(options: argparse.Namespace) -> int:
         trained = train(base, tagged, labelled, settings, bar, options.output, options.resume)
     bar.close()
     save_checkpoint(trained, options.output)
+    (options.output / STATE_FILE).unlink(missing_ok=True)  # several times the size of the checkpoint, and of no more use
     print(f"Saved to {options.output}.", file=sys.stderr)
     return 0
 

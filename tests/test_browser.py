@@ -173,3 +173,8 @@ def test_every_tab_fits_every_screen(browser: Browser, app: AppProcess, width: i
                 path = Path(directory) / f"{name.split()[0].lower()}-{theme}-{width}.png"
                 page.screenshot(path=path, full_page=True, animations="disabled")
             assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        page.get_by_role("button", name="About the embedded model").click()
+        expect(page.get_by_text("How good it is")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        if directory:
+            page.screenshot(path=Path(directory) / f"card-{theme}-{width}.png")

@@ -39,6 +39,9 @@ def test_train_writes_a_checkpoint_that_loads(tmp_path: Path, tiny: Write, mode:
     arguments = ["--ner", str(tmp_path / "ner"), "--classification", str(tmp_path / "classes")]
     assert main(["train", "--base", str(tiny()), *arguments, "--output", str(tmp_path / "out"), *mode]) == 0
     assert load_directory(tmp_path / "out").info.trained_heads == ("classification_head", "ner_head")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -27,10 +28,25 @@ def add_model_choice(service: ModelService, page: gr.Blocks) -> gr.State:
     model = gr.State(None)
     status = gr.Markdown(_LOADING, elem_classes="note", elem_id="status")
     page.load(partial(watch_loading, service), None, status, show_progress="hidden", api_visibility="private")
+    card = read_card(Path(service.settings.checkpoint))
+    if card:
+        with gr.Accordion("About the embedded model: how it was made, how good it is, what it is bad at", open=False):
+            gr.Markdown(card, elem_classes="card")
     if service.settings.hub_models:
         with gr.Accordion("Choose another model", open=False):
             _add_choice(service, model, status)
     return model
+
+
+def read_card(directory: Path) -> str:
+    """The model card of a checkpoint without its front matter and title; empty where there is none."""
+    path = directory / "README.md"
+    if not path.is_file():
+        return ""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if text.startswith("---\n"):
+        text = text.split("\n---\n", 1)[-1]
+    return text.strip().removeprefix("# The embedded checkpoint").strip()
 
 
 def _add_choice(service: ModelService, model: gr.State, status: gr.Markdown) -> None:

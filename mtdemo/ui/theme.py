@@ -11,6 +11,8 @@ CSS = """
 .gradio-container { width: 100% !important; max-width: 1120px !important; margin-inline: auto !important; }
 .note:not(.note .note) { padding: 0.1rem 0.75rem !important; border-left: 3px solid var(--color-accent); }
 .note p { margin: 0.25rem 0; overflow-wrap: anywhere; }
+.card table { display: block; overflow-x: auto; }
+.card pre, .card code { overflow-wrap: anywhere; white-space: pre-wrap; }
 .gradio-container th, .gradio-container th * { word-break: keep-all !important; overflow-wrap: normal !important; }
 .totals { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); gap: 0.6rem; margin: 0; }
 .totals div { padding: 0.5rem 0.8rem; border: 1px solid var(--border-color-primary); border-radius: var(--radius-lg);

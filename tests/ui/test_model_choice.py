@@ -1,6 +1,8 @@
 import re
+from pathlib import Path
 
-from mtdemo.ui.model_choice import OTHER, show_expectation, use_model, watch_loading
+from mtdemo.config import EMBEDDED_CHECKPOINT
+from mtdemo.ui.model_choice import OTHER, read_card, show_expectation, use_model, watch_loading
 from tests.ui.conftest import FakeService
 
 
@@ -62,3 +64,12 @@ def test_a_failure_while_no_model_is_there_is_told_too() -> None:
 
 def test_no_id_says_what_to_write(fake: FakeService) -> None:
     assert "No model id was given" in list(use_model(fake, OTHER, " ", None))[-1][1]
+
+
+def test_the_model_card_is_shown_without_its_front_matter(tmp_path: Path) -> None:
+    card = read_card(EMBEDDED_CHECKPOINT)
+    assert card.startswith("One BERT-shaped encoder")
+    assert "What it is bad at" in card
+    assert read_card(tmp_path) == ""
+    (tmp_path / "README.md").write_text("no front matter")
+    assert read_card(tmp_path) == "no front matter"
