@@ -174,7 +174,7 @@ def test_every_tab_fits_every_screen(browser: Browser, app: AppProcess, width: i
                 page.screenshot(path=path, full_page=True, animations="disabled")
             assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         page.get_by_role("button", name="About the embedded model").click()
-        expect(page.get_by_text("How good it is")).to_be_visible()
+        expect(page.get_by_role("heading", name="How good it is")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         if directory:
             page.screenshot(path=Path(directory) / f"card-{theme}-{width}.png")

@@ -30,7 +30,7 @@ def add_model_choice(service: ModelService, page: gr.Blocks) -> gr.State:
     page.load(partial(watch_loading, service), None, status, show_progress="hidden", api_visibility="private")
     card = read_card(Path(service.settings.checkpoint))
     if card:
-        with gr.Accordion("About the embedded model: how it was made, how good it is, what it is bad at", open=False):
+        with gr.Accordion("About the embedded model", open=False):
             gr.Markdown(card, elem_classes="card")
     if service.settings.hub_models:
         with gr.Accordion("Choose another model", open=False):
