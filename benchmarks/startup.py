@@ -1,6 +1,6 @@
 """How long until the page answers, against `import gradio` alone: both measured in one run, in fresh processes.
 
-    python benchmarks/startup.py [--repeat 3]
+    python -m benchmarks.startup [--repeat 3]
 
 Prints the median of each in seconds, their difference, and when the first question was answered.
 """

@@ -1,6 +1,6 @@
 """How fast the service answers against plain loops over the same model: ratios of medians, measured in one run.
 
-    python benchmarks/throughput.py [--sentences 300] [--repeat 3]
+    python -m benchmarks.throughput [--sentences 300] [--repeat 3]
 
 The plain loops are what one writes first: one sentence at a time, and batches of 32 in the given order, padded to the
 longest. All compute embedding, class and entity labels in float32 with torch's default threads for long requests; the
