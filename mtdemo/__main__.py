@@ -10,14 +10,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from mtdemo.config import EMBEDDED, Settings, prepare_environment, read_settings
 from mtdemo.errors import MtdemoError
 
+if TYPE_CHECKING:
+    from mtdemo.validation import ValidationSets
+
 _TASKS = ("ner", "classification", "similarity")
+_MIXES = ("equal", "square-root", "proportional")
 
 
 class _Bar:
@@ -91,32 +95,50 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from mtdemo.data import read_labelled, read_tagged
-    from mtdemo.head_training import HeadTraining, train_heads
     from mtdemo.loading import load_model, save_checkpoint
     from mtdemo.optim import OptimizerSettings
+    from mtdemo.sampling import Mix
     from mtdemo.training import STATE_FILE, Training, train
 
     bar = _Bar()
     tagged = [sentence for path in options.ner for sentence in read_tagged(path)]
     labelled = [sentence for path in options.classification for sentence in read_labelled(path)]
     base = load_model(options.base)
-    if options.heads_only:
-        trained = train_heads(base, tagged, labelled, HeadTraining(seed=options.seed), bar)
-    else:
-        heads = dict.fromkeys(("classification_head", "ner_head"), options.head_rate)
-        settings = Training(
-            n_steps=options.steps,
-            optimizer=OptimizerSettings(options.backbone_rate, heads),
-            freeze_embeddings=options.freeze_embeddings,
-            casing=not options.no_casing,
-            seed=options.seed,
-        )
-        trained = train(base, tagged, labelled, settings, bar, options.output, options.resume)
+    heads = dict.fromkeys(("classification_head", "ner_head"), options.head_rate)
+    settings = Training(
+        n_steps=options.steps,
+        sentences_per_step=options.sentences,
+        mix=Mix.named(options.mix),
+        optimizer=OptimizerSettings(options.backbone_rate, heads, layer_decay=options.layer_decay),
+        frozen=tuple(options.freeze),
+        casing=not options.no_casing,
+        case_noise=options.case_noise,
+        dropout=options.dropout,
+        word_dropout=options.word_dropout,
+        interval=options.interval,
+        seed=options.seed,
+    )
+    trained = train(base, tagged, labelled, settings, bar, options.output, options.resume, _validation_sets(options))
     bar.close()
     save_checkpoint(trained, options.output)
     (options.output / STATE_FILE).unlink(missing_ok=True)  # several times the size of the checkpoint, and of no more use
     print(f"Saved to {options.output}.", file=sys.stderr)
     return 0
+
+
+def _validation_sets(options: argparse.Namespace) -> ValidationSets | None:
+    from mtdemo.data import read_labelled, read_pairs, read_tagged
+    from mtdemo.validation import ValidationSets, spread
+
+    def rows(path: Path | None, read: Any) -> Any:
+        return spread(read(path), options.dev_limit) if path is not None else ()
+
+    sets = ValidationSets(
+        rows(options.dev_ner, read_tagged),
+        rows(options.dev_classification, read_labelled),
+        rows(options.dev_similarity, read_pairs),
+    )
+    return sets if sets.tagged or sets.labelled or sets.pairs else None
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -158,12 +180,24 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--classification", type=Path, nargs="+", required=True, help="JSON lines with text and label")
     train.add_argument("--output", type=Path, required=True, help="directory to write the checkpoint to")
     train.add_argument("--seed", type=int, default=13)
-    train.add_argument("--heads-only", action="store_true", help="freeze the backbone; its states are computed once")
     train.add_argument("--steps", type=_positive, default=800, help="optimizer steps (default: 800)")
     train.add_argument("--backbone-rate", type=float, default=2e-5, help="learning rate of the backbone (default: 2e-5)")
     train.add_argument("--head-rate", type=float, default=3e-4, help="learning rate of the heads (default: 3e-4)")
-    train.add_argument("--freeze-embeddings", action="store_true", help="freeze all embeddings but those of case")
+    train.add_argument("--layer-decay", type=float, default=1.0, help="factor from a layer's rate to that of the one below")
+    train.add_argument("--sentences", type=_positive, default=64, help="sentences per step, of both tasks (default: 64)")
+    train.add_argument("--mix", choices=_MIXES, default="equal", help="how a step divides them (default: equal)")
+    train.add_argument(
+        "--freeze", nargs="+", default=[], metavar="PART", help="parts that do not train: embeddings, layer_0, backbone …"
+    )
+    train.add_argument("--dropout", type=float, help="of the backbone (default: what its configuration says)")
+    train.add_argument("--case-noise", type=float, default=0.0, help="share of sentences read as if in one case")
+    train.add_argument("--word-dropout", type=float, default=0.0, help="share of word pieces that are hidden")
+    train.add_argument("--interval", type=_positive, default=200, help="steps between measurements and saved states")
     train.add_argument("--no-casing", action="store_true", help="do not give an uncased model the case of words")
+    train.add_argument("--dev-ner", type=Path, metavar="FILE", help="tagged sentences to measure on while it trains")
+    train.add_argument("--dev-classification", type=Path, metavar="FILE", help="the same for classes")
+    train.add_argument("--dev-similarity", type=Path, metavar="FILE", help="the same for similarity: rated pairs")
+    train.add_argument("--dev-limit", type=_positive, default=1000, help="rows of each, evenly spaced (default: 1000)")
     train.add_argument("--resume", action="store_true", help="go on from the state in --output")
     train.set_defaults(run=_train)
     return parser

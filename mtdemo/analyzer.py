@@ -11,14 +11,12 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from mtdemo.batching import plan_batches
 from mtdemo.caching import LruCache
 from mtdemo.config import Settings
-from mtdemo.decoding import decode_entities
-from mtdemo.encoding import EncodedSentence, Window, join_windows
+from mtdemo.encoding import Window
 from mtdemo.models import ModelEntry
 from mtdemo.results import SentenceAnalysis
 
@@ -111,6 +109,8 @@ class Analyzer:
     def _compute(
         self, loaded: LoadedModel, texts: Sequence[str], max_length: int, progress: Progress | None
     ) -> list[SentenceAnalysis]:
+        from mtdemo import inference
+
         encoded = self._thread.submit(loaded.encode, texts, max_length).result()
         windows = [window for sentence in encoded for window in sentence.windows]
         lengths = [len(window.input_ids) for window in windows]
@@ -123,7 +123,7 @@ class Analyzer:
             if progress is not None and len(batches) > 1:
                 progress(len(outputs), len(windows))
         in_order = iter([outputs[index] for index in range(len(windows))])
-        return [_assemble(loaded, sentence, [next(in_order) for _ in sentence.windows]) for sentence in encoded]
+        return [inference.assemble(loaded, sentence, [next(in_order) for _ in sentence.windows]) for sentence in encoded]
 
     def _run(self, loaded: LoadedModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
         """One batch; on the inference thread alone, so the count needs no lock."""
@@ -136,22 +136,6 @@ class Analyzer:
         """All threads for a long request; few for a short one, which only loses by sharing the cores."""
         most = self._settings.threads or _count_cores()
         return most if n_tokens > _SHORT_REQUEST else min(self._settings.threads_short, most)
-
-
-def _assemble(loaded: LoadedModel, sentence: EncodedSentence, outputs: Sequence[WindowOutput]) -> SentenceAnalysis:
-    probabilities = join_windows(sentence, [output.entity_probabilities for output in outputs])
-    first = outputs[0]
-    first.embedding.setflags(write=False)
-    return SentenceAnalysis(
-        text=sentence.text,
-        n_tokens=sentence.n_tokens,
-        n_truncated=sentence.n_truncated,
-        embedding=first.embedding,
-        probabilities=MappingProxyType(
-            dict(zip(loaded.info.class_labels, first.class_probabilities.tolist(), strict=True))
-        ),
-        entities=decode_entities(sentence.text, sentence.pieces, probabilities, loaded.scheme),
-    )
 
 
 def _count_cores() -> int:

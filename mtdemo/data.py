@@ -1,18 +1,21 @@
-"""Labelled sentences in files: JSON lines with tokens and tags, JSON lines with text and label, tab-separated pairs."""
+"""Labelled sentences in files: with entity tags (JSON lines, columns), with a class (JSON lines, CSV), rated pairs."""
 
 from __future__ import annotations
 
+import csv
 import json
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from mtdemo.errors import DataFileError
 
 Row = TypeVar("Row")
+Parse: TypeAlias = "Callable[[_Lines], Iterator[Row]]"
+COLUMN_SUFFIXES = (".conll", ".bio", ".iob", ".iob2", ".txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +27,14 @@ class TaggedSentence:
         tags: one per token, `O` or a type with or without `B-`/`I-`.
         annotated: the types that the source marks at all, an `O` may hide any other type; None when it marks every type.
         source: the data set's name, empty where unknown.
+        place: file and line, for messages.
     """
 
     tokens: tuple[str, ...]
     tags: tuple[str, ...]
     annotated: tuple[str, ...] | None = None
     source: str = ""
+    place: str = field(default="", compare=False)
 
     @property
     def text(self) -> str:
@@ -53,6 +58,7 @@ class LabelledSentence:
     text: str
     label: str
     source: str = ""
+    place: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +71,25 @@ class RatedPair:
 
 
 def read_tagged(path: Path, limit: int | None = None) -> tuple[TaggedSentence, ...]:
-    """Read JSON lines with `tokens`, `tags` and, optionally, `annotated` and `source`.
+    """Read tagged sentences.
+
+    A file that ends on one of `COLUMN_SUFFIXES` has a token and its tag per line, in the first and the last column, and a
+    blank line between sentences, as CoNLL-2003 has. Any other file holds JSON lines with `tokens`, `tags` and, optionally,
+    `annotated` and `source`.
 
     Raises:
         DataFileError: naming file and line.
     """
-    return _read(path, _tagged, limit)
+    return _read(path, _sentences_in_columns if path.suffix.lower() in COLUMN_SUFFIXES else _by_line(_tagged), limit)
 
 
 def read_labelled(path: Path, limit: int | None = None) -> tuple[LabelledSentence, ...]:
-    """Read JSON lines with `text`, `label` and, optionally, `source`.
+    """Read sentences with a class: `.csv` with columns `text` and `label`, else JSON lines with these and maybe `source`.
 
     Raises:
         DataFileError: naming file and line.
     """
-    return _read(path, _labelled, limit)
+    return _read(path, _labelled_in_csv if path.suffix.lower() == ".csv" else _by_line(_labelled), limit)
 
 
 def read_pairs(path: Path, limit: int | None = None) -> tuple[RatedPair, ...]:
@@ -88,31 +98,90 @@ def read_pairs(path: Path, limit: int | None = None) -> tuple[RatedPair, ...]:
     Raises:
         DataFileError: naming file and line.
     """
-    return _read(path, _pair, limit)
+    return _read(path, _by_line(_pair), limit)
 
 
-def _read(path: Path, parse: Callable[[str], Row], limit: int | None) -> tuple[Row, ...]:
-    rows = tuple(islice(_rows(path, parse), limit))
-    if not rows:
-        raise DataFileError(f"{path} holds no sentences.")
-    return rows
-
-
-def _rows(path: Path, parse: Callable[[str], Row]) -> Iterator[Row]:
+def _read(path: Path, parse: Parse[Row], limit: int | None) -> tuple[Row, ...]:
+    rows: list[Row] = []
     try:
-        with path.open(encoding="utf-8", newline="\n") as lines:
-            for number, line in enumerate(lines, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    yield parse(line.rstrip("\r\n"))
-                except (ValueError, KeyError, TypeError) as error:
-                    reason = f"no field {error}" if isinstance(error, KeyError) else error
-                    raise DataFileError(f"{path}, line {number}: {reason}.") from error
+        with path.open(encoding="utf-8", newline="") as file:
+            lines = _Lines(path, file)
+            try:
+                rows += islice(parse(lines), limit)
+            except UnicodeDecodeError:
+                raise
+            except (ValueError, KeyError, TypeError, csv.Error) as error:
+                reason = f"no field {error}" if isinstance(error, KeyError) else error
+                raise DataFileError(f"{lines.place}: {reason}.") from error
     except OSError as error:
         raise DataFileError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise DataFileError(f"{path} is not a UTF-8 text file: {error.reason} at byte {error.start}.") from error
+    if not rows:
+        raise DataFileError(f"{path} holds no sentences.")
+    return tuple(rows)
+
+
+class _Lines:
+    """The lines of a file without their ends, counted so that a message can name one."""
+
+    def __init__(self, path: Path, lines: Iterable[str]) -> None:
+        self._path = path
+        self._lines = lines
+        self._number = 0
+
+    @property
+    def place(self) -> str:
+        return f"{self._path}, line {self._number}"
+
+    def __iter__(self) -> Iterator[str]:
+        for self._number, line in enumerate(self._lines, start=1):  # noqa: B020  the count is what messages name
+            yield line.removeprefix("\N{BYTE ORDER MARK}") if self._number == 1 else line
+
+
+def _by_line(parse: Callable[[str, str], Row]) -> Parse[Row]:
+    """Rows that stand on a line each; `parse` gets the line and its place."""
+
+    def rows(lines: _Lines) -> Iterator[Row]:
+        for line in lines:
+            if line.strip():
+                yield parse(line.rstrip("\r\n"), lines.place)
+
+    return rows
+
+
+def _sentences_in_columns(lines: _Lines) -> Iterator[TaggedSentence]:
+    tokens: list[str] = []
+    tags: list[str] = []
+    place = ""
+    for line in chain(lines, [""]):
+        columns = line.split()
+        if columns and not _is_remark(columns):
+            if len(columns) < 2:
+                raise ValueError(f"{columns[0]!r} stands alone; a line needs a token and, in its last column, a tag")
+            place = place or lines.place
+            tokens.append(columns[0])
+            tags.append(columns[-1])
+        elif not columns and tokens:
+            yield TaggedSentence(tuple(tokens), tuple(tags), place=place)
+            tokens, tags, place = [], [], ""
+
+
+def _is_remark(columns: Sequence[str]) -> bool:
+    """Whether a line is no token: the start of a document, or a comment as `# text = …`, not the token `#` with a tag."""
+    is_tagged = len(columns) > 1 and (columns[-1] == "O" or columns[-1][:2] in ("B-", "I-"))
+    return columns[0] == "-DOCSTART-" or (columns[0].startswith("#") and not is_tagged)
+
+
+def _labelled_in_csv(lines: _Lines) -> Iterator[LabelledSentence]:
+    reader = csv.DictReader(lines)
+    missing = {"text", "label"} - set(reader.fieldnames or ())
+    if missing:
+        raise ValueError(f"the first line must name the columns text and label, but has {reader.fieldnames}")
+    for row in reader:
+        if row["text"] is None or row["label"] is None:
+            raise ValueError("a row must have a text and a label")
+        yield LabelledSentence(row["text"], row["label"].strip(), row.get("source") or "", lines.place)
 
 
 def _record(line: str) -> dict[str, Any]:
@@ -122,7 +191,7 @@ def _record(line: str) -> dict[str, Any]:
     return record
 
 
-def _tagged(line: str) -> TaggedSentence:
+def _tagged(line: str, place: str) -> TaggedSentence:
     record = _record(line)
     tokens, tags = _strings(record, "tokens"), _strings(record, "tags")
     if len(tokens) != len(tags):
@@ -130,17 +199,17 @@ def _tagged(line: str) -> TaggedSentence:
     if not tokens:
         raise ValueError("no tokens")
     annotated = _strings(record, "annotated") if "annotated" in record else None
-    return TaggedSentence(tokens, tags, annotated, str(record.get("source", "")))
+    return TaggedSentence(tokens, tags, annotated, str(record.get("source", "")), place)
 
 
-def _labelled(line: str) -> LabelledSentence:
+def _labelled(line: str, place: str) -> LabelledSentence:
     record = _record(line)
     if not isinstance(record["text"], str) or not isinstance(record["label"], str):
         raise ValueError("text and label must be strings")
-    return LabelledSentence(record["text"], record["label"], str(record.get("source", "")))
+    return LabelledSentence(record["text"], record["label"], str(record.get("source", "")), place)
 
 
-def _pair(line: str) -> RatedPair:
+def _pair(line: str, _: str) -> RatedPair:
     columns = line.split("\t")
     if len(columns) != 3:
         raise ValueError(f"{len(columns)} columns instead of 3 (score, first sentence, second sentence)")

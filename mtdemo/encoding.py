@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+LOWER, TITLE, UPPER, MIXED = range(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +74,16 @@ class EncodedSentence:
 
 
 def word_case(word: str) -> int:
-    """The shape of a word: 0 without capitals, 1 with the first letter capital, 2 all capitals, 3 anything else.
+    """The shape of a word: `LOWER` without capitals, `TITLE` with the first letter capital, `UPPER`, `MIXED` for the rest.
 
     An uncased vocabulary throws this away; a checkpoint with `casing` gets it back through its segment embeddings. A
-    single capital letter counts as 1.
+    single capital letter counts as `TITLE`.
     """
     if word == word.lower():
-        return 0
+        return LOWER
     if word == word.upper() and sum(map(str.isalpha, word)) > 1:
-        return 2
-    return 1 if word[0].isupper() and word[1:] == word[1:].lower() else 3
+        return UPPER
+    return TITLE if word[0].isupper() and word[1:] == word[1:].lower() else MIXED
 
 
 def replace_unreadable(text: str) -> str:
@@ -149,7 +150,7 @@ def _with_casing(sentence: EncodedSentence) -> EncodedSentence:
         cases += [word_case(sentence.text[pieces[0].start : pieces[-1].end])] * len(pieces)
 
     def cased(window: Window) -> Window:
-        types = [0] * len(window.input_ids)
+        types = [LOWER] * len(window.input_ids)
         types[window.content] = cases[window.first_piece : window.first_piece + window.n_pieces]
         return replace(window, token_type_ids=tuple(types))
 

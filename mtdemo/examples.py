@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mtdemo.data import LabelledSentence, TaggedSentence
 from mtdemo.decoding import entity_type
@@ -16,58 +16,54 @@ from mtdemo.loading import LoadedModel
 
 
 @dataclass(frozen=True, slots=True)
-class TaggedExample:
-    """A window with the entity labels that its annotation leaves open.
+class Example:
+    """A window with what is to be learned from it.
 
     Attributes:
         window: the first window of the sentence.
-        allowed: bool (content pieces, labels); exactly one per row where the annotation is complete.
+        target: bool (content pieces, labels), the entity labels that the annotation leaves open, exactly one per row where
+            it is complete; or the index of the class.
+        n_asked: how much it weighs in a mean over examples: its content pieces, or 1.
     """
 
     window: Window
-    allowed: npt.NDArray[np.bool_]
+    target: Any
+    n_asked: int
 
 
-@dataclass(frozen=True, slots=True)
-class LabelledExample:
-    """A window with the index of its class."""
-
-    window: Window
-    label: int
-
-
-def tagged_examples(model: LoadedModel, sentences: Sequence[TaggedSentence], max_length: int) -> tuple[TaggedExample, ...]:
+def tagged_examples(model: LoadedModel, sentences: Sequence[TaggedSentence], max_length: int) -> tuple[Example, ...]:
     """Tokenise tagged sentences; every word piece takes the tag of the token that it begins in.
 
     Raises:
-        DataFileError: a tag of a type that the model does not have.
+        DataFileError: a tag of a type that the model does not have, naming file and line.
     """
     labels: list[str] = model.model.config.entity_labels
-    _check_known((tag for s in sentences for tag in map(entity_type, s.tags)), [entity_type(name) for name in labels])
+    known = tuple(dict.fromkeys(map(entity_type, labels)))
     examples = []
     for sentence, encoded in zip(sentences, model.encode([s.text for s in sentences], max_length), strict=True):
+        for tag in sentence.tags:
+            _check_known(entity_type(tag), known, sentence.place)
         token_at = np.repeat(np.arange(len(sentence.tokens)), [len(token) + 1 for token in sentence.tokens])
         window = encoded.windows[0]
         allowed = np.zeros((window.n_pieces, len(labels)), dtype=np.bool_)
         for row in range(window.n_pieces):
             tag = sentence.tags[token_at[encoded.pieces[row].start]]
             allowed[row] = allowed_labels(labels, tag, sentence.annotated)
-        examples.append(TaggedExample(window, allowed))
+        examples.append(Example(window, allowed, window.n_pieces))
     return tuple(examples)
 
 
-def labelled_examples(
-    model: LoadedModel, sentences: Sequence[LabelledSentence], max_length: int
-) -> tuple[LabelledExample, ...]:
+def labelled_examples(model: LoadedModel, sentences: Sequence[LabelledSentence], max_length: int) -> tuple[Example, ...]:
     """Tokenise sentences with a class.
 
     Raises:
-        DataFileError: a class that the model does not have.
+        DataFileError: a class that the model does not have, naming file and line.
     """
     labels: list[str] = model.model.config.class_labels
-    _check_known((sentence.label for sentence in sentences), labels)
+    for sentence in sentences:
+        _check_known(sentence.label, labels, sentence.place)
     encoded = model.encode([sentence.text for sentence in sentences], max_length)
-    return tuple(LabelledExample(e.windows[0], labels.index(s.label)) for s, e in zip(sentences, encoded, strict=True))
+    return tuple(Example(e.windows[0], labels.index(s.label), 1) for s, e in zip(sentences, encoded, strict=True))
 
 
 def allowed_labels(labels: Sequence[str], tag: str, annotated: Sequence[str] | None) -> tuple[bool, ...]:
@@ -84,7 +80,7 @@ def allowed_labels(labels: Sequence[str], tag: str, annotated: Sequence[str] | N
     return tuple(entity_type(label) == entity_type(tag) for label in labels)
 
 
-def _check_known(found: Iterable[str], known: Sequence[str]) -> None:
-    unknown = sorted(set(found) - set(known))
-    if unknown:
-        raise DataFileError(f"The label {unknown[0]!r} is not one of the model's: {', '.join(dict.fromkeys(known))}.")
+def _check_known(found: str, known: Sequence[str], place: str) -> None:
+    if found not in known:
+        where = f"{place}: the" if place else "The"
+        raise DataFileError(f"{where} label {found!r} is not one of the model's: {', '.join(known)}.")

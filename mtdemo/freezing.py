@@ -180,12 +180,27 @@ def trainable_parts(parts: Parts, scenario: Scenario, n_frozen_layers: int = 0) 
     layers = [part.name for part in parts if part.kind is PartKind.LAYER]
     if not 0 <= n_frozen_layers <= len(layers):
         raise PlanError(f"{n_frozen_layers} frozen layers were asked for; this backbone has {len(layers)} layers.")
-    frozen = {*scenario.frozen, *layers[:n_frozen_layers]}
-    if n_frozen_layers:
-        frozen.add("embeddings")
-    if BACKBONE in frozen:
-        frozen.update(part.name for part in parts if part.kind.in_backbone)
-    return tuple(part.name for part in parts if part.name not in frozen)
+    embeddings = [part.name for part in parts if part.kind is PartKind.EMBEDDINGS] if n_frozen_layers else []
+    return unfrozen_parts(parts, (*scenario.frozen, *embeddings, *layers[:n_frozen_layers]))
+
+
+def unfrozen_parts(parts: Parts, frozen: Collection[str]) -> tuple[str, ...]:
+    """Name the parts that are left when others are frozen.
+
+    Args:
+        parts: the model's declaration.
+        frozen: names of parts; `backbone` means every part of it.
+
+    Raises:
+        PlanError: a name that is no part of this model; the message lists the parts.
+    """
+    known = {BACKBONE, *(part.name for part in parts)}
+    unknown = sorted(set(frozen) - known)
+    if unknown:
+        raise PlanError(f"There is no part {unknown[0]!r}; the parts are {', '.join(part.name for part in parts)}.")
+    return tuple(
+        part.name for part in parts if part.name not in frozen and not (part.kind.in_backbone and BACKBONE in frozen)
+    )
 
 
 def plan_freezing(parts: Parts, trainable: Collection[str], parameters: Collection[str] = ()) -> FreezingPlan:

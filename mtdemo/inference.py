@@ -1,16 +1,19 @@
-"""One batch, one forward pass: from windows to numbers, with torch used politely."""
+"""From windows to numbers, one batch one forward pass with torch used politely, and from numbers to results."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
-from mtdemo.encoding import Window
+from mtdemo.batching import plan_batches
+from mtdemo.decoding import decode_entities
+from mtdemo.encoding import EncodedSentence, Window, join_windows
 from mtdemo.loading import LoadedModel
-from mtdemo.results import FloatArray
+from mtdemo.results import FloatArray, SentenceAnalysis
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,44 @@ def run_windows(loaded: LoadedModel, windows: Sequence[Window], n_threads: int) 
     return tuple(
         WindowOutput(embeddings[row].copy(), classes[row].copy(), labels[row, window.content].copy())
         for row, window in enumerate(windows)
+    )
+
+
+def analyze_plainly(
+    loaded: LoadedModel, texts: Sequence[str], max_length: int, max_tokens: int = 4096
+) -> list[SentenceAnalysis]:
+    """Analyse sentences without service, cache and other threads, with the threads that torch has already.
+
+    Args:
+        loaded: the model.
+        texts: sentences, none blank.
+        max_length: word pieces per window, special ones included.
+        max_tokens: word pieces per forward pass.
+    """
+    encoded = loaded.encode(texts, max_length)
+    windows = [window for sentence in encoded for window in sentence.windows]
+    outputs: dict[int, WindowOutput] = {}
+    for batch in plan_batches([len(window.input_ids) for window in windows], max_tokens):
+        run = run_windows(loaded, [windows[index] for index in batch], torch.get_num_threads())
+        outputs.update(zip(batch, run, strict=True))
+    in_order = iter([outputs[index] for index in range(len(windows))])
+    return [assemble(loaded, sentence, [next(in_order) for _ in sentence.windows]) for sentence in encoded]
+
+
+def assemble(loaded: LoadedModel, sentence: EncodedSentence, outputs: Sequence[WindowOutput]) -> SentenceAnalysis:
+    """Put together what the model says of the windows of one sentence."""
+    probabilities = join_windows(sentence, [output.entity_probabilities for output in outputs])
+    first = outputs[0]
+    first.embedding.setflags(write=False)
+    return SentenceAnalysis(
+        text=sentence.text,
+        n_tokens=sentence.n_tokens,
+        n_truncated=sentence.n_truncated,
+        embedding=first.embedding,
+        probabilities=MappingProxyType(
+            dict(zip(loaded.info.class_labels, first.class_probabilities.tolist(), strict=True))
+        ),
+        entities=decode_entities(sentence.text, sentence.pieces, probabilities, loaded.scheme),
     )
 
 

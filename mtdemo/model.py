@@ -8,7 +8,7 @@ ever sees. Left out on purpose: tokenisation, truncation and decoding, which bel
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -278,6 +278,14 @@ class MultiTaskModel(PreTrainedModel):
         )
         self.config.backbone.type_vocab_size = N_CASES
         self.config.casing = True
+
+    def renew_heads(self, names: Sequence[str]) -> None:
+        """Draw the weights of heads anew, so that they follow from torch's seed."""
+        for name in names:
+            for module in self.get_submodule(name).modules():
+                if isinstance(module, nn.Linear):
+                    nn.init.normal_(module.weight, std=0.02)
+                    nn.init.zeros_(module.bias)
 
     def parts(self) -> Parts:
         """Declare the parts, lowest first: embeddings, each encoder layer, what else the backbone has, each head.

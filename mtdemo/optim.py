@@ -7,12 +7,13 @@ decay on biases and normalisation weights. Planning is pure; `build_optimizer` m
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mtdemo.errors import PlanError
 from mtdemo.freezing import BACKBONE, FreezingPlan
-from mtdemo.parts import ParameterSpec, PartKind
+from mtdemo.parts import ParameterSpec, Part, PartKind
 
 if TYPE_CHECKING:
     import torch
@@ -39,6 +40,9 @@ class OptimizerSettings:
         backbone_learning_rate: of embeddings and layers, 0 to 1.
         head_learning_rates: per head, 0 to 1; `HEAD_LEARNING_RATE` for a head that is not named.
         weight_decay: 0 to 1, of everything but biases and normalisation weights.
+        layer_decay: 0 to 1, the factor from each part of the backbone to the one below it. The last layer has the
+            backbone's rate times the factor, as if the heads were a layer above it at the full rate (Clark et al. 2020,
+            https://arxiv.org/abs/2003.10555); 1 gives the whole backbone one rate.
 
     Raises:
         PlanError: a number out of its range.
@@ -47,12 +51,14 @@ class OptimizerSettings:
     backbone_learning_rate: float = BACKBONE_LEARNING_RATE
     head_learning_rates: dict[str, float] = field(default_factory=dict)
     weight_decay: float = WEIGHT_DECAY
+    layer_decay: float = 1.0
 
     def __post_init__(self) -> None:
         for name, value in (
             ("The learning rate of the backbone", self.backbone_learning_rate),
             *((f"The learning rate of the {_TITLES.get(k, k)}", rate) for k, rate in self.head_learning_rates.items()),
             ("The weight decay", self.weight_decay),
+            ("The layer-wise decay", self.layer_decay),
         ):
             if not isinstance(value, (int, float)) or not math.isfinite(value) or not 0.0 <= value <= 1.0:
                 raise PlanError(f"{name} must be a number from 0 to 1, not {value}.")
@@ -113,18 +119,12 @@ class OptimizerPlan:
 def plan_optimizer(freezing: FreezingPlan, settings: OptimizerSettings) -> OptimizerPlan:
     """Put every trainable parameter into exactly one group. Groups without parameters do not exist."""
     groups: list[OptimizerGroup] = []
-    for module, trainable in _trainable_by_module(freezing).items():
+    for title, rate, trainable in _blocks(freezing, settings):
         for decays in (True, False):
             members = tuple(parameter for parameter in trainable if parameter.decays is decays)
             if members:
-                groups.append(
-                    OptimizerGroup(
-                        f"{_TITLES[module]}, {'decay' if decays else 'no decay'}",
-                        members,
-                        settings.learning_rate(module),
-                        settings.weight_decay if decays else 0.0,
-                    )
-                )
+                name = f"{title}, {'decay' if decays else 'no decay'}"
+                groups.append(OptimizerGroup(name, members, rate, settings.weight_decay if decays else 0.0))
     return OptimizerPlan(tuple(groups), _warnings(freezing, settings))
 
 
@@ -153,6 +153,32 @@ def build_optimizer(model: MultiTaskModel, plan: OptimizerPlan) -> torch.optim.A
             for group in plan.groups
         ]
     )
+
+
+def _blocks(freezing: FreezingPlan, settings: OptimizerSettings) -> Iterator[tuple[str, float, Sequence[ParameterSpec]]]:
+    """What shares a learning rate, as (title, rate, trainable parameters): each head, and the backbone as a whole or, with
+    layer-wise decay, part by part."""
+    rates = rates_by_part(freezing, settings)
+    if settings.layer_decay == 1.0:
+        for module, members in _trainable_by_module(freezing).items():
+            yield _TITLES[module], settings.learning_rate(module), members
+        return
+    for plan in freezing.parts:
+        yield _TITLES.get(plan.part.name, plan.part.name.replace("_", " ")), rates[plan.part.name], plan.trainable
+
+
+def rates_by_part(freezing: FreezingPlan, settings: OptimizerSettings) -> dict[str, float]:
+    """The learning rate that each part has or would have, lowest part first."""
+    layers = [plan.part.name for plan in freezing.parts if plan.part.kind is PartKind.LAYER]
+    distance = {PartKind.EMBEDDINGS: len(layers) + 1, PartKind.BACKBONE_REST: 1}
+
+    def rate(part: Part) -> float:
+        if part.kind is PartKind.HEAD:
+            return settings.learning_rate(part.name)
+        below = len(layers) - layers.index(part.name) if part.kind is PartKind.LAYER else distance[part.kind]
+        return settings.learning_rate(BACKBONE) * settings.layer_decay**below
+
+    return {plan.part.name: rate(plan.part) for plan in freezing.parts}
 
 
 def _trainable_by_module(freezing: FreezingPlan) -> dict[str, list[ParameterSpec]]:

@@ -1,37 +1,44 @@
 """Training of the shared backbone for all tasks at once, with the freezing plans and optimizer groups that the demo shows.
 
-Every step takes as many tagged as labelled sentences, one forward pass each. The embeddings are kept by distillation:
-the model as it was before training is the teacher, and 1 - cosine to its embedding of every training sentence is a part
-of the loss. A run that was stopped goes on from its last saved state and ends as if it had not been stopped.
+Every step takes sentences of both tasks by a stated rule, one forward pass each. The embeddings are kept by
+distillation: the model as it was before training is the teacher, and 1 - cosine to its embedding of every training
+sentence is a part of the loss. Where the backbone is frozen its hidden states are computed once and used again. A run
+that was stopped goes on from its last saved state and ends as if it had not been stopped. Left out: the sets that
+progress is measured on, which are `mtdemo.validation`'s.
 """
 
 from __future__ import annotations
 
 import copy
+import json
 import math
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 
+from mtdemo.batching import plan_batches
 from mtdemo.data import LabelledSentence, TaggedSentence
 from mtdemo.encoding import Window
 from mtdemo.errors import DataFileError
-from mtdemo.examples import labelled_examples, tagged_examples
-from mtdemo.freezing import FreezingPlan, apply_freezing, find_scenario, plan_freezing, trainable_parts
+from mtdemo.examples import Example, labelled_examples, tagged_examples
+from mtdemo.freezing import BACKBONE, FreezingPlan, apply_freezing, plan_freezing, unfrozen_parts
 from mtdemo.inference import pad_windows
 from mtdemo.loading import LoadedModel
 from mtdemo.losses import embedding_drift, partial_cross_entropy
 from mtdemo.optim import OptimizerSettings, build_optimizer, plan_optimizer
+from mtdemo.sampling import Batches, Mix, Noise, sentences_per_task
 
 Progress = Callable[[str, int, int], None]
 STATE_FILE = "training_state.pt"
-_POOL = 50  # batches that are sorted by length together: little padding, and still a random order
+LOG_FILE = "training_log.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +47,51 @@ class Training:
 
     Attributes:
         n_steps: optimizer steps.
-        sentences_per_step: of each task.
-        optimizer: learning rates and weight decay.
-        scenario: what is frozen, a name of `SCENARIOS`.
-        freeze_embeddings: whether the embeddings are frozen in addition, all but the segment rows that carry case.
-        casing: whether the model learns to see capitals (`MultiTaskConfig.casing`).
-        distillation_weight: of the drift of embeddings, beside 1 for each task.
+        sentences_per_step: of both tasks together.
+        mix: how many of them each task gives.
+        task_weights: of the losses of entities and classes.
+        distillation_weight: of the drift of embeddings.
+        optimizer: learning rates, layer-wise decay and weight decay.
+        frozen: names of the parts that do not train; `backbone` means all of it. Where `casing` is learned, the four
+            segment rows that carry it train although the embeddings are frozen.
+        casing: whether the model learns to see capitals (`MultiTaskConfig.casing`); nothing is learned by a frozen
+            backbone.
+        case_noise: share of the sentences, 0 to 1, that are read as if written in one case throughout.
+        dropout: of the backbone while it trains, 0 to 1; None leaves what its configuration says.
+        word_dropout: share of the word pieces, 0 to 1, that are hidden behind the mask token. Where the backbone
+            is frozen there is neither noise nor dropout of it, since its hidden states are computed once.
         warmup_share: share of the steps in which the rates rise, 0 to 1; they fall linearly to 0 afterwards.
         max_gradient_norm: gradients are clipped to it.
         max_length: word pieces read of a sentence.
-        seed: of new heads, order and dropout.
-        save_every: steps between saved states.
+        max_feature_bytes: kept of the hidden states of a frozen backbone; what does not fit is computed again.
+        tokens_per_pass: word pieces in one forward pass; a step with more takes several and sums their gradients.
+        seed: of new heads, order, noise and dropout.
+        interval: steps between saved states, and between measurements.
     """
 
     n_steps: int = 800
-    sentences_per_step: int = 32
-    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
-    scenario: str = "train_everything"
-    freeze_embeddings: bool = False
-    casing: bool = True
+    sentences_per_step: int = 64
+    mix: Mix = Mix.EQUAL
+    task_weights: tuple[float, float] = (1.0, 1.0)
     distillation_weight: float = 10.0
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    frozen: tuple[str, ...] = ()
+    casing: bool = True
+    case_noise: float = 0.0
+    dropout: float | None = None
+    word_dropout: float = 0.0
     warmup_share: float = 0.06
     max_gradient_norm: float = 1.0
     max_length: int = 128
+    max_feature_bytes: int = 1 << 30
+    tokens_per_pass: int = 4096
     seed: int = 13
-    save_every: int = 100
+    interval: int = 100
 
 
 @dataclass(frozen=True, slots=True)
 class StepLosses:
-    """Losses of one step."""
+    """Losses of one step, or their means over several."""
 
     ner: float
     classification: float
@@ -80,36 +102,19 @@ class StepLosses:
         return f"entities {self.ner:.3f}, classes {self.classification:.3f}, drift {self.drift:.4f}"
 
 
-class Batches:
-    """Which examples each step takes: shuffled anew each epoch, sentences of similar length together.
-
-    A function of seed and step alone, so a run can go on at any step.
-    """
-
-    def __init__(self, lengths: Sequence[int], size: int, seed: int) -> None:
-        self._lengths = np.asarray(lengths)
-        self._size = size
-        self._seed = seed
-        self._epoch = -1
-        self._batches: list[np.ndarray] = []
+class Scores(Protocol):
+    """What a measurement gives: one number to choose by, and all numbers for the log."""
 
     @property
-    def n_per_epoch(self) -> int:
-        return max(1, len(self._lengths) // self._size)
+    def criterion(self) -> float: ...
 
-    def __getitem__(self, step: int) -> list[int]:
-        epoch, position = divmod(step, self.n_per_epoch)
-        if epoch != self._epoch:
-            self._epoch, self._batches = epoch, self._shuffle(epoch)
-        return [int(index) for index in self._batches[position]]
+    @property
+    def phrase(self) -> str: ...
 
-    def _shuffle(self, epoch: int) -> list[np.ndarray]:
-        draw = np.random.default_rng((self._seed, epoch))
-        order = draw.permutation(len(self._lengths))[: self.n_per_epoch * self._size]
-        pools = np.array_split(order, math.ceil(len(order) / (_POOL * self._size)))
-        ordered = np.concatenate([pool[np.argsort(self._lengths[pool], kind="stable")] for pool in pools])
-        batches = np.array_split(ordered, self.n_per_epoch)
-        return [batches[index] for index in draw.permutation(len(batches))]
+    def as_dict(self) -> dict[str, Any]: ...
+
+
+Measure = Callable[[LoadedModel], Scores]
 
 
 class Teacher:
@@ -118,17 +123,66 @@ class Teacher:
     def __init__(self, base: LoadedModel, windows: Sequence[Window]) -> None:
         self._base = replace(base, model=copy.deepcopy(base.model).eval().requires_grad_(False))
         self._windows = windows
-        self._known: dict[int, Tensor] = {}
+        self.embeddings = torch.zeros(len(windows), base.info.hidden_size, dtype=torch.float16)
+        self.known = torch.zeros(len(windows), dtype=torch.bool)
 
     def __getitem__(self, indices: Sequence[int]) -> Tensor:
         """float32 (sentences, hidden) for indices into the windows."""
-        missing = [index for index in indices if index not in self._known]
+        missing = [index for index in indices if not self.known[index]]
         if missing:
             inputs = pad_windows([self._windows[index] for index in missing], self._base)
-            with torch.inference_mode():
-                embeddings = self._base.model(**inputs).sentence_embedding.half()
-            self._known.update(zip(missing, embeddings, strict=True))
-        return torch.stack([self._known[index] for index in indices]).float().clone()
+            with torch.no_grad():
+                self.embeddings[missing] = self._base.model(**inputs).sentence_embedding.half()
+            self.known[missing] = True
+        return self.embeddings[list(indices)].float()
+
+
+class Features:
+    """Hidden states of a frozen backbone, computed when they are first asked for and kept while there is room."""
+
+    def __init__(self, base: LoadedModel, windows: Sequence[Window], max_bytes: int) -> None:
+        self._base = base
+        self._windows = windows
+        self._states: dict[int, Tensor] = {}
+        self._n_bytes_left = max_bytes
+
+    def __getitem__(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Hidden states, float32 (sentences, tokens, hidden), and attention mask, int64 (sentences, tokens)."""
+        states = {index: self._states[index] for index in indices if index in self._states}
+        missing = [index for index in indices if index not in states]
+        if missing:
+            inputs = pad_windows([self._windows[index] for index in missing], self._base)
+            with torch.no_grad():
+                hidden = self._base.model.backbone(**inputs).last_hidden_state
+            for row, index in enumerate(missing):
+                states[index] = hidden[row, : len(self._windows[index].input_ids)].clone()
+                if states[index].nbytes <= self._n_bytes_left:
+                    self._states[index] = states[index]
+                    self._n_bytes_left -= states[index].nbytes
+        chosen = [states[index] for index in indices]
+        masks = [torch.ones(len(state), dtype=torch.long) for state in chosen]
+        return pad_sequence(chosen, batch_first=True), pad_sequence(masks, batch_first=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One kind of examples and how a step uses them.
+
+    Attributes:
+        examples: what is learned from.
+        batches: which of them each step takes.
+        noise: how they are disguised.
+        weight: of the loss.
+        offset: index of the first example among those of all tasks.
+        loss: mean loss over what the examples ask, a word piece or a sentence each.
+    """
+
+    examples: Sequence[Example]
+    batches: Batches
+    noise: Noise
+    weight: float
+    offset: int
+    loss: Callable[[Any, Sequence[Example]], Tensor]
 
 
 class Trainer:
@@ -143,20 +197,18 @@ class Trainer:
     ) -> None:
         torch.manual_seed(settings.seed)
         self.settings = settings
-        if settings.casing and not base.model.config.casing:
+        if _learns_casing(settings) and not base.model.config.casing:
             base.model.add_casing()
         self.base = base
         self.model = base.model
-        self.tagged = tagged_examples(base, tagged, settings.max_length)
-        self.labelled = labelled_examples(base, labelled, settings.max_length)
-        windows = [*(example.window for example in self.tagged), *(example.window for example in self.labelled)]
-        self.teacher = Teacher(base, windows)
-        lengths = [len(window.input_ids) for window in windows]
-        size = settings.sentences_per_step
-        self.tagged_batches = Batches(lengths[: len(self.tagged)], size, settings.seed)
-        self.labelled_batches = Batches(lengths[len(self.tagged) :], size, settings.seed + 1)
+        self.tasks = self._make_tasks(tagged, labelled)
+        windows = [example.window for task in self.tasks for example in task.examples]
         self.plan = _plan(base, settings)
+        base.model.renew_heads(sorted(set(self._trained_heads()) - set(base.model.trained_heads)))
+        self.teacher = Teacher(base, windows)
+        self.features = Features(base, windows, settings.max_feature_bytes) if self.plan.backbone_state == "none" else None
         apply_freezing(self.model, self.plan)
+        _set_dropout(self.model, settings.dropout)
         self.optimizer = build_optimizer(self.model, plan_optimizer(self.plan, settings.optimizer))
         n_warmup = max(1, round(settings.warmup_share * settings.n_steps))
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -164,6 +216,8 @@ class Trainer:
             lambda step: min((step + 1) / n_warmup, (settings.n_steps - step) / max(1, settings.n_steps - n_warmup)),
         )
         self.n_done = 0
+        self.log: list[dict[str, Any]] = []
+        self.best: dict[str, Any] = {}
 
     def step(self) -> StepLosses:
         """Take one step.
@@ -172,9 +226,9 @@ class Trainer:
             FloatingPointError: a loss is not a number; nothing was changed by this step.
         """
         self.model.train()
+        self.model.backbone.train(self.features is None)
         self.optimizer.zero_grad()
-        ner, ner_drift = self._backward_tagged(self.tagged_batches[self.n_done])
-        classes, class_drift = self._backward_labelled(self.labelled_batches[self.n_done])
+        (ner, ner_drift), (classes, class_drift) = map(self._backward, self.tasks)
         losses = StepLosses(ner, classes, (ner_drift + class_drift) / 2)
         if not all(map(math.isfinite, (losses.ner, losses.classification, losses.drift))):
             raise FloatingPointError(f"Step {self.n_done + 1} has a loss that is no number: {losses.phrase}.")
@@ -185,6 +239,15 @@ class Trainer:
         self.n_done += 1
         return losses
 
+    def measure(self, measure: Measure) -> Scores:
+        """Measure the model as it is now, and remember its weights if they are the best so far."""
+        self.model.eval()
+        scores = measure(self.current())
+        if not self.best or scores.criterion > self.best["criterion"]:
+            weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+            self.best = {"criterion": scores.criterion, "step": self.n_done, "weights": weights}
+        return scores
+
     def save(self, path: Path) -> None:
         """Write all that is needed to go on from here; a run that dies while it writes leaves the old state."""
         state = {
@@ -194,6 +257,9 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "schedule": {"last_epoch": self.schedule.last_epoch},
             "random": torch.get_rng_state(),
+            "teacher": {"embeddings": self.teacher.embeddings, "known": self.teacher.known},
+            "log": self.log,
+            "best": self.best,
         }
         partial = path.with_suffix(".partial")
         torch.save(state, partial)
@@ -203,7 +269,7 @@ class Trainer:
         """Go on from a saved state.
 
         Raises:
-            DataFileError: there is none, or it is of a run with other settings.
+            DataFileError: there is none, or it is of a run with other settings or data.
         """
         try:
             state: dict[str, Any] = torch.load(path, weights_only=True)
@@ -211,37 +277,83 @@ class Trainer:
             raise DataFileError(f"{path} cannot be read, so there is nothing to resume.") from error
         if state["settings"] != repr(self.settings):
             raise DataFileError(f"{path} is of a run with other settings ({state['settings']}).")
+        if len(state["teacher"]["known"]) != len(self.teacher.known):
+            raise DataFileError(f"{path} is of a run with other data.")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.last_epoch = state["schedule"]["last_epoch"]
         torch.set_rng_state(state["random"])
-        self.n_done = state["n_done"]
+        self.teacher.embeddings, self.teacher.known = state["teacher"]["embeddings"], state["teacher"]["known"]
+        self.n_done, self.log, self.best = state["n_done"], state["log"], state["best"]
 
-    def finished(self) -> LoadedModel:
-        """The trained model, saying which heads were trained."""
-        self.model.eval()
-        heads = [part.part.name for part in self.plan.parts if not part.part.kind.in_backbone and part.n_trainable]
-        self.model.config.trained_heads = sorted({*self.model.config.trained_heads, *heads})
+    def current(self) -> LoadedModel:
+        """The model as it is now, saying which heads were trained."""
+        self.model.config.trained_heads = sorted({*self.model.config.trained_heads, *self._trained_heads()})
         return replace(self.base, info=replace(self.base.info, trained_heads=self.model.trained_heads))
 
-    def _backward_tagged(self, batch: Sequence[int]) -> tuple[float, float]:
-        examples = [self.tagged[index] for index in batch]
-        inputs = pad_windows([example.window for example in examples], self.base)
-        output = self.model(**inputs)
-        logits = torch.cat([output.ner_logits[row, e.window.content] for row, e in enumerate(examples)])
-        loss = partial_cross_entropy(logits, torch.from_numpy(np.concatenate([e.allowed for e in examples])))
-        return self._backward(loss, output.sentence_embedding, batch)
+    def finished(self) -> LoadedModel:
+        """The model with the best weights that were measured, or the last where none were."""
+        if self.best:
+            self.model.load_state_dict(self.best["weights"])
+        self.model.eval()
+        return self.current()
 
-    def _backward_labelled(self, batch: Sequence[int]) -> tuple[float, float]:
-        examples = [self.labelled[index] for index in batch]
-        output = self.model(**pad_windows([example.window for example in examples], self.base))
-        loss = functional.cross_entropy(output.classification_logits, torch.tensor([e.label for e in examples]))
-        return self._backward(loss, output.sentence_embedding, [len(self.tagged) + index for index in batch])
+    def _trained_heads(self) -> list[str]:
+        return [part.part.name for part in self.plan.parts if not part.part.kind.in_backbone and part.n_trainable]
 
-    def _backward(self, loss: Tensor, embeddings: Tensor, indices: Sequence[int]) -> tuple[float, float]:
-        drift = embedding_drift(embeddings, self.teacher[indices])
-        (loss + self.settings.distillation_weight * drift / 2).backward()
-        return loss.item(), drift.item()
+    def _make_tasks(self, tagged: Sequence[TaggedSentence], labelled: Sequence[LabelledSentence]) -> tuple[_Task, _Task]:
+        settings = self.settings
+        kinds: tuple[Sequence[Example], ...] = (
+            tagged_examples(self.base, tagged, settings.max_length),
+            labelled_examples(self.base, labelled, settings.max_length),
+        )
+        sizes = sentences_per_task(settings.sentences_per_step, [len(kind) for kind in kinds], settings.mix)
+        entities, classes = (
+            _Task(
+                kind,
+                Batches([len(example.window.input_ids) for example in kind], size, settings.seed + number),
+                Noise(
+                    settings.case_noise if self.model.config.casing else 0.0,
+                    settings.word_dropout,
+                    self.base.tokenizer.mask_token_id,
+                    settings.seed + number,
+                ),
+                weight,
+                offset,
+                loss,
+            )
+            for number, (kind, size, weight, offset, loss) in enumerate(
+                zip(kinds, sizes, settings.task_weights, (0, len(tagged)), (_entity_loss, _class_loss), strict=True)
+            )
+        )
+        return entities, classes
+
+    def _backward(self, task: _Task) -> tuple[float, float]:
+        """Add one task's gradients; its loss and drift over all its sentences of the step."""
+        batch = task.batches[self.n_done]
+        examples = [task.examples[index] for index in batch]
+        windows = task.noise([example.window for example in examples], self.n_done)
+        n_asked = sum(example.n_asked for example in examples)
+        loss_in_all, drift_in_all = 0.0, 0.0
+        for rows in plan_batches([len(window.input_ids) for window in windows], self.settings.tokens_per_pass):
+            chosen = [examples[row] for row in rows]
+            indices = [task.offset + batch[row] for row in rows]
+            output, drift = self._forward([windows[row] for row in rows], indices)
+            loss = task.loss(output, chosen) * (sum(example.n_asked for example in chosen) / n_asked)
+            drift = drift * (len(rows) / len(batch))
+            objective = task.weight * loss + self.settings.distillation_weight * drift / 2
+            if objective.requires_grad:  # not where the task's own head and all under it are frozen
+                objective.backward()
+            loss_in_all += loss.item()
+            drift_in_all += drift.item()
+        return loss_in_all, drift_in_all
+
+    def _forward(self, windows: Sequence[Window], indices: Sequence[int]) -> tuple[Any, Tensor]:
+        """The model's output for windows, and how far their embeddings are from the teacher's."""
+        if self.features is not None:
+            return self.model.apply_heads(*self.features[indices]), torch.zeros(())
+        output = self.model(**pad_windows(windows, self.base))
+        return output, embedding_drift(output.sentence_embedding, self.teacher[indices])
 
 
 def train(
@@ -252,6 +364,7 @@ def train(
     progress: Progress,
     directory: Path | None = None,
     resume: bool = False,
+    measure: Measure | None = None,
 ) -> LoadedModel:
     """Train a model for all tasks.
 
@@ -261,29 +374,67 @@ def train(
         labelled: sentences for the classification head.
         settings: how.
         progress: called with a phrase, steps done and steps in all.
-        directory: where states are saved; none are without it.
+        directory: where states and the log are saved; none are without it.
         resume: whether to go on from the state in `directory`.
+        measure: how good a model is, asked every `settings.interval` steps and at the end; the best weights are kept.
 
     Raises:
         DataFileError: a label that the model does not have, or no state to resume.
+        FloatingPointError: a loss is not a number; the last saved state is good.
     """
     trainer = Trainer(base, tagged, labelled, settings)
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
         if resume:
             trainer.restore(directory / STATE_FILE)
+    started, recent = time.monotonic(), list[StepLosses]()
     while trainer.n_done < settings.n_steps:
-        losses = trainer.step()
-        progress(f"training, {losses.phrase}", trainer.n_done, settings.n_steps)
-        if directory is not None and trainer.n_done % settings.save_every == 0:
+        recent.append(trainer.step())
+        progress(f"training, {recent[-1].phrase}", trainer.n_done, settings.n_steps)
+        if trainer.n_done % settings.interval and trainer.n_done < settings.n_steps:
+            continue
+        scores = trainer.measure(measure) if measure is not None else None
+        if scores is not None:
+            progress(f"training, {scores.phrase}", trainer.n_done, settings.n_steps)
+        trainer.log.append(
+            {
+                "step": trainer.n_done,
+                "seconds": round(time.monotonic() - started),
+                "losses": {name: float(np.mean([getattr(losses, name) for losses in recent])) for name in _LOSSES},
+                "scores": scores.as_dict() if scores is not None else None,
+            }
+        )
+        recent.clear()
+        if directory is not None:
             trainer.save(directory / STATE_FILE)
+            (directory / LOG_FILE).write_text("".join(json.dumps(row) + "\n" for row in trainer.log), encoding="utf-8")
     return trainer.finished()
+
+
+_LOSSES = tuple(asdict(StepLosses(0, 0, 0)))
 
 
 def _plan(base: LoadedModel, settings: Training) -> FreezingPlan:
     parts = base.model.parts()
-    names = trainable_parts(parts, find_scenario(settings.scenario))
-    if settings.freeze_embeddings:
-        names = tuple(name for name in names if name != "embeddings")
     segments = [p.name for part in parts for p in part.parameters if "token_type_embeddings" in p.name]
-    return plan_freezing(parts, names, segments if settings.casing else ())
+    return plan_freezing(parts, unfrozen_parts(parts, settings.frozen), segments if _learns_casing(settings) else ())
+
+
+def _learns_casing(settings: Training) -> bool:
+    return settings.casing and BACKBONE not in settings.frozen
+
+
+def _set_dropout(model: torch.nn.Module, dropout: float | None) -> None:
+    """Change the dropout of the backbone for this run; the configuration keeps what it says."""
+    for name, module in model.named_modules():
+        if dropout is not None and name.startswith(BACKBONE) and isinstance(module, torch.nn.Dropout):
+            module.p = dropout
+
+
+def _entity_loss(output: Any, examples: Sequence[Example]) -> Tensor:
+    logits = torch.cat([output.ner_logits[row, example.window.content] for row, example in enumerate(examples)])
+    return partial_cross_entropy(logits, torch.from_numpy(np.concatenate([example.target for example in examples])))
+
+
+def _class_loss(output: Any, examples: Sequence[Example]) -> Tensor:
+    return functional.cross_entropy(output.classification_logits, torch.tensor([example.target for example in examples]))

@@ -26,25 +26,27 @@ ARROWS = {
     "freezing": {"errors", "parts", "model"},
     "optim": {"errors", "freezing", "parts", "model"},
     "loading": {"decoding", "encoding", "errors", "model", "results"},
-    "inference": {"encoding", "loading", "results"},
+    "inference": {"batching", "decoding", "encoding", "loading", "results"},
     "models": {"caching", "config", "errors", "libraries", "loading"},
-    "analyzer": {
-        "batching", "caching", "config", "decoding", "encoding", "inference", "loading", "models", "results",
-    },
+    "analyzer": {"batching", "caching", "config", "encoding", "inference", "loading", "models", "results"},
     "service": {
         "analyzer", "catalog", "config", "errors", "freezing", "geometry", "libraries", "loading", "model", "models",
         "optim", "parts", "results",
     },
     "losses": set(),
     "examples": {"data", "decoding", "encoding", "errors", "loading"},
-    "training": {"data", "encoding", "errors", "examples", "freezing", "inference", "loading", "losses", "optim"},
-    "head_training": {
-        "batching", "data", "encoding", "examples", "freezing", "inference", "loading", "losses", "optim",
+    "sampling": {"encoding"},
+    "validation": {"data", "inference", "loading", "metrics"},
+    "training": {
+        "batching", "data", "encoding", "errors", "examples", "freezing", "inference", "loading", "losses", "optim",
+        "sampling",
     },
     "annotation": {"errors", "results", "service"},
-    "evaluation": {"data", "decoding", "errors", "results", "service"},
+    "metrics": {"data", "decoding", "errors", "results"},
+    "evaluation": {"data", "errors", "metrics", "results", "service"},
     "__main__": {
-        "annotation", "config", "data", "errors", "evaluation", "head_training", "loading", "optim", "service", "training",
+        "annotation", "config", "data", "errors", "evaluation", "loading", "optim", "sampling",
+        "service", "training", "validation",
     },
     "ui": {"catalog", "config", "encoding", "errors", "freezing", "optim", "parts", "results", "service", "ui"},
 }  # fmt: skip
@@ -53,7 +55,7 @@ ARROWS = {
 ONLY_IN = {
     "gradio": {"ui"},
     "plotly": {"ui"},
-    "torch": {"model", "freezing", "optim", "loading", "inference", "losses", "training", "head_training"},
+    "torch": {"model", "freezing", "optim", "loading", "inference", "losses", "training"},
     "transformers": {"model", "loading", "encoding", "service", "libraries"},
     "argparse": {"config", "__main__"},
     "tqdm": {"__main__"},

@@ -66,3 +66,64 @@ def test_a_broken_file_names_file_and_line(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataFileError, match="nowhere"):
         read_tagged(tmp_path / "nowhere")
+
+
+COLUMNS = """-DOCSTART- -X- -X- O
+
+# text = EU rejects # 1
+EU NNP B-NP I-ORG
+rejects VBZ B-VP O
+# NN I-NP O
+1 CD I-NP O
+
+Paris NNP B-NP B-LOC
+"""
+
+
+def named(tmp_path: Path, name: str, content: str) -> Path:
+    path = tmp_path / name
+    path.write_bytes(content.encode())
+    return path
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize("name", ["a.conll", "a.IOB2", "a.txt"])
+def test_columns_give_sentences(tmp_path: Path, name: str, ends: str) -> None:
+    first, second = read_tagged(named(tmp_path, name, COLUMNS.replace("\n", ends)))
+    assert first.tokens == ("EU", "rejects", "#", "1")
+    assert first.tags == ("I-ORG", "O", "O", "O")
+    assert first.place.endswith("line 4")
+    assert (second.tokens, second.tags, second.annotated) == (("Paris",), ("B-LOC",), None)
+
+
+def test_csv_may_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None:
+    content = '\N{BYTE ORDER MARK}label,text,extra\r\npositive,"so, ""good""\nindeed",1\r\nnegative,bad,2\r\n'
+    first, second = read_labelled(named(tmp_path, "a.csv", content))
+    assert (first.text, first.label, first.place[-6:]) == ('so, "good"\nindeed', "positive", "line 3")
+    assert (second.text, second.label) == ("bad", "negative")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.conll", "EU B-ORG\nalone\n", "line 2: 'alone' stands alone"),
+        ("a.conll", "\n\n", "holds no sentences"),
+        ("a.csv", "sentence,label\nx,y\n", "line 1: the first line must name the columns text and label"),
+        ("a.csv", "text,label\nx\n", "line 2: a row must have a text and a label"),
+        ("a.csv", "text,label\n", "holds no sentences"),
+        ("a.csv", "", "must name the columns"),
+    ],
+)
+def test_broken_columns_and_csv_name_file_and_line(tmp_path: Path, name: str, content: str, words: str) -> None:
+    path = named(tmp_path, name, content)
+    read = read_labelled if name.endswith("csv") else read_tagged
+    with pytest.raises(DataFileError) as caught:
+        read(path)
+    assert words in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_place_is_no_part_of_a_sentence(tmp_path: Path) -> None:
+    one, other = read_tagged(write(tmp_path, TAGGED * 2))
+    assert one == other
+    assert (one.place[-6:], other.place[-6:]) == ("line 1", "line 2")

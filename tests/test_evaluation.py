@@ -13,14 +13,8 @@ from sklearn.metrics import f1_score as class_f1_score
 from mtdemo.config import Settings
 from mtdemo.data import TaggedSentence
 from mtdemo.errors import DataFileError
-from mtdemo.evaluation import (
-    evaluate_file,
-    score_classes,
-    score_entities,
-    score_similarity,
-    tag_spans,
-    token_types,
-)
+from mtdemo.evaluation import evaluate_file
+from mtdemo.metrics import score_classes, score_entities, score_similarity, tag_spans, token_types
 from mtdemo.results import Entity, SentenceAnalysis
 from mtdemo.service import ModelService
 

@@ -34,25 +34,25 @@ def test_every_piece_takes_the_tag_of_its_token(tiny: Callable[..., Path]) -> No
     base = load_directory(tiny())
     sentence = TaggedSentence(("cats", "sing", "paris!"), ("B-PER", "O", "LOC"))
     (example,) = tagged_examples(base, [sentence], 32)
-    found = [LABELS[int(row.argmax())] for row in example.allowed]
+    found = [LABELS[int(row.argmax())] for row in example.target]
     assert base.tokenizer.convert_ids_to_tokens(list(example.window.input_ids)) == [
         "[CLS]", "cat", "##s", "sing", "paris", "!", "[SEP]",
     ]  # fmt: skip
     assert found == ["PER", "PER", "O", "LOC", "LOC"]
-    assert (example.allowed.sum(axis=1) == 1).all()
+    assert (example.target.sum(axis=1) == 1).all()
 
 
 def test_what_does_not_fit_is_left_out_of_both(tiny: Callable[..., Path]) -> None:
     base = load_directory(tiny())
     (example,) = tagged_examples(base, [TaggedSentence(("cat",) * 40, ("O",) * 40)], 10)
-    assert example.allowed.shape == (8, 5)
+    assert example.target.shape == (8, 5)
     assert len(example.window.input_ids) == 10
 
 
 def test_classes_become_indices_and_unknown_ones_are_named(tiny: Callable[..., Path]) -> None:
     base = load_directory(tiny())
     (example,) = labelled_examples(base, [LabelledSentence("the cat", "positive")], 32)
-    assert example.label == 2
+    assert example.target == 2
     with pytest.raises(DataFileError, match="'angry'"):
         labelled_examples(base, [LabelledSentence("the cat", "angry")], 32)
 
@@ -60,4 +60,4 @@ def test_classes_become_indices_and_unknown_ones_are_named(tiny: Callable[..., P
 def test_an_incomplete_annotation_opens_the_rows_that_it_says_nothing_about(tiny: Callable[..., Path]) -> None:
     base = load_directory(tiny())
     (example,) = tagged_examples(base, [TaggedSentence(("john", "sat"), ("PER", "O"), ("PER", "ORG", "LOC"))], 32)
-    assert np.array_equal(example.allowed, [[0, 1, 0, 0, 0], [1, 0, 0, 0, 1]])
+    assert np.array_equal(example.target, [[0, 1, 0, 0, 0], [1, 0, 0, 0, 1]])

@@ -32,15 +32,16 @@ def test_evaluate_ends_with_one_json_object(tmp_path: Path, tiny: Write, capsys:
     assert not {"MISC", "LOC"} & set(result["per_label"])
 
 
-@pytest.mark.parametrize("mode", [["--heads-only"], ["--steps", "2"]])
+@pytest.mark.parametrize("mode", [["--freeze", "backbone"], ["--dev-ner", "DEV", "--mix", "square-root"]])
 def test_train_writes_a_checkpoint_that_loads(tmp_path: Path, tiny: Write, mode: list[str]) -> None:
     (tmp_path / "ner").write_text('{"tokens": ["john", "sat"], "tags": ["B-PER", "O"]}\n' * 4)
     (tmp_path / "classes").write_text('{"text": "the cat", "label": "neutral"}\n' * 4)
     arguments = ["--ner", str(tmp_path / "ner"), "--classification", str(tmp_path / "classes")]
-    assert main(["train", "--base", str(tiny()), *arguments, "--output", str(tmp_path / "out"), *mode]) == 0
+    arguments += [str(tmp_path / "ner") if argument == "DEV" else argument for argument in mode]
+    assert main(["train", "--base", str(tiny()), *arguments, "--output", str(tmp_path / "out"), "--steps", "2"]) == 0
     assert load_directory(tmp_path / "out").info.trained_heads == ("classification_head", "ner_head")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+        "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "training_log.jsonl",
     }  # fmt: skip
 
 

@@ -1,6 +1,8 @@
 """The multi-task trainer on a tiny model: laws, not scores."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,8 @@ from mtdemo.data import LabelledSentence, TaggedSentence
 from mtdemo.errors import DataFileError
 from mtdemo.loading import LoadedModel, load_directory
 from mtdemo.optim import OptimizerSettings
-from mtdemo.training import STATE_FILE, Batches, Teacher, Trainer, Training, train
+from mtdemo.training import LOG_FILE, STATE_FILE, Teacher, Trainer, Training, train
+from mtdemo.validation import ValidationSets
 
 TAGGED = [
     TaggedSentence(("John", "sat", "on", "the", "cat"), ("PER", "O", "O", "O", "O")),
@@ -19,7 +22,7 @@ TAGGED = [
 ] * 20
 LABELLED = [LabelledSentence("the cat sat !", "positive"), LabelledSentence("Paris sings on the mat", "negative")] * 30
 FAST = OptimizerSettings(5e-3, {"classification_head": 2e-2, "ner_head": 2e-2})
-QUICK = Training(n_steps=12, sentences_per_step=8, optimizer=FAST, save_every=5)
+QUICK = Training(n_steps=12, sentences_per_step=16, optimizer=FAST, interval=5)
 
 
 @pytest.fixture
@@ -44,7 +47,7 @@ def loss_in(phrase: str, name: str) -> float:
 
 
 def test_losses_fall_and_both_heads_learn(directory: Path) -> None:
-    trained, told = run(directory, Training(n_steps=60, sentences_per_step=20, optimizer=FAST))
+    trained, told = run(directory, Training(n_steps=60, sentences_per_step=40, optimizer=FAST))
     assert loss_in(told[-1], "entities") < loss_in(told[0], "entities") / 3
     assert loss_in(told[-1], "classes") < loss_in(told[0], "classes") / 3
     assert trained.info.trained_heads == ("classification_head", "ner_head")
@@ -53,14 +56,14 @@ def test_losses_fall_and_both_heads_learn(directory: Path) -> None:
 
 def test_what_is_frozen_stays_bit_identical(directory: Path) -> None:
     before = state(load_directory(directory))
-    trained, _ = run(directory, Training(n_steps=5, optimizer=FAST, freeze_embeddings=True, casing=False))
+    trained, _ = run(directory, Training(n_steps=5, optimizer=FAST, frozen=("embeddings",), casing=False))
     moved = {name for name, tensor in state(trained).items() if not torch.equal(tensor, before[name])}
     assert not any(name.startswith("backbone.embeddings") for name in moved)
     assert any(name.startswith("backbone.encoder") for name in moved)
 
 
 def test_with_frozen_embeddings_only_the_rows_of_case_move(directory: Path) -> None:
-    trained, _ = run(directory, Training(n_steps=5, optimizer=FAST, freeze_embeddings=True))
+    trained, _ = run(directory, Training(n_steps=5, optimizer=FAST, frozen=("embeddings",)))
     before = state(load_directory(directory))
     moved = {
         name
@@ -73,7 +76,7 @@ def test_with_frozen_embeddings_only_the_rows_of_case_move(directory: Path) -> N
 
 def test_a_scenario_is_applied_for_real(directory: Path) -> None:
     before = state(load_directory(directory))
-    trained, _ = run(directory, Training(n_steps=5, optimizer=FAST, scenario="freeze_ner_head", casing=False))
+    trained, _ = run(directory, Training(n_steps=5, optimizer=FAST, frozen=("ner_head",), casing=False))
     assert torch.equal(state(trained)["ner_head.linear.weight"], before["ner_head.linear.weight"])
     assert trained.info.trained_heads == ("classification_head",)
 
@@ -94,7 +97,7 @@ def test_a_resumed_run_ends_as_one_that_was_never_stopped(directory: Path, tmp_p
 
 
 def test_the_same_seed_gives_the_same_model_and_another_seed_another(directory: Path) -> None:
-    one, other, third = (run(directory, s)[0] for s in (QUICK, QUICK, Training(12, 8, FAST, seed=14)))
+    one, other, third = (run(directory, s)[0] for s in (QUICK, QUICK, Training(12, 16, optimizer=FAST, seed=14)))
     assert all(torch.equal(tensor, state(other)[name]) for name, tensor in state(one).items())
     assert not torch.equal(state(one)["ner_head.linear.weight"], state(third)["ner_head.linear.weight"])
 
@@ -113,7 +116,7 @@ def test_resuming_with_other_settings_or_without_a_state_is_refused(directory: P
 def test_distillation_keeps_embeddings_where_training_without_it_loses_them(directory: Path) -> None:
     drifts = {}
     for weight in (0.0, 30.0):
-        settings = Training(n_steps=40, sentences_per_step=16, optimizer=FAST, distillation_weight=weight)
+        settings = Training(n_steps=40, sentences_per_step=32, optimizer=FAST, distillation_weight=weight)
         trainer = Trainer(load_directory(directory), TAGGED, LABELLED, settings)
         for _ in range(settings.n_steps):
             losses = trainer.step()
@@ -124,7 +127,7 @@ def test_distillation_keeps_embeddings_where_training_without_it_loses_them(dire
 def test_the_teacher_is_the_model_as_it_was(directory: Path) -> None:
     base = load_directory(directory)
     trainer = Trainer(base, TAGGED, LABELLED, QUICK)
-    windows = [example.window for example in trainer.tagged[:3]]
+    windows = [example.window for example in trainer.tasks[0].examples[:3]]
     teacher = Teacher(base, windows)
     before = teacher[[0, 2]]
     trainer.step()
@@ -132,20 +135,95 @@ def test_the_teacher_is_the_model_as_it_was(directory: Path) -> None:
     assert torch.equal(Teacher(base, windows)[[0, 2]], before) is False
 
 
-def test_batches_are_a_function_of_seed_and_step_and_cover_an_epoch() -> None:
-    lengths = [3 + n % 17 for n in range(100)]
-    batches, again = Batches(lengths, 10, 1), Batches(lengths, 10, 1)
-    epoch = [batches[step] for step in range(10)]
-    assert sorted(index for batch in epoch for index in batch) == list(range(100))
-    assert again[7] == epoch[7]
-    assert [again[step] for step in range(10, 20)] != epoch
-    assert max(max(lengths[i] for i in b) - min(lengths[i] for i in b) for b in epoch) < 10
-
-
 def test_a_loss_that_is_no_number_stops_before_anything_is_written(directory: Path, tmp_path: Path) -> None:
     base = load_directory(directory)
     with torch.no_grad():
-        base.model.ner_head.linear.bias.fill_(float("nan"))
+        base.model.backbone.encoder.layer[0].output.dense.bias.fill_(float("nan"))
     with pytest.raises(FloatingPointError, match="Step 1"):
-        train(base, TAGGED, LABELLED, Training(n_steps=2, save_every=1), lambda *_: None, tmp_path / "out")
+        train(base, TAGGED, LABELLED, Training(n_steps=2, interval=1), lambda *_: None, tmp_path / "out")
     assert not (tmp_path / "out" / STATE_FILE).exists()
+
+
+def test_a_frozen_backbone_stays_bit_identical_and_its_features_give_what_recomputing_gives(directory: Path) -> None:
+    settings = Training(n_steps=30, sentences_per_step=40, optimizer=FAST, frozen=("backbone",))
+    before = state(load_directory(directory))
+    reused, told = run(directory, settings)
+    recomputed, _ = run(directory, replace(settings, max_feature_bytes=0))
+    for name, tensor in state(reused).items():
+        assert torch.equal(tensor, before[name]) == name.startswith("backbone."), name
+        torch.testing.assert_close(tensor, state(recomputed)[name], atol=1e-5, rtol=0)
+    assert loss_in(told[-1], "classes") < loss_in(told[0], "classes") / 1.5
+    assert loss_in(told[-1], "drift") == 0.0
+    assert not reused.model.config.casing, "a frozen backbone cannot learn case"
+
+
+def test_a_step_in_several_passes_has_the_gradients_of_one(directory: Path) -> None:
+    gradients = []
+    for n_tokens in (4096, 24):
+        settings = Training(optimizer=FAST, frozen=("embeddings",), casing=False, dropout=0.0, tokens_per_pass=n_tokens)
+        trainer = Trainer(load_directory(directory), TAGGED, LABELLED, settings)
+        trainer.model.train()
+        for head in (trainer.model.ner_head, trainer.model.classification_head):
+            head.dropout.p = 0.0
+        for task in trainer.tasks:
+            trainer._backward(task)
+        gradients.append({name: p.grad for name, p in trainer.model.named_parameters() if p.grad is not None})
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradient, gradients[1][name], atol=1e-6, rtol=1e-4)
+
+
+def test_the_best_weights_are_kept_and_the_log_tells_each_measurement(directory: Path, tmp_path: Path) -> None:
+    """The measure prefers the weights of step 4; a resumed run knows them as an uninterrupted one does."""
+    settings = Training(n_steps=8, sentences_per_step=16, optimizer=FAST, interval=2)
+    weights: list[torch.Tensor] = []
+
+    class Prefer:
+        phrase = "x 0"
+
+        def __init__(self, criterion: float) -> None:
+            self.criterion = criterion
+
+        def as_dict(self) -> dict[str, float]:
+            return {"criterion": self.criterion}
+
+    def measure(model: LoadedModel) -> Prefer:
+        assert not model.model.training
+        weights.append(model.model.ner_head.linear.weight.clone())
+        return Prefer(float(len(weights) == 2))
+
+    def stop(phrase: str, done: int, total: int) -> None:
+        if done == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(load_directory(directory), TAGGED, LABELLED, settings, stop, tmp_path / "out", measure=measure)
+    trained, _ = run(directory, settings, directory=tmp_path / "out", resume=True, measure=measure)
+    assert torch.equal(trained.model.ner_head.linear.weight, weights[1])
+    assert not torch.equal(weights[1], weights[-1])
+    rows = [json.loads(line) for line in (tmp_path / "out" / LOG_FILE).read_text().splitlines()]
+    assert [row["step"] for row in rows] == [2, 4, 6, 8]
+    assert [row["scores"]["criterion"] for row in rows] == [0.0, 1.0, 0.0, 0.0]
+
+
+def test_measuring_changes_nothing(directory: Path) -> None:
+    plain, _ = run(directory, QUICK)
+    measured, _ = run(directory, QUICK, measure=ValidationSets(tagged=TAGGED[:4]))
+    trainer = Trainer(load_directory(directory), TAGGED, LABELLED, QUICK)
+    for _ in range(QUICK.n_steps):
+        trainer.step()
+        trainer.measure(ValidationSets(labelled=LABELLED[:3]))
+    for name, tensor in state(plain).items():
+        assert torch.equal(tensor, trainer.model.state_dict()[name]), name
+    assert measured.info.trained_heads == plain.info.trained_heads
+
+
+def test_new_heads_follow_from_the_seed_and_trained_ones_stay(directory: Path) -> None:
+    one, other = load_directory(directory), load_directory(directory)
+    Trainer(one, TAGGED, LABELLED, QUICK)
+    assert not torch.equal(one.model.ner_head.linear.weight, other.model.ner_head.linear.weight)
+    other.model.config.trained_heads = ["ner_head"]
+    before = other.model.ner_head.linear.weight.clone()
+    Trainer(other, TAGGED, LABELLED, QUICK)
+    assert torch.equal(other.model.ner_head.linear.weight, before)
+    assert torch.equal(other.model.classification_head.linear.weight, one.model.classification_head.linear.weight)

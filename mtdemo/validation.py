@@ -1,0 +1,72 @@
+"""How good a model is while it trains: each task on sentences kept aside, and one number to choose the best weights by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mtdemo.data import LabelledSentence, RatedPair, TaggedSentence
+from mtdemo.inference import analyze_plainly
+from mtdemo.loading import LoadedModel
+from mtdemo.metrics import score_classes, score_entities, score_similarity
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What the sets kept aside say of a model; None for a task without one.
+
+    Attributes:
+        entity_f1: 0 to 1, over all entities.
+        macro_f1: 0 to 1, the mean over the classes.
+        spearman: -1 to 1, of cosine similarity with people's ratings.
+    """
+
+    entity_f1: float | None = None
+    macro_f1: float | None = None
+    spearman: float | None = None
+
+    @property
+    def criterion(self) -> float:
+        """What the best weights are chosen by: the mean of the measures there are."""
+        known = [value for value in (self.entity_f1, self.macro_f1, self.spearman) if value is not None]
+        return sum(known) / len(known)
+
+    @property
+    def phrase(self) -> str:
+        named = (("entity F1", self.entity_f1), ("class F1", self.macro_f1), ("similarity", self.spearman))
+        return ", ".join(f"{name} {value:.3f}" for name, value in named if value is not None)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationSets:
+    """Sentences kept aside; at least one kind of them. Called with a model, it measures it."""
+
+    tagged: Sequence[TaggedSentence] = ()
+    labelled: Sequence[LabelledSentence] = ()
+    pairs: Sequence[RatedPair] = ()
+    max_length: int = 128
+
+    def __call__(self, loaded: LoadedModel) -> Validation:
+        entity_f1, macro_f1, spearman = None, None, None
+        if self.tagged:
+            answers = analyze_plainly(loaded, [row.text for row in self.tagged], self.max_length)
+            entity_f1 = score_entities(self.tagged, answers).f1
+        if self.labelled:
+            answers = analyze_plainly(loaded, [row.text for row in self.labelled], self.max_length)
+            gold, predicted = [row.label for row in self.labelled], [answer.label for answer in answers]
+            macro_f1 = score_classes(gold, predicted, loaded.info.class_labels).macro_f1
+        if self.pairs:
+            texts = [text for pair in self.pairs for text in (pair.first, pair.second)]
+            answers = analyze_plainly(loaded, texts, self.max_length)
+            spearman = score_similarity([pair.score for pair in self.pairs], answers[::2], answers[1::2]).spearman
+        return Validation(entity_f1, macro_f1, spearman)
+
+
+def spread(rows: Sequence[Any], limit: int) -> Sequence[Any]:
+    """At most so many rows, evenly spaced over all."""
+    step = max(1, -(-len(rows) // limit))
+    return rows[::step]

@@ -1,0 +1,73 @@
+"""What a step reads: counts that sum, epochs that cover, noise that is a function of seed and step."""
+
+import pytest
+
+from mtdemo.encoding import LOWER, TITLE, UPPER, Window
+from mtdemo.sampling import Batches, Mix, Noise, sentences_per_task
+
+MASK = 103
+WINDOWS = [Window((101, *range(1000, 1000 + n), 102), (0,) * (n + 2), slice(1, n + 1), 0) for n in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("n", "sizes", "mix", "expected"),
+    [
+        (64, (100, 900), Mix.EQUAL, (32, 32)),
+        (40, (100, 900), Mix.SQUARE_ROOT, (10, 30)),
+        (40, (100, 900), Mix.PROPORTIONAL, (4, 36)),
+        (10, (1, 10_000), Mix.PROPORTIONAL, (1, 9)),
+        (2, (5, 7), Mix.PROPORTIONAL, (1, 1)),
+        (7, (5, 5), Mix.EQUAL, (4, 3)),
+    ],
+)
+def test_a_step_is_divided_by_the_rule(n: int, sizes: tuple[int, ...], mix: Mix, expected: tuple[int, ...]) -> None:
+    assert sentences_per_task(n, sizes, mix) == expected
+
+
+@pytest.mark.parametrize("mix", Mix)
+def test_counts_sum_to_the_step_and_no_task_is_left_out(mix: Mix) -> None:
+    for n in range(2, 70):
+        for sizes in ((1, 1), (3, 5), (1, 1000), (33_398, 61_916)):
+            counts = sentences_per_task(n, sizes, mix)
+            assert sum(counts) == n
+            assert min(counts) >= 1
+
+
+def test_batches_are_a_function_of_seed_and_step_and_cover_an_epoch() -> None:
+    lengths = [3 + n % 17 for n in range(100)]
+    batches, again = Batches(lengths, 10, 1), Batches(lengths, 10, 1)
+    epoch = [batches[step] for step in range(10)]
+    assert sorted(index for batch in epoch for index in batch) == list(range(100))
+    assert again[7] == epoch[7]
+    assert [again[step] for step in range(10, 20)] != epoch
+    assert max(max(lengths[i] for i in b) - min(lengths[i] for i in b) for b in epoch) < 10
+
+
+def test_without_noise_windows_stay_the_same() -> None:
+    assert Noise(0.0, 0.0, MASK, 1)(WINDOWS, 3) == WINDOWS
+    assert Noise(0.0, 1.0, None, 1)(WINDOWS, 3) == WINDOWS, "a tokenizer without a mask token hides nothing"
+
+
+def test_noise_is_a_function_of_seed_and_step() -> None:
+    noise = Noise(0.5, 0.2, MASK, 1)
+    assert noise(WINDOWS, 3) == Noise(0.5, 0.2, MASK, 1)(WINDOWS, 3)
+    assert noise(WINDOWS, 3) != noise(WINDOWS, 4)
+    assert noise(WINDOWS, 3) != Noise(0.5, 0.2, MASK, 2)(WINDOWS, 3)
+
+
+def test_case_noise_gives_every_word_of_a_sentence_one_case_and_leaves_special_pieces_alone() -> None:
+    seen = set()
+    for window in Noise(1.0, 0.0, MASK, 1)(WINDOWS[5:], 0):
+        cases = window.token_type_ids[window.content]
+        assert len(set(cases)) == 1
+        assert window.token_type_ids[0] == window.token_type_ids[-1] == LOWER
+        seen.add(cases[0])
+    assert seen == {LOWER, TITLE, UPPER}
+
+
+def test_word_dropout_hides_about_its_share_and_never_a_special_piece() -> None:
+    disguised = Noise(0.0, 0.25, MASK, 1)(WINDOWS, 0)
+    assert all(window.input_ids[0] == 101 and window.input_ids[-1] == 102 for window in disguised)
+    n_hidden = sum(window.input_ids.count(MASK) for window in disguised)
+    n_pieces = sum(window.n_pieces for window in disguised)
+    assert 0.2 < n_hidden / n_pieces < 0.3
