@@ -1,4 +1,4 @@
-"""The command line: `python -m mtdemo annotate | evaluate | train`. It reads arguments, and nothing else happens here."""
+"""The command line, `python -m mtdemo annotate | evaluate | card | train`: it reads arguments and does nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from mtdemo.config import EMBEDDED, Settings, prepare_environment, read_settings
-from mtdemo.errors import MtdemoError
+from mtdemo.errors import DataFileError, MtdemoError
 
 if TYPE_CHECKING:
     from mtdemo.validation import ValidationSets
@@ -90,6 +90,24 @@ def _evaluate(options: argparse.Namespace) -> int:
     )
     bar.close()
     print(json.dumps(result.as_dict(), indent=None if options.json else 2))
+    return 0
+
+
+def _card(options: argparse.Namespace) -> int:
+    from mtdemo.card import measure, read_report, render, write_report, write_section
+    from mtdemo.service import ModelService
+
+    settings = _settings(options)
+    directory = Path(settings.checkpoint)
+    files = (options.ner, options.classification, options.similarity)
+    if any(files) and not all(files):
+        raise DataFileError("A measurement needs all of --ner, --classification and --similarity.")
+    if all(files):
+        bar = _Bar()
+        write_report(directory, measure(ModelService(settings), *files, lambda done, total: bar("measuring", done, total)))
+        bar.close()
+    write_section(directory, render(read_report(directory)))
+    print(f"Written to {directory / 'README.md'}.", file=sys.stderr)
     return 0
 
 
@@ -171,7 +189,13 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--json", action="store_true", help="print the result as one JSON object on the last line")
     evaluate.set_defaults(run=_evaluate)
 
-    for command in (annotate, evaluate):
+    card = commands.add_parser("card", help="measure a checkpoint and write the numbers into its model card")
+    card.add_argument("--ner", type=Path, help="tagged sentences; without data files the last measurement is written")
+    card.add_argument("--classification", type=Path, help="sentences with a class")
+    card.add_argument("--similarity", type=Path, help="rated pairs")
+    card.set_defaults(run=_card)
+
+    for command in (annotate, evaluate, card):
         command.add_argument("--checkpoint", help="a directory or an id of the hub; the embedded checkpoint by default")
 
     train = commands.add_parser("train", help="train a shared backbone and its heads")

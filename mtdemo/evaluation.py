@@ -45,19 +45,24 @@ def evaluate_file(
     """
     if task == "ner":
         tagged = read_tagged(path, limit)
-        return score_entities(tagged, _analyse(service, [row.text for row in tagged], progress), ignored)
+        return score_entities(tagged, analyse(service, [row.text for row in tagged], progress), ignored)
     if task == "classification":
         labelled = read_labelled(path, limit)
-        predicted = [answer.label for answer in _analyse(service, [row.text for row in labelled], progress)]
+        predicted = [answer.label for answer in analyse(service, [row.text for row in labelled], progress)]
         return score_classes([row.label for row in labelled], predicted, service.load().class_labels)
     if task == "similarity":
         pairs = read_pairs(path, limit)
-        answers = _analyse(service, [text for pair in pairs for text in (pair.first, pair.second)], progress)
+        answers = analyse(service, [text for pair in pairs for text in (pair.first, pair.second)], progress)
         return score_similarity([pair.score for pair in pairs], answers[::2], answers[1::2])
     raise DataFileError(f"There is no task {task!r}; there are ner, classification and similarity.")
 
 
-def _analyse(service: ModelService, sentences: Sequence[str], progress: Progress) -> list[SentenceAnalysis]:
+def analyse(service: ModelService, sentences: Sequence[str], progress: Progress) -> list[SentenceAnalysis]:
+    """Let the service analyse rows of a file.
+
+    Raises:
+        DataFileError: a row that the service refuses.
+    """
     answers: list[SentenceAnalysis] = []
     for answer in service.analyze_stream(sentences):
         if isinstance(answer, InputError):

@@ -84,6 +84,30 @@ class SimilarityScores:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Answers of similar confidence: how sure the model is on average, and how often it is right."""
+
+    lower: float
+    upper: float
+    n_answers: int
+    confidence: float
+    share_right: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Whether confidence means what it says (Guo et al. 2017, https://arxiv.org/abs/1706.04599).
+
+    Attributes:
+        error: the expected calibration error, 0 to 1: the mean over answers of |confidence - share right| of their bin.
+        bins: of equal width, lowest first; bins without answers are left out.
+    """
+
+    error: float
+    bins: tuple[Bin, ...]
+
+
 def score_entities(
     gold: Sequence[TaggedSentence], predicted: Sequence[SentenceAnalysis], ignored: Collection[str] = ()
 ) -> EntityScores:
@@ -149,6 +173,36 @@ def score_similarity(
     return SimilarityScores(
         spearman=_correlation(_ranks(rated), _ranks(cosines)), pearson=_correlation(rated, cosines), n_pairs=len(rated)
     )
+
+
+def calibrate(confidences: Sequence[float], right: Sequence[bool], n_bins: int = 10) -> Calibration:
+    """Compare confidence with success.
+
+    Args:
+        confidences: 0 to 1, of each answer.
+        right: whether the answer was right.
+        n_bins: of equal width over 0 to 1; the last holds 1 too.
+    """
+    sure, good = np.asarray(confidences, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    number = np.minimum((sure * n_bins).astype(int), n_bins - 1)
+    bins = tuple(
+        Bin(n / n_bins, (n + 1) / n_bins, int((here := number == n).sum()), sure[here].mean(), good[here].mean())
+        for n in np.unique(number)
+    )
+    n_off = sum(found.n_answers * abs(found.confidence - found.share_right) for found in bins)
+    return Calibration(float(n_off / max(1, len(sure))), bins)
+
+
+def right_entities(gold: Sequence[TaggedSentence], predicted: Sequence[SentenceAnalysis]) -> list[tuple[float, bool]]:
+    """Score of every predicted entity, and whether it is right; types that a source does not annotate are left out."""
+    answers = []
+    for sentence, answer in zip(gold, predicted, strict=True):
+        expected = tag_spans(sentence.tags)
+        for entity in answer.entities:
+            if sentence.annotated is None or entity.label in sentence.annotated:
+                found = tag_spans(token_types([entity], sentence.token_spans))
+                answers.append((entity.score, found <= expected))
+    return answers
 
 
 def tag_spans(tags: Iterable[str]) -> set[Span]:

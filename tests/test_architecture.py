@@ -44,8 +44,9 @@ ARROWS = {
     "annotation": {"errors", "results", "service"},
     "metrics": {"data", "decoding", "errors", "results"},
     "evaluation": {"data", "errors", "metrics", "results", "service"},
+    "card": {"data", "errors", "evaluation", "metrics", "results", "service"},
     "__main__": {
-        "annotation", "config", "data", "errors", "evaluation", "loading", "optim", "sampling",
+        "annotation", "card", "config", "data", "errors", "evaluation", "loading", "optim", "sampling",
         "service", "training", "validation",
     },
     "ui": {"catalog", "config", "encoding", "errors", "freezing", "optim", "parts", "results", "service", "ui"},

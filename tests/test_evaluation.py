@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr, spearmanr
 from seqeval.metrics import f1_score, precision_score, recall_score
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score
 from sklearn.metrics import f1_score as class_f1_score
 
@@ -14,7 +15,15 @@ from mtdemo.config import Settings
 from mtdemo.data import TaggedSentence
 from mtdemo.errors import DataFileError
 from mtdemo.evaluation import evaluate_file
-from mtdemo.metrics import score_classes, score_entities, score_similarity, tag_spans, token_types
+from mtdemo.metrics import (
+    calibrate,
+    right_entities,
+    score_classes,
+    score_entities,
+    score_similarity,
+    tag_spans,
+    token_types,
+)
 from mtdemo.results import Entity, SentenceAnalysis
 from mtdemo.service import ModelService
 
@@ -135,3 +144,34 @@ def test_the_embedded_checkpoint_knows_easy_sentences(service: ModelService, tmp
     rows = [("I love this!", "positive"), ("This is terrible.", "negative"), ("The meeting is at nine.", "neutral")]
     path.write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in rows))
     assert evaluate_file(service, "classification", path).accuracy == 1.0  # type: ignore[union-attr]
+
+
+def test_calibration_equals_scikit_learn() -> None:
+    draw = np.random.default_rng(1)
+    confidences = draw.random(500)
+    right = draw.random(500) < confidences**2
+    found = calibrate(confidences.tolist(), right.tolist())
+    share, mean = calibration_curve(right, confidences, n_bins=10)
+    assert [b.share_right for b in found.bins] == pytest.approx(share)
+    assert [b.confidence for b in found.bins] == pytest.approx(mean)
+    counts = np.histogram(confidences, bins=10, range=(0, 1))[0]
+    assert [b.n_answers for b in found.bins] == counts.tolist()
+    assert found.error == pytest.approx(np.average(np.abs(share - mean), weights=counts))
+
+
+def test_a_sure_model_that_is_right_is_calibrated() -> None:
+    assert calibrate([1.0, 1.0], [True, True]).error == 0.0
+    assert calibrate([1.0, 1.0], [False, False]).error == 1.0
+    assert calibrate([], []).error == 0.0
+
+
+def test_an_entity_is_right_when_span_and_type_are_and_unmarked_types_say_nothing() -> None:
+    gold = [TaggedSentence(("New", "York", "Ada"), ("LOC", "LOC", "O"), ("LOC", "PER"))]
+    found = (
+        Entity("New York", "LOC", 0.9, 0, 8),
+        Entity("York", "LOC", 0.8, 4, 8),
+        Entity("Ada", "PER", 0.7, 9, 12),
+        Entity("Ada", "MISC", 0.6, 9, 12),
+    )
+    right = [right_entities(gold, [analysis(gold[0].text, (entity,))]) for entity in found]
+    assert right == [[(0.9, True)], [(0.8, False)], [(0.7, False)], []]

@@ -1,0 +1,179 @@
+"""What a checkpoint can do, measured by source and label, and written into its model card.
+
+`measure` gives a report as plain data, kept beside the weights in `evaluation.json`; `render` turns a report into the
+card's section. So a number in the card is always one that was measured, and the section can be made anew without data.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mtdemo.data import read_labelled, read_pairs, read_tagged
+from mtdemo.errors import DataFileError
+from mtdemo.evaluation import analyse
+from mtdemo.metrics import calibrate, right_entities, score_classes, score_entities, score_similarity
+from mtdemo.results import SentenceAnalysis
+from mtdemo.service import ModelService
+
+Progress = Callable[[int, int], None]
+REPORT_FILE = "evaluation.json"
+CARD_FILE = "README.md"
+_BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
+_ALL = "all"
+
+
+def measure(service: ModelService, ner: Path, classification: Path, similarity: Path, progress: Progress) -> dict[str, Any]:
+    """Measure the service's model on three files.
+
+    Returns:
+        A report of numbers, strings, lists and dictionaries; scores have the fields of `mtdemo.metrics`.
+
+    Raises:
+        DataFileError: a file cannot be used.
+        CheckpointError: the model cannot be loaded.
+    """
+    tagged, labelled, pairs = read_tagged(ner), read_labelled(classification), read_pairs(similarity)
+    entities = analyse(service, [row.text for row in tagged], progress)
+    classes = analyse(service, [row.text for row in labelled], progress)
+    rated = analyse(service, [text for pair in pairs for text in (pair.first, pair.second)], progress)
+    labels = service.load().class_labels
+    right = right_entities(tagged, entities)
+    return {
+        "data": {"entities": _name(ner), "classes": _name(classification), "similarity": _name(similarity)},
+        "entities": {
+            source: score_entities(rows, answers).as_dict() for source, rows, answers in _by_source(tagged, entities)
+        },
+        "classes": {
+            source: score_classes([row.label for row in rows], [a.label for a in answers], labels).as_dict()
+            for source, rows, answers in _by_source(labelled, classes)
+        },
+        "similarity": score_similarity([pair.score for pair in pairs], rated[::2], rated[1::2]).as_dict(),
+        "calibration": {
+            "entities": asdict(calibrate([score for score, _ in right], [is_right for _, is_right in right])),
+            "classes": asdict(
+                calibrate(
+                    [max(answer.probabilities.values()) for answer in classes],
+                    [row.label == answer.label for row, answer in zip(labelled, classes, strict=True)],
+                )
+            ),
+        },
+    }
+
+
+def render(report: Mapping[str, Any]) -> str:
+    """The section of a card that a report makes, as Markdown."""
+    data, similarity = report["data"], report["similarity"]
+    entities, classes = report["entities"], report["classes"]
+    parts = [
+        f"Written by `python -m mtdemo card --ner {data['entities']} --classification {data['classes']} "
+        f"--similarity {data['similarity']}`, the development files: not trained on, used for choices.",
+        "**Entities** by source; an entity is right when type, first and last word are:",
+        _table(
+            ("source", "sentences", "entities", "precision", "recall", "F1"),
+            (
+                (source, s["n_sentences"], sum(x["support"] for x in s["per_label"].values()), *_prf(s))
+                for source, s in entities.items()
+            ),
+        ),
+        _table(
+            ("entity type", "entities", "precision", "recall", "F1"),
+            ((label, s["support"], *_prf(s)) for label, s in entities[_ALL]["per_label"].items()),
+        ),
+        "**Classes** by source:",
+        _table(
+            ("source", "sentences", "accuracy", "macro-F1"),
+            ((source, s["n_sentences"], s["accuracy"], s["macro_f1"]) for source, s in classes.items()),
+        ),
+        _table(
+            ("class", "sentences", "precision", "recall", "F1"),
+            ((label, s["support"], *_prf(s)) for label, s in classes[_ALL]["per_label"].items()),
+        ),
+        f"**Similarity**: over {similarity['n_pairs']:,} pairs the cosine has a rank correlation (Spearman) of "
+        f"{similarity['spearman']:.3f} with people's ratings (Pearson: {similarity['pearson']:.3f}).",
+        *(
+            part
+            for task, answers in (("classes", "classes"), ("entities", "entities found"))
+            for part in _calibration(answers, report["calibration"][task])
+        ),
+    ]
+    return "\n\n".join(parts)
+
+
+def read_report(directory: Path) -> dict[str, Any]:
+    """The report that stands beside the weights.
+
+    Raises:
+        DataFileError: there is none, or it cannot be read.
+    """
+    path = directory / REPORT_FILE
+    try:
+        report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataFileError(f"{path} cannot be read; give data files to measure the checkpoint anew.") from error
+    return report
+
+
+def write_report(directory: Path, report: Mapping[str, Any]) -> None:
+    """Keep a report beside the weights."""
+    (directory / REPORT_FILE).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def write_section(directory: Path, section: str) -> None:
+    """Put a section between the two marks of the card.
+
+    Raises:
+        DataFileError: the checkpoint has no card, or the card has no marks.
+    """
+    path = directory / CARD_FILE
+    try:
+        before, _, rest = path.read_text(encoding="utf-8").partition(_BEGIN)
+    except OSError as error:
+        raise DataFileError(f"{path} cannot be read: {error.strerror}.") from error
+    _, mark, after = rest.partition(_END)
+    if not mark:
+        raise DataFileError(f"{path} has no lines {_BEGIN} and {_END} to write between.")
+    path.write_text(f"{before}{_BEGIN}\n{section}\n{_END}{after}", encoding="utf-8")
+
+
+def _by_source(
+    rows: Sequence[Any], answers: Sequence[SentenceAnalysis]
+) -> Iterator[tuple[str, list[Any], list[SentenceAnalysis]]]:
+    """All rows first, then those of each source."""
+    yield _ALL, list(rows), list(answers)
+    for source in dict.fromkeys(row.source for row in rows):
+        chosen = [(row, answer) for row, answer in zip(rows, answers, strict=True) if row.source == source]
+        yield source or "no source named", [row for row, _ in chosen], [answer for _, answer in chosen]
+
+
+def _calibration(answers: str, found: Mapping[str, Any]) -> tuple[str, str]:
+    return (
+        f"**Calibration of {answers}**: expected calibration error {found['error']:.3f}.",
+        _table(
+            ("confidence", answers, "mean confidence", "share right"),
+            (
+                (f"{b['lower']:.1f} to {b['upper']:.1f}", b["n_answers"], b["confidence"], b["share_right"])
+                for b in found["bins"]
+            ),
+        ),
+    )
+
+
+def _prf(score: Mapping[str, Any]) -> tuple[float, float, float]:
+    return score["precision"], score["recall"], score["f1"]
+
+
+def _name(path: Path) -> str:
+    """The last folder and the file: enough to find it, and nothing of this machine."""
+    return "/".join(path.resolve().parts[-2:])
+
+
+def _table(head: Sequence[str], rows: Iterator[tuple[Any, ...]] | Sequence[tuple[Any, ...]]) -> str:
+    def cell(value: Any) -> str:
+        return f"{value:.3f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+    lines = [head, ("---",) * len(head), *(tuple(map(cell, row)) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

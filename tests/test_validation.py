@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+
+from mtdemo.config import Settings
+from mtdemo.data import LabelledSentence, RatedPair, TaggedSentence
+from mtdemo.inference import analyze_plainly
+from mtdemo.loading import LoadedModel, load_directory
+from mtdemo.service import ModelService
+from mtdemo.validation import Validation, ValidationSets, spread
+
+TEXTS = ["John lives in Paris.", "I love this!", "x", "The United Nations met in Geneva on Monday, said Kofi Annan."]
+
+
+@pytest.fixture(scope="module")
+def embedded() -> LoadedModel:
+    return load_directory(Path(Settings().checkpoint))
+
+
+def test_the_plain_way_gives_what_the_service_gives(embedded: LoadedModel) -> None:
+    plain = analyze_plainly(embedded, TEXTS * 3, 128, max_tokens=40)
+    for a, b in zip(plain, ModelService(Settings()).analyze(TEXTS * 3), strict=True):
+        assert a.embedding == pytest.approx(b.embedding, abs=1e-5)
+        assert dict(a.probabilities) == pytest.approx(dict(b.probabilities), abs=1e-5)
+        assert [(e.text, e.label, e.start) for e in a.entities] == [(e.text, e.label, e.start) for e in b.entities]
+
+
+def test_each_task_is_measured_and_the_criterion_is_their_mean(embedded: LoadedModel) -> None:
+    tagged = [TaggedSentence(("John", "lives", "in", "Paris"), ("PER", "O", "O", "LOC"))]
+    labelled = [LabelledSentence("I love this!", "positive"), LabelledSentence("I hate this!", "negative")]
+    pairs = [RatedPair(5, "a dog", "a puppy"), RatedPair(0, "a dog", "the stock market")]
+    scores = ValidationSets(tagged, labelled, pairs)(embedded)
+    assert scores == Validation(1.0, pytest.approx(2 / 3), pytest.approx(1.0))
+    assert scores.criterion == pytest.approx((1 + 2 / 3 + 1) / 3)
+    assert scores.phrase == "entity F1 1.000, class F1 0.667, similarity 1.000"
+
+
+def test_what_is_not_measured_does_not_count(embedded: LoadedModel) -> None:
+    scores = ValidationSets(pairs=[RatedPair(5, "a dog", "a puppy"), RatedPair(0, "a dog", "tax law")])(embedded)
+    assert (scores.entity_f1, scores.macro_f1, scores.criterion) == (None, None, pytest.approx(1.0))
+
+
+@pytest.mark.parametrize(("n", "limit"), [(10, 3), (10, 10), (3, 10), (1, 1), (1000, 7)])
+def test_rows_are_spread_over_the_whole_within_the_limit(n: int, limit: int) -> None:
+    chosen = spread(range(n), limit)
+    assert 0 < len(chosen) <= limit
+    assert chosen[0] == 0
+    assert chosen[-1] >= n - max(1, -(-n // limit))
