@@ -18,6 +18,7 @@ from mtdemo.config import EMBEDDED, Settings, prepare_environment, read_settings
 from mtdemo.errors import DataFileError, MtdemoError
 
 if TYPE_CHECKING:
+    from mtdemo.plans import TrainingPlan
     from mtdemo.validation import ValidationSets
 
 _TASKS = ("ner", "classification", "similarity")
@@ -114,7 +115,6 @@ def _card(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from mtdemo.data import read_labelled, read_tagged
     from mtdemo.loading import load_model, save_checkpoint
-    from mtdemo.optim import OptimizerSettings
     from mtdemo.sampling import Mix
     from mtdemo.training import STATE_FILE, Training, train
 
@@ -122,13 +122,11 @@ def _train(options: argparse.Namespace) -> int:
     tagged = [sentence for path in options.ner for sentence in read_tagged(path)]
     labelled = [sentence for path in options.classification for sentence in read_labelled(path)]
     base = load_model(options.base)
-    heads = dict.fromkeys(("classification_head", "ner_head"), options.head_rate)
     settings = Training(
         n_steps=options.steps,
         sentences_per_step=options.sentences,
         mix=Mix.named(options.mix),
-        optimizer=OptimizerSettings(options.backbone_rate, heads, layer_decay=options.layer_decay),
-        frozen=tuple(options.freeze),
+        plan=_plan(options),
         casing=not options.no_casing,
         case_noise=options.case_noise,
         dropout=options.dropout,
@@ -142,6 +140,25 @@ def _train(options: argparse.Namespace) -> int:
     (options.output / STATE_FILE).unlink(missing_ok=True)  # several times the size of the checkpoint, and of no more use
     print(f"Saved to {options.output}.", file=sys.stderr)
     return 0
+
+
+def _plan(options: argparse.Namespace) -> TrainingPlan:
+    """The plan of the file, where there is one, changed by what the command says."""
+    from mtdemo.optim import OptimizerSettings
+    from mtdemo.plans import TrainingPlan, read_plan
+
+    plan = read_plan(options.plan) if options.plan else TrainingPlan()
+    heads = plan.optimizer.head_learning_rates
+    if options.head_rate is not None:
+        heads = dict.fromkeys(("classification_head", "ner_head"), options.head_rate)
+    optimizer = OptimizerSettings(
+        plan.optimizer.backbone_learning_rate if options.backbone_rate is None else options.backbone_rate,
+        heads,
+        plan.optimizer.weight_decay,
+        plan.optimizer.layer_decay if options.layer_decay is None else options.layer_decay,
+    )
+    frozen = plan.frozen if options.freeze is None else tuple(options.freeze)
+    return TrainingPlan(frozen, optimizer, plan.warmup_share)
 
 
 def _validation_sets(options: argparse.Namespace) -> ValidationSets | None:
@@ -203,15 +220,16 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--ner", type=Path, nargs="+", required=True, help="JSON lines with tokens and tags")
     train.add_argument("--classification", type=Path, nargs="+", required=True, help="JSON lines with text and label")
     train.add_argument("--output", type=Path, required=True, help="directory to write the checkpoint to")
+    train.add_argument("--plan", type=Path, help="JSON: what is frozen, rates, decay; the options below change it")
     train.add_argument("--seed", type=int, default=13)
     train.add_argument("--steps", type=_positive, default=800, help="optimizer steps (default: 800)")
-    train.add_argument("--backbone-rate", type=float, default=2e-5, help="learning rate of the backbone (default: 2e-5)")
-    train.add_argument("--head-rate", type=float, default=3e-4, help="learning rate of the heads (default: 3e-4)")
-    train.add_argument("--layer-decay", type=float, default=1.0, help="factor from a layer's rate to that of the one below")
+    train.add_argument("--backbone-rate", type=float, help="learning rate of the backbone (default: 2e-5)")
+    train.add_argument("--head-rate", type=float, help="learning rate of the heads (default: 3e-4)")
+    train.add_argument("--layer-decay", type=float, help="factor from a layer's rate to that of the one below")
     train.add_argument("--sentences", type=_positive, default=64, help="sentences per step, of both tasks (default: 64)")
     train.add_argument("--mix", choices=_MIXES, default="equal", help="how a step divides them (default: equal)")
     train.add_argument(
-        "--freeze", nargs="+", default=[], metavar="PART", help="parts that do not train: embeddings, layer_0, backbone …"
+        "--freeze", nargs="+", metavar="PART", help="parts that do not train: embeddings, layer_0, backbone …"
     )
     train.add_argument("--dropout", type=float, help="of the backbone (default: what its configuration says)")
     train.add_argument("--case-noise", type=float, default=0.0, help="share of sentences read as if in one case")

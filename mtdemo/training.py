@@ -33,7 +33,8 @@ from mtdemo.freezing import BACKBONE, FreezingPlan, apply_freezing, plan_freezin
 from mtdemo.inference import pad_windows
 from mtdemo.loading import LoadedModel
 from mtdemo.losses import embedding_drift, partial_cross_entropy
-from mtdemo.optim import OptimizerSettings, build_optimizer, plan_optimizer
+from mtdemo.optim import build_optimizer, plan_optimizer
+from mtdemo.plans import TrainingPlan
 from mtdemo.sampling import Batches, Mix, Noise, sentences_per_task
 
 Progress = Callable[[str, int, int], None]
@@ -51,16 +52,14 @@ class Training:
         mix: how many of them each task gives.
         task_weights: of the losses of entities and classes.
         distillation_weight: of the drift of embeddings.
-        optimizer: learning rates, layer-wise decay and weight decay.
-        frozen: names of the parts that do not train; `backbone` means all of it. Where `casing` is learned, the four
-            segment rows that carry it train although the embeddings are frozen.
+        plan: what trains and how fast. Where `casing` is learned, the four segment rows that carry it train although the
+            embeddings are frozen.
         casing: whether the model learns to see capitals (`MultiTaskConfig.casing`); nothing is learned by a frozen
             backbone.
         case_noise: share of the sentences, 0 to 1, that are read as if written in one case throughout.
         dropout: of the backbone while it trains, 0 to 1; None leaves what its configuration says.
         word_dropout: share of the word pieces, 0 to 1, that are hidden behind the mask token. Where the backbone
             is frozen there is neither noise nor dropout of it, since its hidden states are computed once.
-        warmup_share: share of the steps in which the rates rise, 0 to 1; they fall linearly to 0 afterwards.
         max_gradient_norm: gradients are clipped to it.
         max_length: word pieces read of a sentence.
         max_feature_bytes: kept of the hidden states of a frozen backbone; what does not fit is computed again.
@@ -74,13 +73,11 @@ class Training:
     mix: Mix = Mix.EQUAL
     task_weights: tuple[float, float] = (1.0, 1.0)
     distillation_weight: float = 10.0
-    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
-    frozen: tuple[str, ...] = ()
+    plan: TrainingPlan = field(default_factory=TrainingPlan)
     casing: bool = True
     case_noise: float = 0.0
     dropout: float | None = None
     word_dropout: float = 0.0
-    warmup_share: float = 0.06
     max_gradient_norm: float = 1.0
     max_length: int = 128
     max_feature_bytes: int = 1 << 30
@@ -203,17 +200,17 @@ class Trainer:
         self.model = base.model
         self.tasks = self._make_tasks(tagged, labelled)
         windows = [example.window for task in self.tasks for example in task.examples]
-        self.plan = _plan(base, settings)
+        self.freezing = _plan(base, settings)
         base.model.renew_heads(sorted(set(self._trained_heads()) - set(base.model.trained_heads)))
         self.teacher = Teacher(base, windows)
-        self.features = Features(base, windows, settings.max_feature_bytes) if self.plan.backbone_state == "none" else None
-        apply_freezing(self.model, self.plan)
+        self.features = (
+            Features(base, windows, settings.max_feature_bytes) if self.freezing.backbone_state == "none" else None
+        )
+        apply_freezing(self.model, self.freezing)
         _set_dropout(self.model, settings.dropout)
-        self.optimizer = build_optimizer(self.model, plan_optimizer(self.plan, settings.optimizer))
-        n_warmup = max(1, round(settings.warmup_share * settings.n_steps))
+        self.optimizer = build_optimizer(self.model, plan_optimizer(self.freezing, settings.plan.optimizer))
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer,
-            lambda step: min((step + 1) / n_warmup, (settings.n_steps - step) / max(1, settings.n_steps - n_warmup)),
+            self.optimizer, lambda step: settings.plan.rate_factor(step, settings.n_steps)
         )
         self.n_done = 0
         self.log: list[dict[str, Any]] = []
@@ -299,7 +296,7 @@ class Trainer:
         return self.current()
 
     def _trained_heads(self) -> list[str]:
-        return [part.part.name for part in self.plan.parts if not part.part.kind.in_backbone and part.n_trainable]
+        return [part.part.name for part in self.freezing.parts if not part.part.kind.in_backbone and part.n_trainable]
 
     def _make_tasks(self, tagged: Sequence[TaggedSentence], labelled: Sequence[LabelledSentence]) -> tuple[_Task, _Task]:
         settings = self.settings
@@ -417,11 +414,11 @@ _LOSSES = tuple(asdict(StepLosses(0, 0, 0)))
 def _plan(base: LoadedModel, settings: Training) -> FreezingPlan:
     parts = base.model.parts()
     segments = [p.name for part in parts for p in part.parameters if "token_type_embeddings" in p.name]
-    return plan_freezing(parts, unfrozen_parts(parts, settings.frozen), segments if _learns_casing(settings) else ())
+    return plan_freezing(parts, unfrozen_parts(parts, settings.plan.frozen), segments if _learns_casing(settings) else ())
 
 
 def _learns_casing(settings: Training) -> bool:
-    return settings.casing and BACKBONE not in settings.frozen
+    return settings.casing and BACKBONE not in settings.plan.frozen
 
 
 def _set_dropout(model: torch.nn.Module, dropout: float | None) -> None:

@@ -36,18 +36,19 @@ ARROWS = {
     "losses": set(),
     "examples": {"data", "decoding", "encoding", "errors", "loading"},
     "sampling": {"encoding"},
+    "plans": {"errors", "freezing", "optim"},
     "validation": {"data", "inference", "loading", "metrics"},
     "training": {
         "batching", "data", "encoding", "errors", "examples", "freezing", "inference", "loading", "losses", "optim",
-        "sampling",
+        "plans", "sampling",
     },
     "annotation": {"errors", "results", "service"},
     "metrics": {"data", "decoding", "errors", "results"},
     "evaluation": {"data", "errors", "metrics", "results", "service"},
     "card": {"data", "errors", "evaluation", "metrics", "results", "service"},
     "__main__": {
-        "annotation", "card", "config", "data", "errors", "evaluation", "loading", "optim", "sampling",
-        "service", "training", "validation",
+        "annotation", "card", "config", "data", "errors", "evaluation", "loading", "optim", "plans",
+        "sampling", "service", "training", "validation",
     },
     "ui": {"catalog", "config", "encoding", "errors", "freezing", "optim", "parts", "results", "service", "ui"},
 }  # fmt: skip

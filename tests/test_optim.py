@@ -94,3 +94,22 @@ def test_numbers_out_of_range_are_named(value: float) -> None:
         OptimizerSettings(backbone_learning_rate=value)
     with pytest.raises(PlanError, match="entity head"):
         OptimizerSettings(head_learning_rates={"ner_head": value})
+
+
+def test_with_layer_wise_decay_each_layer_learns_slower_than_the_one_above(model: MultiTaskModel) -> None:
+    """The last layer has decay^1, not decay^2 (google-research/electra issue 51), the embeddings come last."""
+    settings = OptimizerSettings(1e-4, {"ner_head": 1e-3}, layer_decay=0.5)
+    planned = plan(model, "train_everything", settings)
+    rates = {group.name.partition(",")[0]: group.learning_rate for group in planned.groups}
+    assert rates == {
+        "embeddings": pytest.approx(1e-4 / 2 ** (model.config.n_layers + 1)),
+        **{
+            f"layer {index}": pytest.approx(1e-4 / 2 ** (model.config.n_layers - index))
+            for index in range(model.config.n_layers)
+        },
+        "classification head": 3e-4,
+        "entity head": 1e-3,
+    }
+    names = [parameter.name for group in planned.groups for parameter in group.parameters]
+    assert sorted(names) == sorted(name for name, _ in model.named_parameters())
+    assert len(build_optimizer(model, planned).param_groups) == len(planned.groups)

@@ -12,6 +12,7 @@ from mtdemo.data import LabelledSentence, TaggedSentence
 from mtdemo.errors import DataFileError
 from mtdemo.loading import LoadedModel, load_directory
 from mtdemo.optim import OptimizerSettings
+from mtdemo.plans import TrainingPlan
 from mtdemo.training import LOG_FILE, STATE_FILE, Teacher, Trainer, Training, train
 from mtdemo.validation import ValidationSets
 
@@ -22,7 +23,8 @@ TAGGED = [
 ] * 20
 LABELLED = [LabelledSentence("the cat sat !", "positive"), LabelledSentence("Paris sings on the mat", "negative")] * 30
 FAST = OptimizerSettings(5e-3, {"classification_head": 2e-2, "ner_head": 2e-2})
-QUICK = Training(n_steps=12, sentences_per_step=16, optimizer=FAST, interval=5)
+FAST_PLAN = TrainingPlan(optimizer=FAST)
+QUICK = Training(n_steps=12, sentences_per_step=16, plan=FAST_PLAN, interval=5)
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def loss_in(phrase: str, name: str) -> float:
 
 
 def test_losses_fall_and_both_heads_learn(directory: Path) -> None:
-    trained, told = run(directory, Training(n_steps=60, sentences_per_step=40, optimizer=FAST))
+    trained, told = run(directory, Training(n_steps=60, sentences_per_step=40, plan=FAST_PLAN))
     assert loss_in(told[-1], "entities") < loss_in(told[0], "entities") / 3
     assert loss_in(told[-1], "classes") < loss_in(told[0], "classes") / 3
     assert trained.info.trained_heads == ("classification_head", "ner_head")
@@ -56,14 +58,14 @@ def test_losses_fall_and_both_heads_learn(directory: Path) -> None:
 
 def test_what_is_frozen_stays_bit_identical(directory: Path) -> None:
     before = state(load_directory(directory))
-    trained, _ = run(directory, Training(n_steps=5, optimizer=FAST, frozen=("embeddings",), casing=False))
+    trained, _ = run(directory, Training(n_steps=5, plan=TrainingPlan(("embeddings",), FAST), casing=False))
     moved = {name for name, tensor in state(trained).items() if not torch.equal(tensor, before[name])}
     assert not any(name.startswith("backbone.embeddings") for name in moved)
     assert any(name.startswith("backbone.encoder") for name in moved)
 
 
 def test_with_frozen_embeddings_only_the_rows_of_case_move(directory: Path) -> None:
-    trained, _ = run(directory, Training(n_steps=5, optimizer=FAST, frozen=("embeddings",)))
+    trained, _ = run(directory, Training(n_steps=5, plan=TrainingPlan(("embeddings",), FAST)))
     before = state(load_directory(directory))
     moved = {
         name
@@ -76,7 +78,7 @@ def test_with_frozen_embeddings_only_the_rows_of_case_move(directory: Path) -> N
 
 def test_a_scenario_is_applied_for_real(directory: Path) -> None:
     before = state(load_directory(directory))
-    trained, _ = run(directory, Training(n_steps=5, optimizer=FAST, frozen=("ner_head",), casing=False))
+    trained, _ = run(directory, Training(n_steps=5, plan=TrainingPlan(("ner_head",), FAST), casing=False))
     assert torch.equal(state(trained)["ner_head.linear.weight"], before["ner_head.linear.weight"])
     assert trained.info.trained_heads == ("classification_head",)
 
@@ -97,7 +99,7 @@ def test_a_resumed_run_ends_as_one_that_was_never_stopped(directory: Path, tmp_p
 
 
 def test_the_same_seed_gives_the_same_model_and_another_seed_another(directory: Path) -> None:
-    one, other, third = (run(directory, s)[0] for s in (QUICK, QUICK, Training(12, 16, optimizer=FAST, seed=14)))
+    one, other, third = (run(directory, s)[0] for s in (QUICK, QUICK, Training(12, 16, plan=FAST_PLAN, seed=14)))
     assert all(torch.equal(tensor, state(other)[name]) for name, tensor in state(one).items())
     assert not torch.equal(state(one)["ner_head.linear.weight"], state(third)["ner_head.linear.weight"])
 
@@ -116,7 +118,7 @@ def test_resuming_with_other_settings_or_without_a_state_is_refused(directory: P
 def test_distillation_keeps_embeddings_where_training_without_it_loses_them(directory: Path) -> None:
     drifts = {}
     for weight in (0.0, 30.0):
-        settings = Training(n_steps=40, sentences_per_step=32, optimizer=FAST, distillation_weight=weight)
+        settings = Training(n_steps=40, sentences_per_step=32, plan=FAST_PLAN, distillation_weight=weight)
         trainer = Trainer(load_directory(directory), TAGGED, LABELLED, settings)
         for _ in range(settings.n_steps):
             losses = trainer.step()
@@ -145,7 +147,7 @@ def test_a_loss_that_is_no_number_stops_before_anything_is_written(directory: Pa
 
 
 def test_a_frozen_backbone_stays_bit_identical_and_its_features_give_what_recomputing_gives(directory: Path) -> None:
-    settings = Training(n_steps=30, sentences_per_step=40, optimizer=FAST, frozen=("backbone",))
+    settings = Training(n_steps=30, sentences_per_step=40, plan=TrainingPlan(("backbone",), FAST))
     before = state(load_directory(directory))
     reused, told = run(directory, settings)
     recomputed, _ = run(directory, replace(settings, max_feature_bytes=0))
@@ -160,7 +162,7 @@ def test_a_frozen_backbone_stays_bit_identical_and_its_features_give_what_recomp
 def test_a_step_in_several_passes_has_the_gradients_of_one(directory: Path) -> None:
     gradients = []
     for n_tokens in (4096, 24):
-        settings = Training(optimizer=FAST, frozen=("embeddings",), casing=False, dropout=0.0, tokens_per_pass=n_tokens)
+        settings = Training(plan=TrainingPlan(("embeddings",), FAST), casing=False, dropout=0.0, tokens_per_pass=n_tokens)
         trainer = Trainer(load_directory(directory), TAGGED, LABELLED, settings)
         trainer.model.train()
         for head in (trainer.model.ner_head, trainer.model.classification_head):
@@ -175,7 +177,7 @@ def test_a_step_in_several_passes_has_the_gradients_of_one(directory: Path) -> N
 
 def test_the_best_weights_are_kept_and_the_log_tells_each_measurement(directory: Path, tmp_path: Path) -> None:
     """The measure prefers the weights of step 4; a resumed run knows them as an uninterrupted one does."""
-    settings = Training(n_steps=8, sentences_per_step=16, optimizer=FAST, interval=2)
+    settings = Training(n_steps=8, sentences_per_step=16, plan=FAST_PLAN, interval=2)
     weights: list[torch.Tensor] = []
 
     class Prefer:
