@@ -113,14 +113,14 @@ def _card(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from mtdemo.data import read_labelled, read_tagged
+    from mtdemo.hub_data import labelled_from, tagged_from
     from mtdemo.loading import load_model, save_checkpoint
     from mtdemo.sampling import Mix
     from mtdemo.training import STATE_FILE, Training, train
 
     bar = _Bar()
-    tagged = [sentence for path in options.ner for sentence in read_tagged(path)]
-    labelled = [sentence for path in options.classification for sentence in read_labelled(path)]
+    tagged = [sentence for source in options.ner for sentence in tagged_from(source)]
+    labelled = [sentence for source in options.classification for sentence in labelled_from(source)]
     base = load_model(options.base)
     settings = Training(
         n_steps=options.steps,
@@ -217,8 +217,12 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a shared backbone and its heads")
     train.add_argument("--base", required=True, help="a directory or an id of the hub: the backbone")
-    train.add_argument("--ner", type=Path, nargs="+", required=True, help="JSON lines with tokens and tags")
-    train.add_argument("--classification", type=Path, nargs="+", required=True, help="JSON lines with text and label")
+    train.add_argument(
+        "--ner", nargs="+", required=True, metavar="FILE", help="tagged sentences; also hub:owner/name:split"
+    )
+    train.add_argument(
+        "--classification", nargs="+", required=True, metavar="FILE", help="sentences with a class; the same"
+    )
     train.add_argument("--output", type=Path, required=True, help="directory to write the checkpoint to")
     train.add_argument("--plan", type=Path, help="JSON: what is frozen, rates, decay; the options below change it")
     train.add_argument("--seed", type=int, default=13)

@@ -36,6 +36,7 @@ ARROWS = {
     "losses": set(),
     "examples": {"data", "decoding", "encoding", "errors", "loading"},
     "sampling": {"encoding"},
+    "hub_data": {"data", "errors"},
     "plans": {"errors", "freezing", "optim"},
     "validation": {"data", "inference", "loading", "metrics"},
     "training": {
@@ -47,7 +48,7 @@ ARROWS = {
     "evaluation": {"data", "errors", "metrics", "results", "service"},
     "card": {"data", "errors", "evaluation", "metrics", "results", "service"},
     "__main__": {
-        "annotation", "card", "config", "data", "errors", "evaluation", "loading", "optim", "plans",
+        "annotation", "card", "config", "data", "errors", "evaluation", "hub_data", "loading", "optim", "plans",
         "sampling", "service", "training", "validation",
     },
     "ui": {"catalog", "config", "encoding", "errors", "freezing", "optim", "parts", "results", "service", "ui"},
@@ -61,6 +62,7 @@ ONLY_IN = {
     "transformers": {"model", "loading", "encoding", "service", "libraries"},
     "argparse": {"config", "__main__"},
     "tqdm": {"__main__"},
+    "datasets": {"hub_data"},
 }
 
 

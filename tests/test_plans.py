@@ -56,7 +56,7 @@ def test_a_bad_file_is_a_sentence(content: str | bytes | None, tmp_path: Path) -
     path = tmp_path / "plan.json"
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(DataFileError, match="plan[.]json"):
+    with pytest.raises(DataFileError, match=r"plan\.json"):
         read_plan(path)
     assert issubclass(DataFileError, MtdemoError)
 
