@@ -38,6 +38,7 @@ ARROWS = {
     "sampling": {"encoding"},
     "hub_data": {"data", "errors"},
     "plans": {"errors", "freezing", "optim"},
+    "costs": {"freezing", "parts"},
     "validation": {"data", "inference", "loading", "metrics"},
     "training": {
         "batching", "data", "encoding", "errors", "examples", "freezing", "inference", "loading", "losses", "optim",
