@@ -15,17 +15,22 @@ from typing import Any
 from mtdemo.analyzer import Analyzer, Progress
 from mtdemo.catalog import KnownModel, find_model
 from mtdemo.config import EMBEDDED, Settings
-from mtdemo.errors import EmptyInputError, InputError, TooMuchInputError
+from mtdemo.costs import Batch, StepCost, estimate_step, estimate_training_everything
+from mtdemo.errors import EmptyInputError, InputError, PlanError, TooMuchInputError
 from mtdemo.freezing import FreezingPlan, find_scenario, plan_freezing, trainable_parts
 from mtdemo.geometry import cosine_similarity, rank_pairs
 from mtdemo.libraries import import_libraries
 from mtdemo.models import ModelStore
 from mtdemo.optim import OptimizerPlan, OptimizerSettings, plan_optimizer
 from mtdemo.parts import Parts
+from mtdemo.plans import WARMUP_SHARE, TrainingPlan
 from mtdemo.results import Analysis, ModelInfo, SentenceAnalysis, Similarity
+from mtdemo.snippets import write_script
 
 N_PAIRS = 5
+MOST_SENTENCES, MOST_TOKENS = 1_024, 512  # of a planned step
 SHORTEST_MAX_LENGTH = 8  # word pieces, special ones included
+_PROJECT = Path(__file__).parent.parent
 _PORTION = 256  # sentences of a stream that are analysed together
 
 
@@ -40,6 +45,8 @@ class FreezingRequest:
         trainable_parts: exactly these parts train, whatever the scenario says; None to follow the scenario.
         new_output_layer: whether a new linear layer over the sentence embedding is added.
         optimizer: learning rates and weight decay.
+        warmup_share: share of the steps in which the rates rise, 0 to 1.
+        n_sentences, n_tokens: what a step reads, 1 to `MOST_SENTENCES` sentences of 1 to `MOST_TOKENS` word pieces.
     """
 
     backbone: str = EMBEDDED
@@ -48,17 +55,44 @@ class FreezingRequest:
     trainable_parts: tuple[str, ...] | None = None
     new_output_layer: bool = False
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    warmup_share: float = WARMUP_SHARE
+    n_sentences: int = 32
+    n_tokens: int = 32
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingPlan:
-    """What would train and how; nothing has been touched."""
+class PlannedTraining:
+    """What would train, how, and at what cost; nothing has been touched.
+
+    Attributes:
+        freezing: what trains, part by part.
+        optimizer: the groups.
+        cost: of one step.
+        full_cost: of one step with nothing frozen.
+        plan: the same as one thing that can be saved and given to the command line.
+        script: the same as a PyTorch script.
+    """
 
     freezing: FreezingPlan
     optimizer: OptimizerPlan
+    cost: StepCost
+    full_cost: StepCost
+    plan: TrainingPlan
+    script: str
+
+    @property
+    def operations_share(self) -> float:
+        """Operations of a step relative to training everything, 0 to 1."""
+        return self.cost.n_operations / self.full_cost.n_operations
 
     def as_dict(self) -> dict[str, Any]:
-        return {**self.freezing.as_dict(), **self.optimizer.as_dict()}
+        return {
+            **self.freezing.as_dict(),
+            **self.optimizer.as_dict(),
+            "cost": self.cost.as_dict(),
+            "cost_of_training_everything": self.full_cost.as_dict(),
+            "plan": self.plan.as_dict(),
+        }
 
 
 class ModelService:
@@ -163,7 +197,7 @@ class ModelService:
         import_libraries()
         return _parts(find_model(backbone), bool(new_output_layer), self.settings.checkpoint)
 
-    def freezing_plan(self, request: FreezingRequest) -> TrainingPlan:
+    def freezing_plan(self, request: FreezingRequest) -> PlannedTraining:
         """Plan what trains and how, without touching any model.
 
         Raises:
@@ -175,7 +209,32 @@ class ModelService:
         if trainable is None:
             trainable = trainable_parts(parts, scenario, request.n_frozen_layers)
         freezing = plan_freezing(parts, trainable)
-        return TrainingPlan(freezing, plan_optimizer(freezing, request.optimizer))
+        optimizer = plan_optimizer(freezing, request.optimizer)
+        frozen = tuple(part.name for part in parts if part.name not in trainable)
+        batch = self._batch(request)
+        return PlannedTraining(
+            freezing,
+            optimizer,
+            estimate_step(freezing, batch),
+            estimate_training_everything(freezing, batch),
+            TrainingPlan(frozen, request.optimizer, request.warmup_share),
+            write_script(request.backbone, self._checkpoint_from_here(), freezing, optimizer),
+        )
+
+    def _checkpoint_from_here(self) -> str:
+        """The checkpoint's directory as a script at the top of the project names it."""
+        path = Path(self.settings.checkpoint)
+        return str(path.relative_to(_PROJECT)) if path.is_relative_to(_PROJECT) else str(path)
+
+    def _batch(self, request: FreezingRequest) -> Batch:
+        for name, value, most in (
+            ("Sentences per step", request.n_sentences, MOST_SENTENCES),
+            ("Word pieces per sentence", request.n_tokens, MOST_TOKENS),
+        ):
+            if not isinstance(value, int) or not 1 <= value <= most:
+                raise PlanError(f"{name} must be a whole number from 1 to {most}, not {value}.")
+        config = _config(find_model(request.backbone), self.settings.checkpoint)
+        return Batch(request.n_sentences, request.n_tokens, config.backbone.num_attention_heads)
 
     def _check(self, sentences: Sequence[str]) -> None:
         limits = self.settings
@@ -227,17 +286,23 @@ class ModelService:
             yield portion
 
 
-@lru_cache(maxsize=16)
-def _parts(known: KnownModel, new_output_layer: bool, checkpoint: str) -> Parts:
+def _config(known: KnownModel, checkpoint: str) -> Any:
     from transformers import BertConfig
 
-    from mtdemo.loading import model_without_weights, read_config
-    from mtdemo.model import CLASS_LABELS, MultiTaskConfig
+    from mtdemo.loading import read_config
+    from mtdemo.model import MultiTaskConfig
 
     if known.id == EMBEDDED:
-        config = read_config(Path(checkpoint), checkpoint)
-    else:
-        config = MultiTaskConfig(backbone=BertConfig(**dict[str, Any](known.shape)))
+        return read_config(Path(checkpoint), checkpoint)
+    return MultiTaskConfig(backbone=BertConfig(**dict[str, Any](known.shape)))
+
+
+@lru_cache(maxsize=16)
+def _parts(known: KnownModel, new_output_layer: bool, checkpoint: str) -> Parts:
+    from mtdemo.loading import model_without_weights
+    from mtdemo.model import CLASS_LABELS
+
+    config = _config(known, checkpoint)
     if new_output_layer:
         config.output_labels = list(CLASS_LABELS)
     return model_without_weights(config).parts()

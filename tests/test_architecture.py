@@ -30,8 +30,8 @@ ARROWS = {
     "models": {"caching", "config", "errors", "libraries", "loading"},
     "analyzer": {"batching", "caching", "config", "encoding", "inference", "loading", "models", "results"},
     "service": {
-        "analyzer", "catalog", "config", "errors", "freezing", "geometry", "libraries", "loading", "model", "models",
-        "optim", "parts", "results",
+        "analyzer", "catalog", "config", "costs", "errors", "freezing", "geometry", "libraries", "loading", "model",
+        "models", "optim", "parts", "plans", "results", "snippets",
     },
     "losses": set(),
     "examples": {"data", "decoding", "encoding", "errors", "loading"},
@@ -39,6 +39,7 @@ ARROWS = {
     "hub_data": {"data", "errors"},
     "plans": {"errors", "freezing", "optim"},
     "costs": {"freezing", "parts"},
+    "snippets": {"config", "freezing", "optim", "parts"},
     "validation": {"data", "inference", "loading", "metrics"},
     "training": {
         "batching", "data", "encoding", "errors", "examples", "freezing", "inference", "loading", "losses", "optim",
@@ -52,7 +53,7 @@ ARROWS = {
         "annotation", "card", "config", "data", "errors", "evaluation", "hub_data", "loading", "optim", "plans",
         "sampling", "service", "training", "validation",
     },
-    "ui": {"catalog", "config", "encoding", "errors", "freezing", "optim", "parts", "results", "service", "ui"},
+    "ui": {"catalog", "config", "encoding", "errors", "freezing", "optim", "parts", "plans", "results", "service", "ui"},
 }  # fmt: skip
 
 # Libraries that only some rooms may import, wherever in the file.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mtdemo.freezing import FreezingPlan
+from mtdemo.optim import rates_by_part
 from mtdemo.results import Similarity
+from mtdemo.service import PlannedTraining
 from mtdemo.ui.messages import numbered, shorten
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ TRAINS = "#0d9488"
 FROZEN = "#94a3b8"
 MOST_SENTENCES = 50
 _TOOLS = ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "resetScale"]  # of no use on these figures
+_N_SHOWN = 201  # steps of the schedule that is drawn
 _MOST_NUMBERS = 12  # sentences up to which each cell carries its number
 
 
@@ -85,6 +89,48 @@ def plot_freezing(plan: FreezingPlan) -> Figure:
     figure.update_xaxes(range=[0, 1.75 * most], gridcolor="rgba(128,138,150,0.25)", nticks=5)
     figure.update_yaxes(showgrid=False, automargin=True, type="category")
     return figure
+
+
+def plot_rates(plan: PlannedTraining) -> Figure:
+    """Left the learning rate of each part, lowest first, hollow where it is frozen; right the schedule by step."""
+    from plotly.graph_objects import Scatter
+    from plotly.subplots import make_subplots
+
+    rates = rates_by_part(plan.freezing, plan.plan.optimizer)
+    trains = [part.n_trainable > 0 for part in plan.freezing.parts]
+    names = [part_title(name) for name in rates]
+    figure = make_subplots(1, 2, column_widths=[0.62, 0.38], subplot_titles=("Learning rate by part", "Schedule"))
+    figure.add_scatter(
+        x=names,
+        y=list(rates.values()),
+        mode="markers",
+        marker={"size": 9, "color": [TRAINS if t else FROZEN for t in trains], "symbol": _symbols(trains)},
+        customdata=["trains" if t else "frozen, so without effect" for t in trains],
+        hovertemplate="%{x}: %{y:.3g}, %{customdata}<extra></extra>",
+        row=1,
+        col=1,
+    )
+    steps = range(_N_SHOWN)
+    schedule = Scatter(
+        x=[100 * step / (_N_SHOWN - 1) for step in steps],
+        y=[100 * plan.plan.rate_factor(step, _N_SHOWN) for step in steps],
+        mode="lines",
+        line={"color": TRAINS},
+        hovertemplate="after %{x:.0f} % of the steps: %{y:.0f} % of the rate<extra></extra>",
+    )
+    figure.add_trace(schedule, row=1, col=2)
+    _styled(figure, height=280)
+    figure.update_layout(showlegend=False, margin={"l": 8, "r": 8, "t": 40, "b": 8})
+    figure.update_annotations(font_size=13)
+    figure.update_xaxes(type="category", tickangle=-45, automargin=True, showgrid=False, row=1, col=1)
+    figure.update_xaxes(title_text="% of the steps", automargin=True, showgrid=False, row=1, col=2)
+    figure.update_yaxes(type="log", exponentformat="e", automargin=True, gridcolor="rgba(128,138,150,0.25)", row=1, col=1)
+    figure.update_yaxes(title_text="% of the rate", automargin=True, gridcolor="rgba(128,138,150,0.25)", row=1, col=2)
+    return figure
+
+
+def _symbols(trains: Sequence[bool]) -> list[str]:
+    return ["circle" if t else "circle-open" for t in trains]
 
 
 def part_title(name: str) -> str:

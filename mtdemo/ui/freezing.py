@@ -7,6 +7,7 @@ afterwards. Nothing here touches the model that serves.
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +20,9 @@ from mtdemo.catalog import KNOWN_MODELS
 from mtdemo.freezing import SCENARIOS, find_scenario
 from mtdemo.optim import BACKBONE_LEARNING_RATE, HEAD_LEARNING_RATE, WEIGHT_DECAY, OptimizerSettings
 from mtdemo.parts import PartKind
-from mtdemo.service import FreezingRequest, ModelService, TrainingPlan
-from mtdemo.ui.charts import part_title, plot_freezing
+from mtdemo.plans import WARMUP_SHARE
+from mtdemo.service import MOST_SENTENCES, MOST_TOKENS, FreezingRequest, ModelService, PlannedTraining
+from mtdemo.ui.charts import part_title, plot_freezing, plot_rates
 from mtdemo.ui.messages import shows_errors
 
 if TYPE_CHECKING:
@@ -32,7 +34,10 @@ RATES = (
     ("Learning rate, entity head", HEAD_LEARNING_RATE),
     ("Learning rate, new output layer", HEAD_LEARNING_RATE),
     ("Weight decay", WEIGHT_DECAY),
+    ("Layer-wise decay: from each layer's rate to that of the one below", 1.0),
+    ("Share of the steps in which the rates rise", WARMUP_SHARE),
 )
+_N_SENTENCES, _N_TOKENS = 32, 32
 _WIDTHS: list[str | int] = ["236px", "88px", "112px", "96px", "88px"]
 
 
@@ -44,6 +49,7 @@ class _Controls:
     new_output_layer: gr.Checkbox
     parts: gr.CheckboxGroup
     rates: tuple[gr.Number, ...]
+    batch: tuple[gr.Number, gr.Number]
 
     @property
     def presets(self) -> list[Any]:
@@ -64,12 +70,21 @@ def add_freezing_tab(service: ModelService, page: gr.Blocks) -> None:
             summary = gr.HTML(padding=False)
             groups = gr.Dataframe(label="Optimizer groups (AdamW)", interactive=False, wrap=True, column_widths=_WIDTHS)
             picture = gr.Plot(label="Parts", show_label=False)
-    parts = gr.Dataframe(label="Parts", interactive=False, wrap=True)
+            rates = gr.Plot(label="Learning rates", show_label=False)
+    with gr.Accordion("Every part in numbers", open=False):
+        parts = gr.Dataframe(label="Parts", interactive=False, wrap=True)
+    with gr.Accordion("This plan as code and as a file", open=False):
+        gr.Markdown(
+            "The script makes exactly these optimizer groups on a model loaded with transformers. The file is what "
+            "`python -m mtdemo train --plan plan.json` takes."
+        )
+        script = gr.Code(label="plan.py", language="python", interactive=False)
+        saved = gr.Code(label="plan.json", language="json", interactive=False)
 
     plan: dict[str, Any] = {
         "fn": partial(show_plan, service),
-        "inputs": [controls.backbone, controls.new_output_layer, controls.parts, *controls.rates],
-        "outputs": [summary, groups, picture, parts],
+        "inputs": [controls.backbone, controls.new_output_layer, controls.parts, *controls.batch, *controls.rates],
+        "outputs": [summary, groups, picture, rates, parts, script, saved],
         "show_progress": "minimal",
         "concurrency_limit": 8,
     }
@@ -83,7 +98,7 @@ def add_freezing_tab(service: ModelService, page: gr.Blocks) -> None:
         **hidden,
     ).success(**plan, api_visibility="private")
     gr.on(
-        [controls.parts.input, *(rate.change for rate in controls.rates)],
+        [controls.parts.input, *(number.change for number in (*controls.batch, *controls.rates))],
         **plan,
         **hidden,
     )
@@ -104,9 +119,14 @@ def _add_controls() -> _Controls:
         False, label="Add a new output layer", info="A linear layer of 3 classes over the sentence embedding."
     )
     parts = gr.CheckboxGroup([], label="Parts that train", info="Change any of them by hand; this list is what is planned.")
-    with gr.Accordion("Learning rates and weight decay", open=False):
+    with gr.Accordion("Learning rates, decay and schedule", open=False):
         rates = tuple(gr.Number(value, label=label, minimum=0, maximum=1) for label, value in RATES)
-    return _Controls(backbone, scenario, n_frozen_layers, new_output_layer, parts, rates)
+    with gr.Accordion("What a step reads, for its cost", open=False):
+        batch = (
+            gr.Number(_N_SENTENCES, label="Sentences per step", minimum=1, maximum=MOST_SENTENCES, precision=0),
+            gr.Number(_N_TOKENS, label="Word pieces per sentence", minimum=1, maximum=MOST_TOKENS, precision=0),
+        )
+    return _Controls(backbone, scenario, n_frozen_layers, new_output_layer, parts, rates, batch)
 
 
 @shows_errors
@@ -127,33 +147,72 @@ def fill_parts(
 
 @shows_errors
 def show_plan(
-    service: ModelService, backbone: str, new_output_layer: bool, parts: Sequence[str], *rates: float | None
-) -> tuple[str, pd.DataFrame, Figure, pd.DataFrame]:
-    """The parts that train and the optimizer's numbers, to totals, groups, a picture and the parts."""
+    service: ModelService,
+    backbone: str,
+    new_output_layer: bool,
+    parts: Sequence[str],
+    n_sentences: float | None,
+    n_tokens: float | None,
+    *rates: float | None,
+) -> tuple[str, pd.DataFrame, Figure, Figure, pd.DataFrame, str, str]:
+    """Parts that train and numbers, to totals, groups, two pictures, the parts, a script and a file. An emptied field
+    counts as its default."""
+    values = [default if rate is None else rate for rate, (_, default) in zip(rates, RATES, strict=True)]
+    *of_optimizer, warmup_share = values
     request = FreezingRequest(
-        backbone, trainable_parts=tuple(parts), new_output_layer=new_output_layer, optimizer=_optimizer(rates)
+        backbone,
+        trainable_parts=tuple(parts),
+        new_output_layer=new_output_layer,
+        optimizer=_optimizer(of_optimizer),
+        warmup_share=warmup_share,
+        n_sentences=_N_SENTENCES if n_sentences is None else int(n_sentences),
+        n_tokens=_N_TOKENS if n_tokens is None else int(n_tokens),
     )
     plan = service.freezing_plan(request)
-    return summarise(plan), tabulate_groups(plan), plot_freezing(plan.freezing), tabulate_parts(plan)
+    pictures = plot_freezing(plan.freezing), plot_rates(plan)
+    return summarise(plan), tabulate_groups(plan), *pictures, tabulate_parts(plan), plan.script, _as_file(plan)
 
 
-def summarise(plan: TrainingPlan) -> str:
-    """Totals and warnings as HTML."""
-    freezing = plan.freezing
-    totals = "".join(
-        f"<div><dt>{name}</dt><dd>{value}</dd></div>"
-        for name, value in (
-            ("Parameters", f"{freezing.n_parameters:,}"),
-            ("Trainable", f"{freezing.n_trainable:,}"),
-            ("Frozen", f"{freezing.n_frozen:,}"),
-            ("Share that trains", f"{freezing.trainable_share:.2%}"),
-        )
+def summarise(plan: PlannedTraining) -> str:
+    """Totals, cost and warnings as HTML."""
+    freezing, cost = plan.freezing, plan.cost
+    totals = _totals(
+        ("Parameters", f"{freezing.n_parameters:,}"),
+        ("Trainable", f"{freezing.n_trainable:,}"),
+        ("Frozen", f"{freezing.n_frozen:,}"),
+        ("Share that trains", f"{freezing.trainable_share:.2%}"),
+    )
+    memory = _totals(
+        ("Weights", _bytes(cost.weight_bytes)),
+        ("Gradients", _bytes(cost.gradient_bytes)),
+        ("Adam's state", _bytes(cost.optimizer_bytes)),
+        ("Activations kept", _bytes(cost.activation_bytes)),
+        ("Memory in all", _bytes(cost.n_bytes)),
+        ("Work of a step, against training everything", f"{plan.operations_share:.0%}"),
+    )
+    features = (
+        "<p>The backbone does not move, so its hidden states can be computed <b>once</b> and used in every epoch; then a "
+        "step costs next to nothing.</p>"
+        if cost.features_are_fixed
+        else ""
     )
     warnings = "".join(f"<li>{html.escape(warning, quote=False)}</li>" for warning in plan.optimizer.warnings)
-    return f'<dl class="totals">{totals}</dl><ul class="warnings">{warnings}</ul>'
+    return f'{totals}<h4 class="heading">What a step costs</h4>{memory}{features}<ul class="warnings">{warnings}</ul>'
 
 
-def tabulate_groups(plan: TrainingPlan) -> pd.DataFrame:
+def _totals(*pairs: tuple[str, str]) -> str:
+    return f'<dl class="totals">{"".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in pairs)}</dl>'
+
+
+def _bytes(number: int) -> str:
+    return f"{number / 1e9:.2f} GB" if number >= 1e9 else f"{number / 1e6:.1f} MB"
+
+
+def _as_file(plan: PlannedTraining) -> str:
+    return json.dumps(plan.plan.as_dict(), indent=2)
+
+
+def tabulate_groups(plan: PlannedTraining) -> pd.DataFrame:
     """One row per group as the optimizer gets it, and their sum."""
     groups = plan.optimizer.groups
     rows = [
@@ -163,7 +222,7 @@ def tabulate_groups(plan: TrainingPlan) -> pd.DataFrame:
     return pd.DataFrame([*rows, total], columns=["group", "tensors", "parameters", "learning rate", "weight decay"])
 
 
-def tabulate_parts(plan: TrainingPlan) -> pd.DataFrame:
+def tabulate_parts(plan: PlannedTraining) -> pd.DataFrame:
     """One row per part, lowest first, and their sum."""
     rows = [
         (part_title(p.part.name), f"{p.n_parameters:,}", f"{p.n_trainable:,}", f"{p.n_frozen:,}", p.state)
@@ -175,9 +234,7 @@ def tabulate_parts(plan: TrainingPlan) -> pd.DataFrame:
     return pd.DataFrame([*rows, total], columns=["part", "parameters", "trainable", "frozen", "trains"])
 
 
-def _optimizer(rates: Sequence[float | None]) -> OptimizerSettings:
-    """An emptied field counts as its default."""
-    values = [default if rate is None else rate for rate, (_, default) in zip(rates, RATES, strict=True)]
-    backbone, classification, ner, output, weight_decay = values
+def _optimizer(values: Sequence[float]) -> OptimizerSettings:
+    backbone, classification, ner, output, weight_decay, layer_decay = values
     heads = {"classification_head": classification, "ner_head": ner, "output_layer": output}
-    return OptimizerSettings(backbone, heads, weight_decay)
+    return OptimizerSettings(backbone, heads, weight_decay, layer_decay)

@@ -19,6 +19,7 @@ CSS = """
   background: var(--background-fill-primary); }
 .totals dt { font-size: 0.8rem; color: var(--body-text-color-subdued); }
 .totals dd { margin: 0; font-size: 1.15rem; font-weight: 600; font-variant-numeric: tabular-nums; }
+.heading { margin: 0.9rem 0 0.4rem !important; }
 .warnings { margin: 0.6rem 0 0; padding: 0; list-style: none; }
 .warnings li { margin-top: 0.4rem; padding: 0.3rem 0.75rem; border-left: 3px solid #f59e0b; }
 """

@@ -1,13 +1,17 @@
+import json
+
 import gradio as gr
 import pytest
 
 from mtdemo.freezing import SCENARIOS
+from mtdemo.plans import TrainingPlan
 from mtdemo.service import FreezingRequest, ModelService
 from mtdemo.ui.charts import part_title
 from mtdemo.ui.freezing import RATES, fill_parts, show_plan, summarise
 from tests.ui.conftest import FakeService
 
-DEFAULTS = [rate for _, rate in RATES]
+BATCH = (None, None)
+DEFAULTS = [*BATCH, *(rate for _, rate in RATES)]
 
 
 def number(cell: str) -> int:
@@ -18,7 +22,8 @@ def number(cell: str) -> int:
 @pytest.mark.parametrize("backbone", ["embedded", "bert-large-uncased"])
 def test_every_printed_column_sums_to_its_printed_total(fake: FakeService, backbone: str, scenario: str) -> None:
     parts, _ = fill_parts(fake, backbone, scenario, 1, True)
-    summary, groups, figure, table = show_plan(fake, backbone, True, parts.value, *DEFAULTS)
+    summary, groups, figure, rates, table, _, _ = show_plan(fake, backbone, True, parts.value, *DEFAULTS)
+    assert list(rates.data[0].x) == list(table["part"])[:-1]
     *rows, total = table.to_dict("records")
     for column in ("parameters", "trainable", "frozen"):
         assert sum(number(row[column]) for row in rows) == number(total[column])
@@ -43,14 +48,16 @@ def test_a_smaller_backbone_pulls_the_slider_back(fake: FakeService) -> None:
 
 
 def test_the_list_of_parts_is_what_is_planned(fake: FakeService) -> None:
-    summary, groups, _, table = show_plan(fake, "bert-base-uncased", False, ["ner_head"], *DEFAULTS)
+    summary, groups, _, _, table, _, _ = show_plan(fake, "bert-base-uncased", False, ["ner_head"], *DEFAULTS)
     assert list(groups["group"]) == ["entity head, decay", "entity head, no decay", "together"]
     assert table[table["part"] == "layer 1"]["trains"].item() == "none"
     assert "3,845" in summary
 
 
 def test_rates_reach_the_groups_and_an_emptied_field_is_its_default(fake: FakeService) -> None:
-    _, groups, _, _ = show_plan(fake, "embedded", False, ["layer_0", "ner_head"], 1e-4, None, 5e-3, None, 0.1)
+    _, groups, *_ = show_plan(
+        fake, "embedded", False, ["layer_0", "ner_head"], *BATCH, 1e-4, None, 5e-3, None, 0.1, None, None
+    )
     assert dict(zip(groups["group"], groups["learning rate"], strict=True))["backbone, decay"] == "0.0001"
     assert dict(zip(groups["group"], groups["learning rate"], strict=True))["entity head, decay"] == "0.005"
     assert dict(zip(groups["group"], groups["weight decay"], strict=True))["entity head, decay"] == "0.1"
@@ -69,7 +76,7 @@ def test_warnings_are_shown(fake: FakeService) -> None:
 
 def test_a_rate_out_of_range_is_told(fake: FakeService) -> None:
     with pytest.raises(gr.Error, match="from 0 to 1"):
-        show_plan(fake, "embedded", False, ["ner_head"], 7, *DEFAULTS[1:])
+        show_plan(fake, "embedded", False, ["ner_head"], *BATCH, 7, *DEFAULTS[3:])
 
 
 def test_a_part_of_another_backbone_is_told(fake: FakeService) -> None:
@@ -88,3 +95,36 @@ def test_totals_are_figures_of_the_plan(service: ModelService) -> None:
 )
 def test_parts_have_titles(name: str, title: str) -> None:
     assert part_title(name) == title
+
+
+def test_cost_knows_what_is_frozen(fake: FakeService) -> None:
+    frozen = show_plan(fake, "embedded", False, ["ner_head"], *DEFAULTS)[0]
+    everything = show_plan(
+        fake, "embedded", False, fill_parts(fake, "embedded", "train_everything", 0, False)[0].value, *DEFAULTS
+    )
+    assert "computed <b>once</b>" in frozen
+    assert "<dt>Activations kept</dt><dd>0.0 MB</dd>" in frozen
+    assert "<dt>Gradients</dt><dd>0.0 MB</dd>" in frozen
+    assert "<b>once</b>" not in everything[0]
+    assert "<dd>100%</dd>" in everything[0]
+
+
+@pytest.mark.parametrize(("batch", "words"), [((0, 3), "from 1 to 1024, not 0"), ((3, 9999), "from 1 to 512, not 9999")])
+def test_a_step_out_of_range_is_told(fake: FakeService, batch: tuple[int, int], words: str) -> None:
+    with pytest.raises(gr.Error, match=words):
+        show_plan(fake, "embedded", False, ["ner_head"], *batch, *DEFAULTS[2:])
+
+
+def test_layer_wise_decay_is_drawn_and_the_file_is_the_plan(fake: FakeService) -> None:
+    numbers = [*DEFAULTS[:-2], 0.5, 0.1]
+    *_, rates, _, script, saved = show_plan(fake, "embedded", False, ["layer_4", "layer_5", "ner_head"], *numbers)
+    drawn = dict(zip(rates.data[0].x, rates.data[0].y, strict=True))
+    assert drawn["layer 6"] == pytest.approx(1e-5)
+    assert drawn["layer 5"] == pytest.approx(5e-6)
+    symbols = dict(zip(rates.data[0].x, rates.data[0].marker.symbol, strict=True))
+    assert (symbols["layer 4"], symbols["layer 5"]) == ("circle-open", "circle")
+    plan = TrainingPlan.from_dict(json.loads(saved))
+    assert plan.optimizer.layer_decay == 0.5
+    assert plan.warmup_share == 0.1
+    assert set(plan.frozen) == {"embeddings", *(f"layer_{n}" for n in range(4)), "classification_head"}
+    assert "AutoModel.from_pretrained" in script

@@ -1,0 +1,106 @@
+"""A plan as code: a short, complete PyTorch script that makes the same optimizer groups on a model from transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import takewhile
+
+from mtdemo.config import EMBEDDED
+from mtdemo.freezing import FreezingPlan, PartPlan
+from mtdemo.optim import OptimizerPlan
+from mtdemo.parts import PartKind
+
+_SCRIPT = """\
+import torch
+from torch import nn
+from transformers import AutoModel
+{load}
+model = nn.ModuleDict(
+    {{
+{modules}
+    }}
+)
+
+# What shares a learning rate: beginnings of parameter names, and the rate. What is not named stays frozen.
+blocks = [
+{blocks}
+]
+
+
+def decays(name):
+    return not (name.endswith("bias") or "norm" in name.lower())
+
+
+model.requires_grad_(False)
+groups = []
+for beginnings, rate in blocks:
+    for with_decay in (True, False):
+        parameters = [
+            parameter.requires_grad_()
+            for name, parameter in model.named_parameters()
+            if name.startswith(beginnings) and decays(name) == with_decay
+        ]
+        if parameters:
+            groups.append({{"params": parameters, "lr": rate, "weight_decay": {weight_decay:g} if with_decay else 0.0}})
+optimizer = torch.optim.AdamW(groups)
+"""
+
+
+def write_script(backbone: str, checkpoint: str, freezing: FreezingPlan, optimizer: OptimizerPlan) -> str:
+    """Write the script of a plan.
+
+    Args:
+        backbone: `embedded`, or an id of the hub whose model is a BERT.
+        checkpoint: the directory of the embedded checkpoint.
+        freezing: what trains.
+        optimizer: the groups that this makes; none make a script that says so.
+    """
+    if not optimizer.groups:
+        return "# Nothing trains in this plan, so there is nothing to optimize.\n"
+    weight_decay = max(group.weight_decay for group in optimizer.groups)
+    if backbone == EMBEDDED:
+        load = f'import mtdemo.model  # so that AutoModel knows it\n\nloaded = AutoModel.from_pretrained("{checkpoint}")'
+        of_backbone = "loaded.backbone"
+    else:
+        load, of_backbone = "", f'AutoModel.from_pretrained("{backbone}", add_pooling_layer=False)'
+    return _SCRIPT.format(
+        load=load,
+        modules="\n".join(_modules(freezing, of_backbone, backbone == EMBEDDED)),
+        blocks="\n".join(_blocks(freezing, optimizer)),
+        weight_decay=weight_decay,
+    )
+
+
+def _modules(freezing: FreezingPlan, of_backbone: str, has_heads: bool) -> Iterator[str]:
+    yield f'        "backbone": {of_backbone},'
+    for plan in freezing.parts:
+        head = plan.part
+        if head.kind is not PartKind.HEAD:
+            continue
+        if has_heads and head.name != "output_layer":
+            yield f'        "{head.name}": loaded.{head.name},'
+            continue
+        shapes = {p.name.split(".")[-2]: p.shape for p in head.parameters if len(p.shape) == 2}
+        layers = ", ".join(f'"{name}": nn.Linear({n_in}, {n_out})' for name, (n_out, n_in) in shapes.items())
+        yield f'        "{head.name}": nn.ModuleDict({{{layers}}}),'
+
+
+def _blocks(freezing: FreezingPlan, optimizer: OptimizerPlan) -> Iterator[str]:
+    titles = dict.fromkeys(group.name.rpartition(", ")[0] for group in optimizer.groups)
+    for title in titles:
+        groups = [group for group in optimizer.groups if group.name.rpartition(", ")[0] == title]
+        members = {parameter.name for group in groups for parameter in group.parameters}
+        parts = [part for part in freezing.parts if any(p.name in members for p in part.trainable)]
+        beginnings = ", ".join(f'"{beginning}"' for part in parts for beginning in _beginnings(part))
+        if all(part in parts and part.state == "all" for part in freezing.parts if part.part.kind.in_backbone):
+            beginnings = '"backbone."'
+        yield f"    (({beginnings},), {groups[0].learning_rate!r}),"
+
+
+def _beginnings(plan: PartPlan) -> list[str]:
+    """What all parameters of a part begin with, and no other; of a part that trains in part, their full names."""
+    if plan.state != "all":
+        return [parameter.name for parameter in plan.trainable]
+    words = zip(*(parameter.name.split(".")[:-1] for parameter in plan.part.parameters), strict=False)
+    common = takewhile(lambda of_all: len(set(of_all)) == 1, words)
+    return [".".join((*(of_all[0] for of_all in common), ""))]
