@@ -37,6 +37,7 @@ ARROWS = {
     "examples": {"data", "decoding", "encoding", "errors", "loading"},
     "sampling": {"encoding"},
     "hub_data": {"data", "errors"},
+    "sample_file": {"data", "errors"},
     "plans": {"errors", "freezing", "optim"},
     "costs": {"freezing", "parts"},
     "snippets": {"config", "freezing", "optim", "parts"},
