@@ -46,6 +46,9 @@ ARROWS = {
         "batching", "data", "encoding", "errors", "examples", "freezing", "inference", "loading", "losses", "optim",
         "plans", "sampling",
     },
+    "experiment": {
+        "errors", "inference", "loading", "parts", "plans", "results", "sample_file", "training", "validation",
+    },
     "annotation": {"errors", "results", "service"},
     "metrics": {"data", "decoding", "errors", "results"},
     "evaluation": {"data", "errors", "metrics", "results", "service"},
@@ -61,7 +64,7 @@ ARROWS = {
 ONLY_IN = {
     "gradio": {"ui"},
     "plotly": {"ui"},
-    "torch": {"model", "freezing", "optim", "loading", "inference", "losses", "training"},
+    "torch": {"model", "freezing", "optim", "loading", "inference", "losses", "training", "experiment"},
     "transformers": {"model", "loading", "encoding", "service", "libraries"},
     "argparse": {"config", "__main__"},
     "tqdm": {"__main__"},

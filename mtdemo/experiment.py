@@ -1,0 +1,286 @@
+"""One experiment of the laboratory: train a copy of a model under a plan, and tell what moved.
+
+The model that is given stays as it is. Before and after training the held-out sentences and the person's own are
+analysed, so that what the plan did to each task can be seen: scores, the share of predictions that changed, how far
+embeddings turned, and how far each part's weights moved. Left out: who may run when, which is the laboratory's.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from mtdemo.errors import PlanError
+from mtdemo.inference import analyze_plainly
+from mtdemo.loading import LoadedModel
+from mtdemo.parts import Parts
+from mtdemo.plans import TrainingPlan
+from mtdemo.results import SentenceAnalysis
+from mtdemo.sample_file import MarkedSentence, Sample
+from mtdemo.training import StepLosses, Trainer, Training
+from mtdemo.validation import Validation, ValidationSets
+
+MOST_STEPS, MOST_SENTENCES = 1_000, 64
+_N_MEASUREMENTS = 10
+_MAX_LENGTH = 128  # word pieces
+_MAX_FEATURE_BYTES = 256 << 20
+# torch's random numbers belong to the process, so steps of different runs take turns, each with its own state
+_turn = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentSettings:
+    """What is tried.
+
+    Attributes:
+        plan: what trains, and how fast.
+        n_steps: 1 to `MOST_STEPS`.
+        sentences_per_step: of both tasks together, 2 to `MOST_SENTENCES`.
+        task_weights: of the losses of entities and classes, at least 0, not both 0.
+        distillation_weight: of keeping the embeddings, at least 0.
+        seed: of order and dropout.
+        own_sentences: analysed before and after, beside the held-out ones.
+
+    Raises:
+        PlanError: a number out of its range.
+    """
+
+    plan: TrainingPlan = field(default_factory=TrainingPlan)
+    n_steps: int = 100
+    sentences_per_step: int = 16
+    task_weights: tuple[float, float] = (1.0, 1.0)
+    distillation_weight: float = 0.0
+    seed: int = 13
+    own_sentences: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, value, least, most in (
+            ("The number of steps", self.n_steps, 1, MOST_STEPS),
+            ("Sentences per step", self.sentences_per_step, 2, MOST_SENTENCES),
+            ("The seed", self.seed, 0, 2**31),
+        ):
+            if not isinstance(value, int) or not least <= value <= most:
+                raise PlanError(f"{name} must be a whole number from {least:,} to {most:,}, not {value}.")
+        weights = (*self.task_weights, self.distillation_weight)
+        if not all(math.isfinite(weight) and weight >= 0 for weight in weights) or not sum(self.task_weights):
+            raise PlanError("The weights of the losses must be 0 or more, and one of the two tasks must have more than 0.")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A run as it stands.
+
+    Attributes:
+        n_done, n_steps: steps.
+        seconds: since the run began.
+        losses: of the last step; None before the first.
+        scores: the last measurement on the held-out sentences.
+        rates: learning rate of each optimizer group.
+    """
+
+    n_done: int
+    n_steps: int
+    seconds: float
+    losses: StepLosses | None
+    scores: Validation
+    rates: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDrift:
+    """How much a task's answers on the held-out sentences changed.
+
+    Attributes:
+        score_before, score_after: entity F1, macro-F1 of classes, 0 to 1.
+        share_changed: sentences whose answer is another now, 0 to 1.
+    """
+
+    score_before: float
+    score_after: float
+    share_changed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an experiment did.
+
+    Attributes:
+        snapshots: before the first step, at each measurement, and at the end.
+        entities, classes: drift of the two tasks.
+        embedding_cosine: mean cosine, -1 to 1, between the held-out sentences' embeddings before and after.
+        movement: per part, the length of its change relative to its length before; exactly 0 where nothing moved.
+        own_before, own_after: what the model said, and says, of the person's sentences.
+        model: the trained copy.
+        stopped: whether the person stopped it before its last step.
+    """
+
+    snapshots: tuple[Snapshot, ...]
+    entities: TaskDrift
+    classes: TaskDrift
+    embedding_cosine: float
+    movement: dict[str, float]
+    own_before: tuple[SentenceAnalysis, ...]
+    own_after: tuple[SentenceAnalysis, ...]
+    model: LoadedModel
+    stopped: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        last = self.snapshots[-1]
+        return {
+            "n_steps": last.n_done,
+            "seconds": last.seconds,
+            "stopped": self.stopped,
+            "history": [
+                {
+                    "step": snapshot.n_done,
+                    "seconds": snapshot.seconds,
+                    "entity_f1": snapshot.scores.entity_f1,
+                    "macro_f1": snapshot.scores.macro_f1,
+                    "losses": None
+                    if snapshot.losses is None
+                    else {"entities": snapshot.losses.ner, "classes": snapshot.losses.classification},
+                }
+                for snapshot in self.snapshots
+            ],
+            "share_of_changed_answers": {
+                "entities": self.entities.share_changed,
+                "classes": self.classes.share_changed,
+            },
+            "embedding_cosine": self.embedding_cosine,
+            "movement": self.movement,
+        }
+
+
+class Experiment:
+    """One run. `run` may be called once; `stop` may be called from any thread at any time."""
+
+    def __init__(self, base: LoadedModel, sample: Sample, settings: ExperimentSettings) -> None:
+        self.settings = settings
+        self._base = base
+        self._sample = sample
+        self._stop = threading.Event()
+        self.outcome: Outcome | None = None
+
+    def stop(self) -> None:
+        """End the run after the step that it is in; what it has learned is kept."""
+        self._stop.set()
+
+    def run(self) -> Iterator[Snapshot]:
+        """Train, and tell where it stands before the first step and after each; the outcome is there at the end.
+
+        Raises:
+            PlanError: nothing trains in this plan, or it names a part that the model does not have.
+            DataFileError: the sample has a label that the model does not have.
+            FloatingPointError: the loss is no number any more.
+        """
+        started = time.monotonic()
+        settings = self.settings
+        held_out = ValidationSets(
+            [sentence.tagged for sentence in self._sample.test], [sentence.labelled for sentence in self._sample.test]
+        )
+        before = _answers(self._base, self._sample.test, settings.own_sentences)
+        copied = replace(self._base, model=copy.deepcopy(self._base.model), tokenizer=copy.deepcopy(self._base.tokenizer))
+        with _turn:
+            trainer = _trainer(copied, self._sample, settings)
+            random = torch.get_rng_state()
+        scores = held_out(copied)
+        losses = None
+        kept: list[Snapshot] = []
+        interval = max(1, settings.n_steps // _N_MEASUREMENTS)
+        while True:
+            is_last = trainer.n_done == settings.n_steps or self._stop.is_set()
+            if trainer.n_done and (is_last or trainer.n_done % interval == 0):
+                trainer.model.eval()
+                scores = held_out(trainer.current())
+            rates = {group["name"]: group["lr"] for group in trainer.optimizer.param_groups}
+            now = Snapshot(trainer.n_done, settings.n_steps, time.monotonic() - started, losses, scores, rates)
+            if kept and kept[-1].n_done == now.n_done:
+                kept.pop()  # stopped at a step that was measured already
+            if is_last or trainer.n_done % interval == 0:
+                kept.append(now)
+            if is_last:
+                break
+            yield now
+            if self._stop.is_set():
+                continue
+            with _turn:
+                torch.set_rng_state(random)
+                losses = trainer.step()
+                random = torch.get_rng_state()
+        trained = trainer.finished()
+        after = _answers(trained, self._sample.test, settings.own_sentences)
+        self.outcome = self._compare(kept, before, after, trained)
+        yield now
+
+    def _compare(
+        self,
+        snapshots: Sequence[Snapshot],
+        before: Sequence[SentenceAnalysis],
+        after: Sequence[SentenceAnalysis],
+        trained: LoadedModel,
+    ) -> Outcome:
+        n = len(self._sample.test)
+        first, last = snapshots[0].scores, snapshots[-1].scores
+        pairs = list(zip(before[:n], after[:n], strict=True))
+        cosines = [float(a.embedding @ b.embedding) / max(a.norm * b.norm, 1e-12) for a, b in pairs]
+        return Outcome(
+            tuple(snapshots),
+            TaskDrift(
+                first.entity_f1 or 0.0,
+                last.entity_f1 or 0.0,
+                float(np.mean([_spans(a) != _spans(b) for a, b in pairs])),
+            ),
+            TaskDrift(first.macro_f1 or 0.0, last.macro_f1 or 0.0, float(np.mean([a.label != b.label for a, b in pairs]))),
+            float(np.mean(cosines)),
+            movement(self._base, trained, trained.model.parts()),
+            tuple(before[n:]),
+            tuple(after[n:]),
+            trained,
+            snapshots[-1].n_done < self.settings.n_steps,
+        )
+
+
+def movement(before: LoadedModel, after: LoadedModel, parts: Parts) -> dict[str, float]:
+    """How far the weights of each part moved, relative to their length before; 0 where they are bit-identical."""
+    old, new = ({name: parameter.detach() for name, parameter in each.model.named_parameters()} for each in (before, after))
+    moved = {}
+    for part in parts:
+        change, length = 0.0, 0.0
+        for name in (parameter.name for parameter in part.parameters):
+            if not torch.equal(old[name], new[name]):
+                change += float((new[name] - old[name]).double().square().sum())
+            length += float(old[name].double().square().sum())
+        moved[part.name] = math.sqrt(change / max(length, 1e-24))
+    return moved
+
+
+def _trainer(model: LoadedModel, sample: Sample, settings: ExperimentSettings) -> Trainer:
+    training = Training(
+        n_steps=settings.n_steps,
+        sentences_per_step=settings.sentences_per_step,
+        task_weights=settings.task_weights,
+        distillation_weight=settings.distillation_weight,
+        plan=settings.plan,
+        casing=False,
+        seed=settings.seed,
+        max_length=_MAX_LENGTH,
+        max_feature_bytes=_MAX_FEATURE_BYTES,
+    )
+    tagged = [sentence.tagged for sentence in sample.train]
+    return Trainer(model, tagged, [sentence.labelled for sentence in sample.train], training)
+
+
+def _answers(model: LoadedModel, held_out: Sequence[MarkedSentence], own: Sequence[str]) -> list[SentenceAnalysis]:
+    return analyze_plainly(model, [*(sentence.text for sentence in held_out), *own], _MAX_LENGTH)
+
+
+def _spans(answer: SentenceAnalysis) -> list[tuple[int, int, str]]:
+    return [(entity.start, entity.end, entity.label) for entity in answer.entities]
