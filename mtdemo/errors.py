@@ -72,5 +72,9 @@ class PlanError(MtdemoError):
     """A freezing or optimizer plan that contradicts itself."""
 
 
+class LaboratoryError(MtdemoError):
+    """A run that cannot begin now."""
+
+
 class DataFileError(MtdemoError):
     """A data file that cannot be read; the message names the file and, where there is one, the line."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mtdemo.analyzer import Analyzer, Progress
 from mtdemo.catalog import KnownModel, find_model
@@ -26,6 +26,9 @@ from mtdemo.parts import Parts
 from mtdemo.plans import WARMUP_SHARE, TrainingPlan
 from mtdemo.results import Analysis, ModelInfo, SentenceAnalysis, Similarity
 from mtdemo.snippets import write_script
+
+if TYPE_CHECKING:
+    from mtdemo.loading import LoadedModel
 
 N_PAIRS = 5
 MOST_SENTENCES, MOST_TOKENS = 1_024, 512  # of a planned step
@@ -129,6 +132,14 @@ class ModelService:
             CheckpointError: it cannot be loaded. Models in memory stay.
         """
         return self._models.get(model or self.settings.model).loaded.info
+
+    def borrow(self, model: str | None = None) -> LoadedModel:
+        """A model in memory, for those who copy it; what is borrowed is never changed.
+
+        Raises:
+            CheckpointError: it cannot be loaded.
+        """
+        return self._models.get(model or self.settings.model).loaded
 
     def analyze(
         self,

@@ -46,6 +46,7 @@ ARROWS = {
         "batching", "data", "encoding", "errors", "examples", "freezing", "inference", "loading", "losses", "optim",
         "plans", "sampling",
     },
+    "laboratory": {"costs", "errors", "experiment", "freezing", "libraries", "plans", "sample_file", "service"},
     "experiment": {
         "errors", "inference", "loading", "parts", "plans", "results", "sample_file", "training", "validation",
     },

@@ -1,0 +1,144 @@
+"""Who may run when: places, lines, stops, and that nobody sees another's run."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from mtdemo.config import Settings
+from mtdemo.errors import LaboratoryError, PlanError
+from mtdemo.laboratory import MOST_RUNS, Laboratory, Waiting
+from mtdemo.plans import TrainingPlan
+from mtdemo.sample_file import Sample, read_sample
+from mtdemo.service import ModelService
+
+HEADS_ONLY = TrainingPlan(("backbone",))
+WHOLE = read_sample()
+FEW = Sample(WHOLE.train[:12], WHOLE.test[:6])
+
+
+@pytest.fixture(scope="module")
+def service() -> ModelService:
+    return ModelService(Settings())
+
+
+def begin(laboratory: Laboratory, visitor: str, n_steps: int = 3) -> Iterator[object]:
+    return laboratory.conduct(visitor, HEADS_ONLY, "heads", FEW, n_steps=n_steps)
+
+
+def test_a_run_leaves_an_outcome_and_a_row_to_compare(service: ModelService) -> None:
+    laboratory = Laboratory(service)
+    list(begin(laboratory, "ada"))
+    (run,) = laboratory.runs("ada")
+    assert (run.number, run.title, run.plan) == (1, "heads", HEADS_ONLY)
+    assert run.n_trainable == 150_920
+    outcome = laboratory.outcome("ada")
+    assert outcome is not None
+    assert run.report == outcome.as_dict()
+
+
+def test_nobody_sees_anothers_runs_and_stops_only_ones_own(service: ModelService) -> None:
+    laboratory = Laboratory(service)
+    ada, bob = begin(laboratory, "ada", 50), begin(laboratory, "bob", 5)
+    next(ada), next(bob), next(ada), next(bob)
+    laboratory.stop("bob")
+    laboratory.stop("nobody")
+    rest = list(bob)
+    assert len(rest) == 1
+    assert laboratory.runs("bob")[0].report["stopped"]
+    assert laboratory.runs("ada") == ()
+    assert len(list(ada)) > 40
+    assert not laboratory.runs("ada")[0].report["stopped"]
+    assert len(laboratory.runs("bob")) == 1
+
+
+def test_the_served_answers_stay_the_same_while_others_train(service: ModelService) -> None:
+    sentences = ["John lives in Paris.", "I love this!"]
+    before = [answer.as_dict() for answer in service.analyze(sentences)]
+    laboratory = Laboratory(service)
+    run = laboratory.conduct("ada", TrainingPlan(), "all", FEW, n_steps=2, sentences_per_step=4)
+    for number, _ in enumerate(run):  # an answer of another length limit is computed anew, not taken from the cache
+        assert [answer.as_dict() for answer in service.analyze(sentences, max_length=60 + number)] == before
+
+
+def test_one_visitor_has_one_run(service: ModelService) -> None:
+    laboratory = Laboratory(service)
+    run = begin(laboratory, "ada")
+    next(run)
+    with pytest.raises(LaboratoryError, match="going on already"):
+        next(begin(laboratory, "ada"))
+    list(run)
+    list(begin(laboratory, "ada"))
+    assert [each.number for each in laboratory.runs("ada")] == [1, 2]
+
+
+def test_runs_wait_in_line_and_see_their_place(service: ModelService) -> None:
+    laboratory = Laboratory(service, max_running=1, max_waiting=2)
+    first, second, third = (begin(laboratory, name) for name in ("a", "b", "c"))
+    next(first)
+    assert next(second) == Waiting(1)
+    assert next(third) == Waiting(2)
+    with pytest.raises(LaboratoryError, match="2 runs are waiting already"):
+        next(begin(laboratory, "d"))
+    list(first)
+    assert next(third) == Waiting(2)
+    assert not isinstance(next(second), Waiting)
+    assert next(third) == Waiting(1)
+    second.close()  # type: ignore[attr-defined]
+    assert not isinstance(next(third), Waiting)
+
+
+def test_a_closed_tab_frees_its_place_in_the_line_and_in_the_room(service: ModelService) -> None:
+    laboratory = Laboratory(service, max_running=1)
+    running, waiting = begin(laboratory, "a"), begin(laboratory, "b")
+    next(running)
+    assert next(waiting) == Waiting(1)
+    waiting.close()  # type: ignore[attr-defined]
+    running.close()  # type: ignore[attr-defined]
+    assert not isinstance(next(begin(laboratory, "a")), Waiting)
+    assert laboratory.runs("a") == ()
+
+
+def test_what_cannot_run_takes_no_place(service: ModelService) -> None:
+    laboratory = Laboratory(service, max_running=1)
+    nothing = TrainingPlan(("backbone", "classification_head", "ner_head"))
+    with pytest.raises(PlanError, match="Nothing trains"):
+        list(laboratory.conduct("a", nothing, "none", FEW))
+    with pytest.raises(PlanError, match="number of steps"):
+        list(begin(laboratory, "a", 0))
+    list(begin(laboratory, "a"))
+
+
+def test_forgetting_stops_and_drops(service: ModelService) -> None:
+    laboratory = Laboratory(service)
+    list(begin(laboratory, "a"))
+    run = begin(laboratory, "a", 500)
+    next(run)
+    laboratory.forget("a")
+    assert len(list(run)) == 1
+    assert laboratory.outcome("a") is None
+    assert laboratory.runs("a") == ()
+
+
+def test_results_are_bounded(service: ModelService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtdemo.laboratory.MOST_VISITORS", 2)
+    monkeypatch.setattr("mtdemo.laboratory.MOST_RUNS", 2)
+    laboratory = Laboratory(service)
+    for visitor in ("a", "a", "a", "b", "c"):
+        list(begin(laboratory, visitor, 1))
+    assert laboratory.runs("a") == ()
+    assert len(laboratory.runs("b")) == len(laboratory.runs("c")) == 1
+    for _ in range(2):
+        list(begin(laboratory, "c", 1))
+    assert [run.number for run in laboratory.runs("c")] == [2, 3]
+    assert MOST_RUNS > 2
+
+
+def test_two_visitors_in_two_threads_both_end(service: ModelService) -> None:
+    laboratory = Laboratory(service)
+    threads = [threading.Thread(target=lambda name=name: list(begin(laboratory, name, 4))) for name in ("a", "b", "c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(len(laboratory.runs(name)) == 1 for name in ("a", "b", "c"))
