@@ -58,7 +58,10 @@ ARROWS = {
         "annotation", "card", "config", "data", "errors", "evaluation", "hub_data", "loading", "optim", "plans",
         "sampling", "service", "training", "validation",
     },
-    "ui": {"catalog", "config", "encoding", "errors", "freezing", "optim", "parts", "plans", "results", "service", "ui"},
+    "ui": {
+        "catalog", "config", "encoding", "errors", "experiment", "freezing", "laboratory", "optim", "parts", "plans",
+        "results", "sample_file", "service", "ui",
+    },
 }  # fmt: skip
 
 # Libraries that only some rooms may import, wherever in the file.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from mtdemo.freezing import FreezingPlan
+from mtdemo.laboratory import Run
 from mtdemo.optim import rates_by_part
 from mtdemo.results import Similarity
 from mtdemo.service import PlannedTraining
@@ -15,11 +16,16 @@ from mtdemo.ui.messages import numbered, shorten
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from mtdemo.experiment import Snapshot
+
 INK = "#808a96"
 TRAINS = "#0d9488"
 FROZEN = "#94a3b8"
+SECOND = "#d97706"
+GRID = "rgba(128,138,150,0.25)"
 MOST_SENTENCES = 50
 _TOOLS = ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "resetScale"]  # of no use on these figures
+_MOST_TICKS = 4
 _N_SHOWN = 201  # steps of the schedule that is drawn
 _MOST_NUMBERS = 12  # sentences up to which each cell carries its number
 
@@ -86,7 +92,7 @@ def plot_freezing(plan: FreezingPlan) -> Figure:
     figure.update_layout(
         barmode="stack", legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"}
     )
-    figure.update_xaxes(range=[0, 1.75 * most], gridcolor="rgba(128,138,150,0.25)", nticks=5)
+    figure.update_xaxes(range=[0, 1.75 * most], gridcolor=GRID, nticks=5)
     figure.update_yaxes(showgrid=False, automargin=True, type="category")
     return figure
 
@@ -99,7 +105,9 @@ def plot_rates(plan: PlannedTraining) -> Figure:
     rates = rates_by_part(plan.freezing, plan.plan.optimizer)
     trains = [part.n_trainable > 0 for part in plan.freezing.parts]
     names = [part_title(name) for name in rates]
-    figure = make_subplots(1, 2, column_widths=[0.62, 0.38], subplot_titles=("Learning rate by part", "Schedule"))
+    figure = make_subplots(
+        1, 2, column_widths=[0.62, 0.38], subplot_titles=("Learning rate by part", "Schedule"), horizontal_spacing=0.16
+    )
     figure.add_scatter(
         x=names,
         y=list(rates.values()),
@@ -124,13 +132,107 @@ def plot_rates(plan: PlannedTraining) -> Figure:
     figure.update_annotations(font_size=13)
     figure.update_xaxes(type="category", tickangle=-45, automargin=True, showgrid=False, row=1, col=1)
     figure.update_xaxes(title_text="% of the steps", automargin=True, showgrid=False, row=1, col=2)
-    figure.update_yaxes(type="log", exponentformat="e", automargin=True, gridcolor="rgba(128,138,150,0.25)", row=1, col=1)
-    figure.update_yaxes(title_text="% of the rate", automargin=True, gridcolor="rgba(128,138,150,0.25)", row=1, col=2)
+    figure.update_yaxes(type="log", automargin=True, gridcolor=GRID, row=1, col=1, **_ticks(list(rates.values())))
+    figure.update_yaxes(title_text="% of the rate", automargin=True, gridcolor=GRID, row=1, col=2)
     return figure
+
+
+def _ticks(rates: Sequence[float]) -> dict[str, Any]:
+    """The rates themselves where they are few, else powers of ten."""
+    different = sorted({rate for rate in rates if rate})
+    if len(different) > _MOST_TICKS:
+        return {"dtick": 1, "exponentformat": "e"}
+    return {"tickvals": different, "ticktext": [f"{rate:.2g}" for rate in different]}
 
 
 def _symbols(trains: Sequence[bool]) -> list[str]:
     return ["circle" if t else "circle-open" for t in trains]
+
+
+def plot_history(snapshots: Sequence[Snapshot]) -> Figure:
+    """Left the losses of each step, right the scores on the sentences kept aside."""
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(1, 2, subplot_titles=("Loss by step", "Score on sentences kept aside"), horizontal_spacing=0.12)
+    trained = [snapshot for snapshot in snapshots if snapshot.losses is not None]
+    steps = [snapshot.n_done for snapshot in trained]
+    scored = _changes(snapshots)
+    for name, color, losses, scores in (
+        ("entities", TRAINS, [s.losses.ner for s in trained if s.losses], [s.scores.entity_f1 for s in scored]),
+        ("classes", SECOND, [s.losses.classification for s in trained if s.losses], [s.scores.macro_f1 for s in scored]),
+    ):
+        line = {"name": name, "legendgroup": name, "line": {"color": color}}
+        figure.add_scatter(x=steps, y=losses, mode="lines", **line, row=1, col=1)
+        figure.add_scatter(
+            x=[s.n_done for s in scored], y=scores, mode="lines+markers", showlegend=False, **line, row=1, col=2
+        )
+    _styled(figure, height=300)
+    figure.update_layout(legend={"orientation": "h", "y": -0.15}, margin={"l": 8, "r": 8, "t": 40, "b": 8})
+    figure.update_annotations(font_size=13)
+    figure.update_xaxes(showgrid=False, automargin=True)
+    figure.update_yaxes(gridcolor=GRID, automargin=True)
+    figure.update_yaxes(range=[0, 1], row=1, col=2)
+    return figure
+
+
+def plot_movement(movement: Mapping[str, float]) -> Figure:
+    """One bar per part, lowest at the bottom: how far its weights moved, relative to their length."""
+    from plotly.graph_objects import Bar, Figure
+
+    names = [part_title(name) for name in movement]
+    texts = ["unchanged, bit for bit" if value == 0.0 else f"{value:.2%}" for value in movement.values()]
+    bar = Bar(
+        x=[100 * value for value in movement.values()],
+        y=names,
+        orientation="h",
+        marker={"color": TRAINS},
+        text=texts,
+        textposition="outside",
+        hovertemplate="%{y}: %{text}<extra></extra>",
+        cliponaxis=False,
+    )
+    figure = _styled(Figure(bar), height=90 + 24 * len(names))
+    most = max(*movement.values(), 1e-9)
+    figure.update_layout(title={"text": "How far each part moved, % of the length of its weights", "font": {"size": 13}})
+    figure.update_xaxes(range=[0, 140 * most], gridcolor=GRID)
+    figure.update_yaxes(showgrid=False, automargin=True, type="category")
+    return figure
+
+
+def plot_runs(runs: Sequence[Run]) -> Figure:
+    """Scores of each run against its trainable parameters."""
+    from plotly.graph_objects import Figure
+
+    figure = Figure()
+    for name, key, color in (("entities, F1", "entity_f1", TRAINS), ("classes, macro-F1", "macro_f1", SECOND)):
+        figure.add_scatter(
+            x=[run.n_trainable for run in runs],
+            y=[run.report["history"][-1][key] for run in runs],
+            text=[str(run.number) for run in runs],
+            customdata=[html.escape(run.title) for run in runs],
+            mode="markers+text",
+            textposition="top center",
+            name=name,
+            marker={"color": color, "size": 11},
+            hovertemplate="run %{text}: %{y:.3f}, %{x:,} parameters<br>%{customdata}<extra>" + name + "</extra>",
+        )
+    _styled(figure, height=300)
+    figure.update_layout(
+        title={"text": "Runs by number: score kept aside against trainable parameters", "font": {"size": 13}},
+        legend={"orientation": "h", "y": -0.3},
+    )
+    figure.update_xaxes(title_text="trainable parameters", gridcolor=GRID, automargin=True)
+    figure.update_yaxes(range=[0, 1.1], gridcolor=GRID, automargin=True)
+    return figure
+
+
+def _changes(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
+    """The snapshots at which a new measurement was made, and the first."""
+    changed: list[Snapshot] = []
+    for snapshot in snapshots:
+        if not changed or snapshot.scores is not changed[-1].scores:
+            changed.append(snapshot)
+    return changed
 
 
 def part_title(name: str) -> str:

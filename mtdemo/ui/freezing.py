@@ -18,11 +18,13 @@ import pandas as pd
 
 from mtdemo.catalog import KNOWN_MODELS
 from mtdemo.freezing import SCENARIOS, find_scenario
+from mtdemo.laboratory import Laboratory
 from mtdemo.optim import BACKBONE_LEARNING_RATE, HEAD_LEARNING_RATE, WEIGHT_DECAY, OptimizerSettings
 from mtdemo.parts import PartKind
 from mtdemo.plans import WARMUP_SHARE
 from mtdemo.service import MOST_SENTENCES, MOST_TOKENS, FreezingRequest, ModelService, PlannedTraining
 from mtdemo.ui.charts import part_title, plot_freezing, plot_rates
+from mtdemo.ui.laboratory import add_laboratory
 from mtdemo.ui.messages import shows_errors
 
 if TYPE_CHECKING:
@@ -56,12 +58,12 @@ class _Controls:
         return [self.backbone, self.scenario, self.n_frozen_layers, self.new_output_layer]
 
 
-def add_freezing_tab(service: ModelService, page: gr.Blocks) -> None:
+def add_freezing_tab(service: ModelService, page: gr.Blocks, laboratory: Laboratory) -> None:
     """Add the tab; it shows its first plan as soon as the page loads."""
     gr.Markdown(
         "Freezing a part keeps its weights as they are while the rest trains. Choose a scenario and see what it means: how "
-        "many parameters move, and how the optimizer groups them. **This only plans**: no model is changed, and no weights "
-        "are needed."
+        "many parameters move, and how the optimizer groups them. The plan needs no weights "
+        "and changes no model; below it, a copy can be trained under it."
     )
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
@@ -80,6 +82,8 @@ def add_freezing_tab(service: ModelService, page: gr.Blocks) -> None:
         )
         script = gr.Code(label="plan.py", language="python", interactive=False)
         saved = gr.Code(label="plan.json", language="json", interactive=False)
+
+    add_laboratory(laboratory, saved, controls.backbone)
 
     plan: dict[str, Any] = {
         "fn": partial(show_plan, service),
@@ -188,7 +192,7 @@ def summarise(plan: PlannedTraining) -> str:
         ("Adam's state", _bytes(cost.optimizer_bytes)),
         ("Activations kept", _bytes(cost.activation_bytes)),
         ("Memory in all", _bytes(cost.n_bytes)),
-        ("Work of a step, against training everything", f"{plan.operations_share:.0%}"),
+        ("Work, of a full step's", f"{plan.operations_share:.0%}"),
     )
     features = (
         "<p>The backbone does not move, so its hidden states can be computed <b>once</b> and used in every epoch; then a "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
+from mtdemo.laboratory import Laboratory
 from mtdemo.service import ModelService
 from mtdemo.ui.api import add_endpoints
 from mtdemo.ui.classification import add_classification_tab
@@ -22,7 +23,7 @@ def build_page(service: ModelService) -> gr.Blocks:
         gr.Markdown(
             "# One encoder, three answers\n"
             "A single transformer reads your sentences **once**. From that one pass come an embedding, a class and named "
-            "entities; the last tab shows what each way of freezing would leave to train."
+            "entities. The last tab is a laboratory: freeze parts, see what that costs, train a copy, and see what moved."
         )
         model = add_model_choice(service, page)
         with gr.Tab("Embedding & similarity"):
@@ -32,6 +33,6 @@ def build_page(service: ModelService) -> gr.Blocks:
         with gr.Tab("Entities"):
             add_entities_tab(service, page, model)
         with gr.Tab("Freezing & optimizer"):
-            add_freezing_tab(service, page)
+            add_freezing_tab(service, page, Laboratory(service))
         add_endpoints(service)
     return page
