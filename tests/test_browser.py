@@ -178,3 +178,29 @@ def test_every_tab_fits_every_screen(browser: Browser, app: AppProcess, width: i
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         if directory:
             page.screenshot(path=Path(directory) / f"card-{theme}-{width}.png")
+
+
+@pytest.mark.parametrize(
+    ("freeze", "words"),
+    [
+        (["entity head"], "Its head was frozen and its task drifted all the same"),
+        (["Freeze the backbone", "entity head"], "so every answer is the same, bit for bit"),
+    ],
+)
+def test_the_third_scenario_of_the_reference_both_ways(page: Page, freeze: list[str], words: str) -> None:
+    """Freezing a head alone does not protect its task; freezing what is under it does."""
+    open_tab(page, TABS[-1])
+    expect(page.locator(".totals").first).to_contain_text("22,717,064")
+    for name in freeze:
+        page.get_by_label(name, exact=True).first.click()
+        page.wait_for_timeout(1500)
+    page.get_by_role("button", name="Learning rates, decay and schedule").click()
+    page.get_by_label("Learning rate, backbone").fill("0.001")
+    page.get_by_label("Learning rate, backbone").press("Tab")
+    page.wait_for_timeout(1500)
+    page.get_by_label("Classes only").click()
+    page.get_by_label("number input for Steps").fill("10")
+    page.get_by_label("number input for Steps").press("Tab")
+    page.get_by_role("button", name="Train a copy").click()
+    expect(page.get_by_text("after 10 of 10 steps")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text(words)).to_be_visible()

@@ -83,7 +83,7 @@ def add_freezing_tab(service: ModelService, page: gr.Blocks, laboratory: Laborat
         script = gr.Code(label="plan.py", language="python", interactive=False)
         saved = gr.Code(label="plan.json", language="json", interactive=False)
 
-    add_laboratory(laboratory, saved, controls.backbone)
+    add_laboratory(laboratory, page, saved, controls.backbone)
 
     plan: dict[str, Any] = {
         "fn": partial(show_plan, service),

@@ -32,11 +32,12 @@ _MOST_OWN = 10
 _REFRESH_S = 0.7
 
 
-def add_laboratory(laboratory: Laboratory, saved: gr.Code, backbone: gr.Radio) -> None:
+def add_laboratory(laboratory: Laboratory, page: gr.Blocks, saved: gr.Code, backbone: gr.Radio) -> None:
     """Add the controls and the results under a plan.
 
     Args:
         laboratory: who conducts the runs.
+        page: tells when a visitor comes.
         saved: holds the plan above as JSON.
         backbone: what the plan is for; only the embedded model can be trained here.
     """
@@ -47,7 +48,8 @@ def add_laboratory(laboratory: Laboratory, saved: gr.Code, backbone: gr.Radio) -
         f"on {len(sample.test)} others, before, during and after. The model that answers in the other tabs stays as it is. "
         "The rates that the plan begins with are those of BERT; this small model wants about ten times as much."
     )
-    visitor = gr.State(lambda: uuid.uuid4().hex, delete_callback=laboratory.forget)
+    visitor = gr.State("", delete_callback=laboratory.forget)
+    page.load(lambda: uuid.uuid4().hex, None, visitor, api_visibility="private", show_progress="hidden")
     with gr.Row():
         tasks = gr.Radio(list(TASKS), value="Both tasks", label="Learn", info="What the loss is made of.")
         n_steps = gr.Slider(10, 500, value=60, step=10, label="Steps")
@@ -64,7 +66,8 @@ def add_laboratory(laboratory: Laboratory, saved: gr.Code, backbone: gr.Radio) -
     sentences = gr.Dataframe(label="Your sentences before and after", interactive=False, wrap=True, visible=False)
     runs = gr.Dataframe(label="Your runs of this visit", interactive=False, wrap=True, visible=False)
     compared = gr.Plot(label="Runs", show_label=False, visible=False)
-    report = gr.Code(label="run.json", language="json", interactive=False, visible=False)
+    with gr.Accordion("The last run as a file", open=False):
+        report = gr.Code(label="run.json", language="json", interactive=False)
     start.click(
         partial(train, laboratory),
         [visitor, backbone, saved, tasks, own, n_steps, n_sentences, seed],
@@ -127,7 +130,7 @@ def show_outcome(outcome: Outcome, seen: Sequence[Snapshot], runs: Sequence[Run]
         gr.Dataframe(tabulate_sentences(outcome), visible=bool(outcome.own_before)),
         gr.Dataframe(tabulate_runs(runs), visible=True),
         gr.Plot(plot_runs(runs), visible=len(runs) > 1),
-        gr.Code(json.dumps({**outcome.as_dict(), "plan": runs[-1].plan.as_dict()}, indent=1), visible=True),
+        json.dumps({**outcome.as_dict(), "plan": runs[-1].plan.as_dict()}, indent=1),
     )
 
 
