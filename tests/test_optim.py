@@ -1,3 +1,5 @@
+import random
+
 import pytest
 import torch
 
@@ -113,3 +115,28 @@ def test_with_layer_wise_decay_each_layer_learns_slower_than_the_one_above(model
     names = [parameter.name for group in planned.groups for parameter in group.parameters]
     assert sorted(names) == sorted(name for name, _ in model.named_parameters())
     assert len(build_optimizer(model, planned).param_groups) == len(planned.groups)
+
+
+def test_after_a_real_step_of_100_random_plans_exactly_what_was_planned_has_changed() -> None:
+    """Bit for bit; and every parameter that trains stands in exactly one group, counted as torch counts."""
+    draw = random.Random(11)
+    torch.manual_seed(3)
+    for _ in range(100):
+        model = MultiTaskModel(tiny_config(output_labels=["yes", "no"]))
+        names = [part.name for part in model.parts()]
+        chosen = draw.sample(names, draw.randint(1, len(names)))
+        freezing = plan_freezing(model.parts(), chosen)
+        apply_freezing(model, freezing)
+        settings = OptimizerSettings(1e-2, layer_decay=draw.choice([1.0, 0.9]))
+        optimizer = build_optimizer(model, plan_optimizer(freezing, settings))
+        grouped = [id(p) for group in optimizer.param_groups for p in group["params"]]
+        assert len(grouped) == len(set(grouped))
+        assert set(grouped) == {id(p) for p in model.parameters() if p.requires_grad}
+        assert freezing.n_trainable == sum(p.numel() for p in model.parameters() if p.requires_grad)
+        before = {name: p.detach().clone() for name, p in model.named_parameters()}
+        ids, labels = torch.randint(5, 17, (4, 6)), torch.tensor([0, 1, 1, 0])
+        loss = model(ids, classification_labels=labels, ner_labels=ids % 5, output_labels=labels).loss
+        loss.backward()
+        optimizer.step()
+        changed = {name for name, p in model.named_parameters() if not torch.equal(p, before[name])}
+        assert changed == freezing.trainable_names
