@@ -132,7 +132,7 @@ def test_nothing_typed_is_told_and_the_page_goes_on(page: Page) -> None:
 
 def test_numbers_follow_scenario_slider_backbone_and_toggles(page: Page) -> None:
     open_tab(page, "Freezing & optimizer")
-    totals = page.locator(".totals")
+    totals = page.locator(".totals").first
     expect(totals).to_contain_text("22,717,064")
     page.get_by_label("Freeze the backbone", exact=True).click()
     expect(totals).to_contain_text("150,920")
