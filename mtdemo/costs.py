@@ -19,7 +19,7 @@ Element-wise work (norms, activations, dropout, the optimizer's step) is not cou
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from mtdemo.freezing import FreezingPlan, PartPlan, plan_freezing
@@ -67,14 +67,7 @@ class StepCost:
         return self.weight_bytes + self.gradient_bytes + self.optimizer_bytes + self.activation_bytes
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "weight_bytes": self.weight_bytes,
-            "gradient_bytes": self.gradient_bytes,
-            "optimizer_bytes": self.optimizer_bytes,
-            "activation_bytes": self.activation_bytes,
-            "n_operations": self.n_operations,
-            "features_are_fixed": self.features_are_fixed,
-        }
+        return asdict(self)
 
 
 def estimate_step(plan: FreezingPlan, batch: Batch) -> StepCost:
