@@ -259,4 +259,6 @@ def _styled(figure: Figure, height: int) -> Figure:
         height=height,
         dragmode=False,
     )
+    figure.update_xaxes(zeroline=False)  # plotly's is white, which glares on a dark page
+    figure.update_yaxes(zeroline=False)
     return figure
