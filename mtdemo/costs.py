@@ -6,7 +6,8 @@ The counting rules, for float32 and AdamW:
 2. A weight matrix costs 2 operations per entry and row that it reads, attention 4 per pair of tokens and hidden unit. Rows
    are word pieces, padding included, or sentences for what reads the sentence embedding.
 3. Backward, a matrix costs the same again for its own gradient if it trains, and once more for the gradient of its input
-   if anything below it trains; attention twice its forward cost. Nothing is done below the lowest part that trains.
+   if anything before it trains; attention up to twice its forward cost. Nothing is done before the first weight that
+   trains. Low-rank adapters are two more matrices beside the one that they adapt.
 4. What the backward pass needs is kept from the forward pass for every layer that it goes through: per word piece seven
    vectors of the hidden size (queries, keys, values, what the two norms read, two masks of dropout), one of the
    intermediate size (what the activation reads) and the input of every matrix that trains, the one of queries, keys and
@@ -19,7 +20,8 @@ Element-wise work (norms, activations, dropout, the optimizer's step) is not cou
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mtdemo.freezing import FreezingPlan, PartPlan, plan_freezing
@@ -91,8 +93,10 @@ def estimate_step(plan: FreezingPlan, batch: Batch) -> StepCost:
 
 
 def estimate_training_everything(plan: FreezingPlan, batch: Batch) -> StepCost:
-    """The cost of the same step with nothing frozen, to compare with."""
-    parts = tuple(part.part for part in plan.parts)
+    """The cost of the same step with nothing frozen and no adapters, to compare with."""
+    parts = tuple(
+        replace(part.part, parameters=tuple(p for p in part.part.parameters if not p.is_adapter)) for part in plan.parts
+    )
     return estimate_step(plan_freezing(parts, [part.name for part in parts]), batch)
 
 
@@ -101,33 +105,72 @@ def _forward(plan: PartPlan, batch: Batch) -> int:
 
 
 def _backward(plan: PartPlan, batch: Batch, below_trains: bool) -> int:
-    """Gradients of the part's own weights and of its inputs; only in a part that trains or stands above one."""
-    if not (below_trains or plan.n_trainable):
-        return 0
-    trainable = set(plan.trainable)
-    matrices = _matrices(plan)
-    own = sum(_matrix(weight, plan, batch) for weight in matrices if weight in trainable)
-    inputs = sum(_matrix(weight, plan, batch) for weight in matrices)
-    if not below_trains:
-        inputs -= sum(_matrix(weight, plan, batch) for weight in _readers(plan))
-    return own + inputs + 2 * _attention(plan, batch)
+    """Operations of the gradients of the part's own weights and of its inputs; 0 where nothing up to here trains.
+
+    Modules follow one another, but the readers stand beside each other, and attention follows them.
+    """
+    modules, readers, trainable = _modules(plan), _readers(plan), set(plan.trainable)
+    flows = below_trains  # whether what a module gets has a gradient
+    n_operations = 0
+    for names in _groups(list(modules), readers):
+        n_operations += sum(_backward_of_module(modules[name], trainable, plan, batch, flows) for name in names)
+        leaving = [flows or not trainable.isdisjoint(modules[name]) for name in names]
+        if names == readers:
+            n_operations += _backward_of_attention(leaving, plan, batch)
+        flows = any(leaving)
+    return n_operations
+
+
+def _backward_of_attention(flows: Sequence[bool], plan: PartPlan, batch: Batch) -> int:
+    """Attention multiplies queries by keys, and what comes of it by values; each of the two and each of the three has a
+    gradient where one of those that it is made of has one."""
+    queries, keys, values = flows if len(flows) == 3 else [any(flows)] * 3
+    return _attention(plan, batch) * ((queries or keys) + queries + keys + values) // 2
+
+
+def _backward_of_module(
+    parameters: Sequence[ParameterSpec], trainable: set[ParameterSpec], plan: PartPlan, batch: Batch, flows: bool
+) -> int:
+    """A matrix costs once for its own gradient and once for its input's; the second of an adapter reads the first."""
+    n_operations, first_trains = 0, False
+    for weight in (parameter for parameter in parameters if len(parameter.shape) == 2):
+        trains = weight in trainable
+        n_operations += _matrix(weight, plan, batch) * (trains + (flows or (weight.is_adapter and first_trains)))
+        first_trains = trains and weight.is_adapter
+    return n_operations
+
+
+def _modules(plan: PartPlan) -> dict[str, list[ParameterSpec]]:
+    """The parameters of each module, in the order of the forward pass; an adapter belongs to what it adapts. Tables of
+    embeddings are looked up, so they count as no module."""
+    modules: dict[str, list[ParameterSpec]] = {}
+    for parameter in plan.part.parameters if plan.part.kind is not PartKind.EMBEDDINGS else ():
+        name = parameter.name.partition(".lora_")[0].removesuffix(".weight").removesuffix(".bias")
+        modules.setdefault(name.removesuffix(".base_layer"), []).append(parameter)
+    return modules
+
+
+def _groups(modules: Sequence[str], readers: Sequence[str]) -> list[list[str]]:
+    """The modules one by one, but the readers together."""
+    singles = [[module] for module in modules if module not in readers]
+    place = modules.index(readers[0]) if readers else 0
+    return [*singles[:place], list(readers), *singles[place:]]
+
+
+def _readers(plan: PartPlan) -> list[str]:
+    """The modules that read the part's input: of a layer those of queries, keys and values, of a head the first."""
+    matrices = {name: members[0] for name, members in _modules(plan).items() if len(members[0].shape) == 2}
+    n_outputs = 3 * _hidden(plan) if plan.part.kind is PartKind.LAYER else 1
+    readers: list[str] = []
+    for name in matrices:
+        if sum(matrices[reader].shape[0] for reader in readers) < n_outputs:
+            readers.append(name)
+    return readers
 
 
 def _matrices(plan: PartPlan) -> list[ParameterSpec]:
-    """What multiplies; tables of embeddings are looked up."""
-    if plan.part.kind is PartKind.EMBEDDINGS:
-        return []
-    return [parameter for parameter in plan.part.parameters if len(parameter.shape) == 2]
-
-
-def _readers(plan: PartPlan) -> list[ParameterSpec]:
-    """The matrices that read the part's input: of a layer those of queries, keys and values, of a head the first."""
-    matrices = _matrices(plan)
-    n_outputs = 3 * matrices[0].shape[1] if plan.part.kind is PartKind.LAYER and matrices else 1
-    readers: list[ParameterSpec] = []
-    while matrices and sum(reader.shape[0] for reader in readers) < n_outputs:
-        readers.append(matrices.pop(0))
-    return readers
+    """What multiplies."""
+    return [parameter for members in _modules(plan).values() for parameter in members if len(parameter.shape) == 2]
 
 
 def _matrix(weight: ParameterSpec, plan: PartPlan, batch: Batch) -> int:
@@ -142,10 +185,12 @@ def _attention(plan: PartPlan, batch: Batch) -> int:
 
 
 def _kept_bytes(plan: PartPlan, batch: Batch) -> int:
-    matrices, readers, trainable = _matrices(plan), _readers(plan), set(plan.trainable)
-    widest = max(weight.shape[0] for weight in matrices)
-    inputs = sum(weight.shape[1] for weight in matrices if weight in trainable and weight not in readers)
-    if trainable & set(readers):
+    modules, readers = _modules(plan), _readers(plan)
+    widest = max(weight.shape[0] for weight in _matrices(plan))
+    reading = [weight for name in readers for weight in modules[name] if ".lora_B" not in weight.name]
+    trained = [weight for weight in _matrices(plan) if weight in plan.trainable]
+    inputs = sum(weight.shape[1] for weight in trained if weight not in reading)
+    if any(weight in reading for weight in trained):
         inputs += _hidden(plan)
     n_pairs = batch.n_sentences * batch.n_attention_heads * batch.n_tokens**2
     return _FLOAT * (batch.n_sentences * batch.n_tokens * (7 * _hidden(plan) + widest + inputs) + 3 * n_pairs)

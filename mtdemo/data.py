@@ -70,7 +70,7 @@ class RatedPair:
     second: str
 
 
-def read_tagged(path: Path, limit: int | None = None) -> tuple[TaggedSentence, ...]:
+def read_tagged(path: Path, limit: int | None = None, name: str | None = None) -> tuple[TaggedSentence, ...]:
     """Read tagged sentences.
 
     A file that ends on one of `COLUMN_SUFFIXES` has a token and its tag per line, in the first and the last column, and a
@@ -80,16 +80,16 @@ def read_tagged(path: Path, limit: int | None = None) -> tuple[TaggedSentence, .
     Raises:
         DataFileError: naming file and line.
     """
-    return _read(path, _sentences_in_columns if path.suffix.lower() in COLUMN_SUFFIXES else _by_line(_tagged), limit)
+    return _read(path, _sentences_in_columns if path.suffix.lower() in COLUMN_SUFFIXES else _by_line(_tagged), limit, name)
 
 
-def read_labelled(path: Path, limit: int | None = None) -> tuple[LabelledSentence, ...]:
+def read_labelled(path: Path, limit: int | None = None, name: str | None = None) -> tuple[LabelledSentence, ...]:
     """Read sentences with a class: `.csv` with columns `text` and `label`, else JSON lines with these and maybe `source`.
 
     Raises:
         DataFileError: naming file and line.
     """
-    return _read(path, _labelled_in_csv if path.suffix.lower() == ".csv" else _by_line(_labelled), limit)
+    return _read(path, _labelled_in_csv if path.suffix.lower() == ".csv" else _by_line(_labelled), limit, name)
 
 
 def read_pairs(path: Path, limit: int | None = None) -> tuple[RatedPair, ...]:
@@ -101,11 +101,13 @@ def read_pairs(path: Path, limit: int | None = None) -> tuple[RatedPair, ...]:
     return _read(path, _by_line(_pair), limit)
 
 
-def _read(path: Path, parse: Parse[Row], limit: int | None) -> tuple[Row, ...]:
+def _read(path: Path, parse: Parse[Row], limit: int | None, name: str | None = None) -> tuple[Row, ...]:
+    """Read rows; messages call the file by its path, or by the name that is given."""
+    name = name or str(path)
     rows: list[Row] = []
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            lines = _Lines(path, file)
+            lines = _Lines(name, file)
             try:
                 rows += islice(parse(lines), limit)
             except UnicodeDecodeError:
@@ -114,25 +116,25 @@ def _read(path: Path, parse: Parse[Row], limit: int | None) -> tuple[Row, ...]:
                 reason = f"no field {error}" if isinstance(error, KeyError) else error
                 raise DataFileError(f"{lines.place}: {reason}.") from error
     except OSError as error:
-        raise DataFileError(f"{path} cannot be read: {error.strerror}.") from error
+        raise DataFileError(f"{name} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise DataFileError(f"{path} is not a UTF-8 text file: {error.reason} at byte {error.start}.") from error
+        raise DataFileError(f"{name} is not a UTF-8 text file: {error.reason} at byte {error.start}.") from error
     if not rows:
-        raise DataFileError(f"{path} holds no sentences.")
+        raise DataFileError(f"{name} holds no sentences.")
     return tuple(rows)
 
 
 class _Lines:
     """The lines of a file without their ends, counted so that a message can name one."""
 
-    def __init__(self, path: Path, lines: Iterable[str]) -> None:
-        self._path = path
+    def __init__(self, name: str, lines: Iterable[str]) -> None:
+        self._name = name
         self._lines = lines
         self._number = 0
 
     @property
     def place(self) -> str:
-        return f"{self._path}, line {self._number}"
+        return f"{self._name}, line {self._number}"
 
     def __iter__(self) -> Iterator[str]:
         for self._number, line in enumerate(self._lines, start=1):  # noqa: B020  the count is what messages name

@@ -13,22 +13,24 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from mtdemo.errors import PlanError
 from mtdemo.inference import analyze_plainly
+from mtdemo.lessons import Lessons
 from mtdemo.loading import LoadedModel
 from mtdemo.parts import Parts
 from mtdemo.plans import TrainingPlan
 from mtdemo.results import SentenceAnalysis
-from mtdemo.sample_file import MarkedSentence, Sample
 from mtdemo.training import StepLosses, Trainer, Training
 from mtdemo.validation import Validation, ValidationSets
 
 MOST_STEPS, MOST_SENTENCES = 1_000, 64
+MOST_SECONDS = 900.0
+Ending = Literal["done", "stopped", "out of time"]
 _N_MEASUREMENTS = 10
 _MAX_LENGTH = 128  # word pieces
 _MAX_FEATURE_BYTES = 256 << 20
@@ -48,6 +50,7 @@ class ExperimentSettings:
         distillation_weight: of keeping the embeddings, at least 0.
         seed: of order and dropout.
         own_sentences: analysed before and after, beside the held-out ones.
+        max_seconds: after which the run ends as if it had been stopped, more than 0 to `MOST_SECONDS`.
 
     Raises:
         PlanError: a number out of its range.
@@ -60,6 +63,7 @@ class ExperimentSettings:
     distillation_weight: float = 0.0
     seed: int = 13
     own_sentences: tuple[str, ...] = ()
+    max_seconds: float = MOST_SECONDS
 
     def __post_init__(self) -> None:
         for name, value, least, most in (
@@ -69,6 +73,8 @@ class ExperimentSettings:
         ):
             if not isinstance(value, int) or not least <= value <= most:
                 raise PlanError(f"{name} must be a whole number from {least:,} to {most:,}, not {value}.")
+        if not 0 < self.max_seconds <= MOST_SECONDS:
+            raise PlanError(f"A run may take up to {MOST_SECONDS:.0f} seconds, not {self.max_seconds}.")
         weights = (*self.task_weights, self.distillation_weight)
         if not all(math.isfinite(weight) and weight >= 0 for weight in weights) or not sum(self.task_weights):
             raise PlanError("The weights of the losses must be 0 or more, and one of the two tasks must have more than 0.")
@@ -118,8 +124,7 @@ class Outcome:
         embedding_cosine: mean cosine, -1 to 1, between the held-out sentences' embeddings before and after.
         movement: per part, the length of its change relative to its length before; exactly 0 where nothing moved.
         own_before, own_after: what the model said, and says, of the person's sentences.
-        model: the trained copy.
-        stopped: whether the person stopped it before its last step.
+        ending: why it ended.
     """
 
     snapshots: tuple[Snapshot, ...]
@@ -129,21 +134,21 @@ class Outcome:
     movement: dict[str, float]
     own_before: tuple[SentenceAnalysis, ...]
     own_after: tuple[SentenceAnalysis, ...]
-    model: LoadedModel
-    stopped: bool
+    ending: Ending
 
     def as_dict(self) -> dict[str, Any]:
         last = self.snapshots[-1]
         return {
             "n_steps": last.n_done,
             "seconds": last.seconds,
-            "stopped": self.stopped,
+            "ending": self.ending,
             "history": [
                 {
                     "step": snapshot.n_done,
                     "seconds": snapshot.seconds,
                     "entity_f1": snapshot.scores.entity_f1,
                     "macro_f1": snapshot.scores.macro_f1,
+                    "output_f1": snapshot.scores.output_f1,
                     "losses": None
                     if snapshot.losses is None
                     else {"entities": snapshot.losses.ner, "classes": snapshot.losses.classification},
@@ -160,14 +165,20 @@ class Outcome:
 
 
 class Experiment:
-    """One run. `run` may be called once; `stop` may be called from any thread at any time."""
+    """One run. `run` may be called once; `stop` may be called from any thread at any time.
 
-    def __init__(self, base: LoadedModel, sample: Sample, settings: ExperimentSettings) -> None:
+    At the end `outcome` tells what it did, and `trained` is the copy: an ordinary model, since adapters have become part of
+    its matrices.
+    """
+
+    def __init__(self, base: LoadedModel, lessons: Lessons, settings: ExperimentSettings) -> None:
         self.settings = settings
         self._base = base
-        self._sample = sample
+        self._lessons = lessons
         self._stop = threading.Event()
+        self._is_late = False
         self.outcome: Outcome | None = None
+        self.trained: LoadedModel | None = None
 
     def stop(self) -> None:
         """End the run after the step that it is in; what it has learned is kept."""
@@ -177,25 +188,26 @@ class Experiment:
         """Train, and tell where it stands before the first step and after each; the outcome is there at the end.
 
         Raises:
-            PlanError: nothing trains in this plan, or it names a part that the model does not have.
-            DataFileError: the sample has a label that the model does not have.
-            FloatingPointError: the loss is no number any more.
+            PlanError: nothing trains in this plan, it names a part that the model does not have, or its rates are so high
+                that the loss is no number any more.
+            DataFileError: the lessons have a label that the model does not have.
         """
         started = time.monotonic()
         settings = self.settings
-        held_out = ValidationSets(
-            [sentence.tagged for sentence in self._sample.test], [sentence.labelled for sentence in self._sample.test]
-        )
-        before = _answers(self._base, self._sample.test, settings.own_sentences)
+        held_out = ValidationSets(self._lessons.tagged_aside, self._lessons.labelled_aside)
+        before = self._answers(self._base)
         copied = replace(self._base, model=copy.deepcopy(self._base.model), tokenizer=copy.deepcopy(self._base.tokenizer))
         with _turn:
-            trainer = _trainer(copied, self._sample, settings)
+            trainer = _trainer(copied, self._lessons, settings)
             random = torch.get_rng_state()
         scores = held_out(copied)
         losses = None
         kept: list[Snapshot] = []
         interval = max(1, settings.n_steps // _N_MEASUREMENTS)
         while True:
+            if time.monotonic() - started > settings.max_seconds:
+                self._stop.set()
+                self._is_late = True
             is_last = trainer.n_done == settings.n_steps or self._stop.is_set()
             if trainer.n_done and (is_last or trainer.n_done % interval == 0):
                 trainer.model.eval()
@@ -213,43 +225,66 @@ class Experiment:
                 continue
             with _turn:
                 torch.set_rng_state(random)
-                losses = trainer.step()
+                try:
+                    losses = trainer.step()
+                except FloatingPointError as error:
+                    raise PlanError(f"{error} The learning rates are too high for it; lower them.") from error
                 random = torch.get_rng_state()
-        trained = trainer.finished()
-        after = _answers(trained, self._sample.test, settings.own_sentences)
-        self.outcome = self._compare(kept, before, after, trained)
+        self.trained = trained = trainer.finished()
+        self.outcome = self._compare(kept, before, self._answers(trained), trained)
         yield now
 
-    def _compare(
-        self,
-        snapshots: Sequence[Snapshot],
-        before: Sequence[SentenceAnalysis],
-        after: Sequence[SentenceAnalysis],
-        trained: LoadedModel,
-    ) -> Outcome:
-        n = len(self._sample.test)
+    def _answers(self, model: LoadedModel) -> _Answers:
+        tagged, labelled = self._lessons.tagged_aside, self._lessons.labelled_aside
+        aside = dict.fromkeys([*(sentence.text for sentence in tagged), *(sentence.text for sentence in labelled)])
+        answers = analyze_plainly(model, [*aside, *self.settings.own_sentences], _MAX_LENGTH)
+        by_text = dict(zip(aside, answers, strict=False))
+        return _Answers(
+            [by_text[sentence.text] for sentence in tagged],
+            [by_text[sentence.text] for sentence in labelled],
+            list(by_text.values()),
+            tuple(answers[len(aside) :]),
+        )
+
+    def _compare(self, snapshots: Sequence[Snapshot], before: _Answers, after: _Answers, trained: LoadedModel) -> Outcome:
         first, last = snapshots[0].scores, snapshots[-1].scores
-        pairs = list(zip(before[:n], after[:n], strict=True))
-        cosines = [float(a.embedding @ b.embedding) / max(a.norm * b.norm, 1e-12) for a, b in pairs]
+        entities = [_spans(a) != _spans(b) for a, b in zip(before.tagged, after.tagged, strict=True)]
+        classes = [a.label != b.label for a, b in zip(before.labelled, after.labelled, strict=True)]
         return Outcome(
             tuple(snapshots),
-            TaskDrift(
-                first.entity_f1 or 0.0,
-                last.entity_f1 or 0.0,
-                float(np.mean([_spans(a) != _spans(b) for a, b in pairs])),
-            ),
-            TaskDrift(first.macro_f1 or 0.0, last.macro_f1 or 0.0, float(np.mean([a.label != b.label for a, b in pairs]))),
-            float(np.mean(cosines)),
-            movement(self._base, trained, trained.model.parts()),
-            tuple(before[n:]),
-            tuple(after[n:]),
-            trained,
-            snapshots[-1].n_done < self.settings.n_steps,
+            TaskDrift(first.entity_f1 or 0.0, last.entity_f1 or 0.0, float(np.mean(entities))),
+            TaskDrift(first.macro_f1 or 0.0, last.macro_f1 or 0.0, float(np.mean(classes))),
+            float(np.mean([_cosine(a, b) for a, b in zip(before.aside, after.aside, strict=True)])),
+            movement(self._base, trained, self._base.model.parts()),
+            before.own,
+            after.own,
+            self._ending(snapshots[-1].n_done),
         )
+
+    def _ending(self, n_done: int) -> Ending:
+        if n_done == self.settings.n_steps:
+            return "done"
+        return "out of time" if self._is_late else "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What a model says of the sentences kept aside, by task and in all, and of the person's own."""
+
+    tagged: Sequence[SentenceAnalysis]
+    labelled: Sequence[SentenceAnalysis]
+    aside: Sequence[SentenceAnalysis]
+    own: tuple[SentenceAnalysis, ...]
 
 
 def movement(before: LoadedModel, after: LoadedModel, parts: Parts) -> dict[str, float]:
-    """How far the weights of each part moved, relative to their length before; 0 where they are bit-identical."""
+    """How far the weights of each part moved, relative to their length before; 0 where they are bit-identical.
+
+    Args:
+        before: a model as it was.
+        after: the same model later; it may have parts that it did not have.
+        parts: of the earlier one.
+    """
     old, new = ({name: parameter.detach() for name, parameter in each.model.named_parameters()} for each in (before, after))
     moved = {}
     for part in parts:
@@ -262,7 +297,7 @@ def movement(before: LoadedModel, after: LoadedModel, parts: Parts) -> dict[str,
     return moved
 
 
-def _trainer(model: LoadedModel, sample: Sample, settings: ExperimentSettings) -> Trainer:
+def _trainer(model: LoadedModel, lessons: Lessons, settings: ExperimentSettings) -> Trainer:
     training = Training(
         n_steps=settings.n_steps,
         sentences_per_step=settings.sentences_per_step,
@@ -274,12 +309,11 @@ def _trainer(model: LoadedModel, sample: Sample, settings: ExperimentSettings) -
         max_length=_MAX_LENGTH,
         max_feature_bytes=_MAX_FEATURE_BYTES,
     )
-    tagged = [sentence.tagged for sentence in sample.train]
-    return Trainer(model, tagged, [sentence.labelled for sentence in sample.train], training)
+    return Trainer(model, lessons.tagged, lessons.labelled, training)
 
 
-def _answers(model: LoadedModel, held_out: Sequence[MarkedSentence], own: Sequence[str]) -> list[SentenceAnalysis]:
-    return analyze_plainly(model, [*(sentence.text for sentence in held_out), *own], _MAX_LENGTH)
+def _cosine(before: SentenceAnalysis, after: SentenceAnalysis) -> float:
+    return float(before.embedding @ after.embedding) / max(before.norm * after.norm, 1e-12)
 
 
 def _spans(answer: SentenceAnalysis) -> list[tuple[int, int, str]]:

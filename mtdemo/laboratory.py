@@ -12,17 +12,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mtdemo.errors import LaboratoryError
+from mtdemo.lessons import Lessons, read_lessons
 from mtdemo.libraries import import_libraries
 from mtdemo.plans import TrainingPlan
-from mtdemo.sample_file import Sample, read_sample
 from mtdemo.service import ModelService
 
 if TYPE_CHECKING:
-    from mtdemo.experiment import Experiment, Outcome, Snapshot
+    from mtdemo.experiment import Experiment, ExperimentSettings, Outcome, Snapshot
+    from mtdemo.loading import LoadedModel
 
-MOST_VISITORS = 16  # whose results are kept; each may hold a trained model
+MOST_VISITORS = 64  # whose results are kept
 MOST_RUNS = 12  # of a visitor, that are kept to compare
+MOST_MODELS = 4  # trained ones that are kept, of all visitors together; each takes as much memory as the model
 _WAIT_S = 0.5
+_N_TOKENS = 32  # word pieces of a sentence, for the estimate of a step's memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Run:
 class _Visit:
     running: Experiment | None = None
     waits: bool = False
+    gave_up: bool = False
     outcome: Outcome | None = None
     runs: list[Run] = field(default_factory=list)
 
@@ -75,12 +79,13 @@ class Laboratory:
         self._max_running = max_running
         self._max_waiting = max_waiting
         self._visits: OrderedDict[str, _Visit] = OrderedDict()
+        self._models: OrderedDict[str, LoadedModel] = OrderedDict()  # by visitor, the last one trained at the end
         self._line: list[object] = []
         self._n_running = 0
         self._changed = threading.Condition()
 
     def conduct(
-        self, visitor: str, plan: TrainingPlan, title: str, sample: Sample | None = None, **settings: Any
+        self, visitor: str, plan: TrainingPlan, title: str, lessons: Lessons | None = None, **settings: Any
     ) -> Iterator[Waiting | Snapshot]:
         """Wait for a place, then train a copy of the model in use.
 
@@ -88,7 +93,7 @@ class Laboratory:
             visitor: whose run it is.
             plan: what trains, and how fast.
             title: what to call the run.
-            sample: sentences to learn from and to measure on; the project's own by default.
+            lessons: sentences to learn from and to measure on; the project's own by default.
             **settings: fields of `ExperimentSettings`.
 
         Yields:
@@ -109,25 +114,47 @@ class Laboratory:
             while not (has_place := self._take_place(ticket)):
                 yield Waiting(self._place(ticket))
                 with self._changed:
-                    self._changed.wait(_WAIT_S)
-            experiment = Experiment(self._service.borrow(), sample or read_sample(), wanted)
+                    if visit.gave_up or self._changed.wait_for(lambda: visit.gave_up, _WAIT_S):
+                        return
+            experiment = Experiment(self._service.borrow(), lessons or read_lessons(), wanted)
             visit.running = experiment
             yield from experiment.run()
-            if experiment.outcome is not None:
-                self._keep(visit, plan, title, wanted.sentences_per_step, experiment.outcome)
+            if experiment.outcome is not None and experiment.trained is not None:
+                run = _describe(visit, title, wanted, experiment.outcome, experiment.trained)
+                self._keep(visitor, visit, run, experiment.outcome, experiment.trained)
         finally:
             self._leave(visit, ticket, has_place)
 
     def stop(self, visitor: str) -> None:
-        """End the visitor's run after the step that it is in; nothing happens where there is none."""
+        """End the visitor's run after the step that it is in, or leave the line; nothing happens where there is none."""
         visit = self._visits.get(visitor)
-        if visit is not None and visit.running is not None:
+        if visit is None:
+            return
+        if visit.running is not None:
             visit.running.stop()
+        elif visit.waits:
+            with self._changed:
+                visit.gave_up = True
+                self._changed.notify_all()
 
     def outcome(self, visitor: str) -> Outcome | None:
         """What the visitor's last finished run did."""
         visit = self._visits.get(visitor)
         return visit.outcome if visit is not None else None
+
+    def model(self, visitor: str) -> LoadedModel:
+        """The model that the visitor's last run has trained.
+
+        Raises:
+            LaboratoryError: there is none, or it had to make room for those of others.
+        """
+        trained = self._models.get(visitor)
+        if trained is None:
+            raise LaboratoryError(
+                "There is no trained model of yours here: none was trained yet, or it was dropped to make room for those "
+                f"of others (the last {MOST_MODELS} are kept). Train it again; the same seed gives the same model."
+            )
+        return trained
 
     def runs(self, visitor: str) -> tuple[Run, ...]:
         """The visitor's finished runs, oldest first."""
@@ -139,6 +166,7 @@ class Laboratory:
         self.stop(visitor)
         with self._changed:
             self._visits.pop(visitor, None)
+            self._models.pop(visitor, None)
 
     def _enter(self, visitor: str, ticket: object) -> _Visit:
         with self._changed:
@@ -151,7 +179,7 @@ class Laboratory:
             for other in [name for name, v in self._visits.items() if not v.waits and v.running is None]:
                 if len(self._visits) > MOST_VISITORS and other != visitor:
                     del self._visits[other]
-            visit.waits = True
+            visit.waits, visit.gave_up = True, False
             self._line.append(ticket)
             return visit
 
@@ -176,15 +204,24 @@ class Laboratory:
                 self._line.remove(ticket)
             self._changed.notify_all()
 
-    def _keep(self, visit: _Visit, plan: TrainingPlan, title: str, n_sentences: int, outcome: Outcome) -> None:
-        from mtdemo.costs import Batch, estimate_step
-        from mtdemo.freezing import plan_freezing, unfrozen_parts
+    def _keep(self, visitor: str, visit: _Visit, run: Run, outcome: Outcome, trained: LoadedModel) -> None:
+        with self._changed:
+            visit.outcome = outcome
+            visit.runs = [*visit.runs, run][-MOST_RUNS:]
+            if visitor in self._visits:  # else the tab was closed in the meantime
+                self._models[visitor] = trained
+                self._models.move_to_end(visitor)
+            while len(self._models) > MOST_MODELS:
+                self._models.popitem(last=False)
 
-        parts = outcome.model.model.parts()
-        freezing = plan_freezing(parts, unfrozen_parts(parts, plan.frozen))
-        n_heads = outcome.model.model.config.backbone.num_attention_heads
-        cost = estimate_step(freezing, Batch(n_sentences, 32, n_heads))
-        number = visit.runs[-1].number + 1 if visit.runs else 1
-        run = Run(number, title, plan, freezing.n_trainable, cost.n_bytes, outcome.as_dict())
-        visit.outcome = outcome
-        visit.runs = [*visit.runs, run][-MOST_RUNS:]
+
+def _describe(visit: _Visit, title: str, settings: ExperimentSettings, outcome: Outcome, trained: LoadedModel) -> Run:
+    from mtdemo.costs import Batch, estimate_step
+    from mtdemo.extending import extended_parts
+
+    config: Any = trained.model.config
+    freezing = settings.plan.freezing(extended_parts(config, settings.plan))
+    batch = Batch(settings.sentences_per_step, _N_TOKENS, config.backbone.num_attention_heads)
+    number = visit.runs[-1].number + 1 if visit.runs else 1
+    n_bytes = estimate_step(freezing, batch).n_bytes
+    return Run(number, title, settings.plan, freezing.n_trainable, n_bytes, outcome.as_dict())

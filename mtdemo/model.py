@@ -279,6 +279,12 @@ class MultiTaskModel(PreTrainedModel):
         self.config.backbone.type_vocab_size = N_CASES
         self.config.casing = True
 
+    def add_output_layer(self, labels: Sequence[str]) -> None:
+        """Add an untrained linear layer over the sentence embedding, with an output per label."""
+        self.config.output_labels = list(labels)
+        self.output_layer = LinearHead(self.config.hidden_size, len(labels), 0.0)
+        self.output_layer.to(self.device)
+
     def renew_heads(self, names: Sequence[str]) -> None:
         """Draw the weights of heads anew, so that they follow from torch's seed."""
         for name in names:

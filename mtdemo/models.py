@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 from dataclasses import dataclass
 from itertools import count
@@ -17,6 +18,7 @@ from mtdemo.libraries import import_libraries
 if TYPE_CHECKING:
     from mtdemo.loading import LoadedModel
 
+_MADE_HERE = "made here: "
 _logger = logging.getLogger(__name__)
 
 
@@ -70,12 +72,26 @@ class ModelStore:
             finally:
                 self._locks.pop(name, None)
 
+    def adopt(self, loaded: LoadedModel) -> str:
+        """Keep a model that was made here as if it had been loaded; like others it leaves when there is no room.
+
+        Returns:
+            The name to ask for it by, which nobody else can guess.
+        """
+        name = f"{_MADE_HERE}{secrets.token_hex(16)}"
+        self._entries.put(name, ModelEntry(next(self._numbers), loaded))
+        return name
+
     def _load(self, name: str) -> LoadedModel:
         import_libraries()
         from mtdemo.loading import download, load_directory
 
         _logger.info("loading %s", name)
         settings = self._settings
+        if name.startswith(_MADE_HERE):
+            raise CheckpointNotFoundError(
+                "The model that you trained had to make room for others. Train it again, or choose another model."
+            )
         if name == EMBEDDED:
             directory, name = Path(settings.checkpoint), settings.checkpoint_name
         elif settings.hub_models or name == settings.model:

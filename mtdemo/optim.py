@@ -24,7 +24,7 @@ BACKBONE_LEARNING_RATE = 2e-5
 HEAD_LEARNING_RATE = 3e-4
 WEIGHT_DECAY = 0.01
 
-_TITLES = {
+TITLES = {
     BACKBONE: "backbone",
     "classification_head": "classification head",
     "ner_head": "entity head",
@@ -56,7 +56,7 @@ class OptimizerSettings:
     def __post_init__(self) -> None:
         for name, value in (
             ("The learning rate of the backbone", self.backbone_learning_rate),
-            *((f"The learning rate of the {_TITLES.get(k, k)}", rate) for k, rate in self.head_learning_rates.items()),
+            *((f"The learning rate of the {TITLES.get(k, k)}", rate) for k, rate in self.head_learning_rates.items()),
             ("The weight decay", self.weight_decay),
             ("The layer-wise decay", self.layer_decay),
         ):
@@ -161,10 +161,10 @@ def _blocks(freezing: FreezingPlan, settings: OptimizerSettings) -> Iterator[tup
     rates = rates_by_part(freezing, settings)
     if settings.layer_decay == 1.0:
         for module, members in _trainable_by_module(freezing).items():
-            yield _TITLES[module], settings.learning_rate(module), members
+            yield TITLES[module], settings.learning_rate(module), members
         return
     for plan in freezing.parts:
-        yield _TITLES.get(plan.part.name, plan.part.name.replace("_", " ")), rates[plan.part.name], plan.trainable
+        yield TITLES.get(plan.part.name, plan.part.name.replace("_", " ")), rates[plan.part.name], plan.trainable
 
 
 def rates_by_part(freezing: FreezingPlan, settings: OptimizerSettings) -> dict[str, float]:
@@ -198,12 +198,12 @@ def _warnings(freezing: FreezingPlan, settings: OptimizerSettings) -> tuple[str,
     for module, members in trainable.items():
         if not members and module != BACKBONE and trainable[BACKBONE]:
             warnings.append(
-                f"The {_TITLES[module]} is frozen while the backbone under it moves. Its weights stay, but its inputs "
+                f"The {TITLES[module]} is frozen while the backbone under it moves. Its weights stay, but its inputs "
                 "change, so its task drifts: freezing a head does not protect its task."
             )
         if members and rates[module] == 0:
-            warnings.append(f"The {_TITLES[module]} may train, but its learning rate is 0, so it will not move.")
-    idle = [f"{_TITLES[module]} ({rates[module]:g})" for module in trainable if not trainable[module] and rates[module]]
+            warnings.append(f"The {TITLES[module]} may train, but its learning rate is 0, so it will not move.")
+    idle = [f"{TITLES[module]} ({rates[module]:g})" for module in trainable if not trainable[module] and rates[module]]
     if idle:
         warnings.append(f"A learning rate is set for what is frozen, and has no effect there: {', '.join(idle)}.")
     return tuple(warnings)

@@ -41,6 +41,15 @@ class ParameterSpec:
     def n_parameters(self) -> int:
         return math.prod(self.shape)
 
+    @property
+    def is_bias(self) -> bool:
+        return self.name.endswith("bias")
+
+    @property
+    def is_adapter(self) -> bool:
+        """Whether it belongs to a low-rank adapter, as `peft` names them."""
+        return ".lora_" in self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

@@ -6,16 +6,49 @@ The page and the command line make the same plans; as JSON a plan travels betwee
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mtdemo.errors import DataFileError, PlanError
-from mtdemo.freezing import BACKBONE
-from mtdemo.optim import OptimizerSettings
+from mtdemo.freezing import BACKBONE, WEIGHTS, FreezingPlan, find_selection, plan_freezing, unfrozen_parts
+from mtdemo.optim import TITLES, OptimizerSettings
+from mtdemo.parts import Parts
 
 WARMUP_SHARE = 0.06
+MOST_RANK, MOST_ALPHA = 256, 1024
+_LONG_WARMUP = 0.5
+_HEADS_OF_TASKS = {"entities": ("ner_head",), "classes": ("classification_head", "output_layer")}
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterSettings:
+    """Low-rank adapters: beside a frozen matrix W stands B·A of a small rank, scaled by alpha / rank, and B begins as 0.
+
+    Hu et al. 2022, https://arxiv.org/abs/2106.09685.
+
+    Attributes:
+        rank: 1 to `MOST_RANK`.
+        alpha: 1 to `MOST_ALPHA`.
+        targets: names of the linear layers in each layer of the backbone that get one; of a BERT `query`, `key`, `value`
+            and `dense`, which is the name of three.
+
+    Raises:
+        PlanError: a number out of its range, or no target.
+    """
+
+    rank: int = 8
+    alpha: int = 16
+    targets: tuple[str, ...] = ("query", "value")
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.rank, int) or isinstance(self.rank, bool) or not 1 <= self.rank <= MOST_RANK:
+            raise PlanError(f"The rank of the adapters must be a whole number from 1 to {MOST_RANK}, not {self.rank}.")
+        if not isinstance(self.alpha, int) or isinstance(self.alpha, bool) or not 1 <= self.alpha <= MOST_ALPHA:
+            raise PlanError(f"The alpha of the adapters must be a whole number from 1 to {MOST_ALPHA}, not {self.alpha}.")
+        if not self.targets or not all(isinstance(target, str) for target in self.targets):
+            raise PlanError(f"The adapters need the names of the linear layers that get one, not {self.targets!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +59,10 @@ class TrainingPlan:
         frozen: names of the parts that do not train; `backbone` means all of it.
         optimizer: learning rates, layer-wise decay and weight decay.
         warmup_share: share of the steps in which the rates rise, 0 to 1; they fall linearly to 0 afterwards.
+        selection: what trains in those parts of the backbone that do, by the name of a `mtdemo.freezing.Selection`.
+        adapters: what is added to the layers that train where the selection is `adapters`.
+        gradual: whether the backbone's parts begin to train one after the other, the last layer first.
+        new_output_layer: whether a linear layer of the classes over the sentence embedding is added and trained.
 
     Raises:
         PlanError: a number out of its range.
@@ -34,10 +71,49 @@ class TrainingPlan:
     frozen: tuple[str, ...] = ()
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     warmup_share: float = WARMUP_SHARE
+    selection: str = WEIGHTS
+    adapters: AdapterSettings = field(default_factory=AdapterSettings)
+    gradual: bool = False
+    new_output_layer: bool = False
 
     def __post_init__(self) -> None:
         if not _is_number(self.warmup_share) or not 0.0 <= self.warmup_share <= 1.0:
             raise PlanError(f"The share of warm-up must be a number from 0 to 1, not {self.warmup_share}.")
+        find_selection(self.selection)
+        for name, value in (("gradual", self.gradual), ("new_output_layer", self.new_output_layer)):
+            if not isinstance(value, bool):
+                raise PlanError(f"{name} is true or false, not {value!r}.")
+
+    def freezing(self, parts: Parts, parameters: Collection[str] = ()) -> FreezingPlan:
+        """What this means for a model's parts.
+
+        Args:
+            parts: the model's declaration, with what the plan adds.
+            parameters: full names of single parameters that train in addition.
+
+        Raises:
+            PlanError: a name that is no part of this model.
+        """
+        return plan_freezing(parts, unfrozen_parts(parts, self.frozen), self.selection, parameters)
+
+    def starts(self, freezing: FreezingPlan) -> dict[str, float]:
+        """From which share of the run on each part trains that trains at all, 0 to 1.
+
+        Gradual unfreezing is that of Howard & Ruder 2018 (https://arxiv.org/abs/1801.06146), with equal shares of the run
+        in the place of their epochs: the heads begin alone, then comes the last layer, and the embeddings come last.
+        """
+        trained = [part for part in freezing.parts if part.n_trainable]
+        starts = {part.part.name: 0.0 for part in trained}
+        if self.gradual:
+            backbone = [part.part.name for part in trained if part.part.kind.in_backbone][::-1]
+            starts |= {name: place / (len(backbone) + 1) for place, name in enumerate(backbone, start=1)}
+        return starts
+
+    def freezing_at(self, freezing: FreezingPlan, share_done: float) -> FreezingPlan:
+        """What trains when so much of the run is done, 0 to 1."""
+        if not self.gradual:
+            return freezing
+        return freezing.limited_to([name for name, start in self.starts(freezing).items() if start <= share_done])
 
     def rate_factor(self, step: int, n_steps: int) -> float:
         """What all rates are multiplied by in a step, 0 to 1; steps count from 0."""
@@ -52,6 +128,10 @@ class TrainingPlan:
             "layer_decay": self.optimizer.layer_decay,
             "weight_decay": self.optimizer.weight_decay,
             "warmup_share": self.warmup_share,
+            "selection": self.selection,
+            "adapters": {**asdict(self.adapters), "targets": list(self.adapters.targets)},
+            "gradual": self.gradual,
+            "new_output_layer": self.new_output_layer,
         }
 
     @classmethod
@@ -76,7 +156,10 @@ class TrainingPlan:
         of_heads = {name: float(rate) for name, rate in rates.items() if name != BACKBONE}
         of_backbone = rates.get(BACKBONE, OptimizerSettings().backbone_learning_rate)
         optimizer = OptimizerSettings(of_backbone, of_heads, given["weight_decay"], given["layer_decay"])
-        return cls(tuple(frozen), optimizer, given["warmup_share"])
+        others = (given[name] for name in ("gradual", "new_output_layer"))
+        return cls(
+            tuple(frozen), optimizer, given["warmup_share"], given["selection"], _adapters(given["adapters"]), *others
+        )
 
 
 def read_plan(path: Path) -> TrainingPlan:
@@ -93,6 +176,54 @@ def read_plan(path: Path) -> TrainingPlan:
     except ValueError as error:
         raise DataFileError(f"{path} is not JSON: {error}.") from error
     return TrainingPlan.from_dict(values)
+
+
+def run_warnings(
+    plan: TrainingPlan, freezing: FreezingPlan, n_steps: int, task_weights: tuple[float, float]
+) -> tuple[str, ...]:
+    """In words, what contradicts itself between a plan and a run under it.
+
+    Args:
+        plan: what trains.
+        freezing: the same for the model's parts.
+        n_steps: of the run.
+        task_weights: of the losses of entities and classes.
+    """
+    trained = {part.part.name for part in freezing.parts if part.n_trainable}
+    warnings = []
+    for (task, heads), weight in zip(_HEADS_OF_TASKS.items(), task_weights, strict=True):
+        present = [head for head in heads if any(part.part.name == head for part in freezing.parts)]
+        if weight and freezing.backbone_state == "none" and not trained & set(heads):
+            warnings.append(
+                f"The loss of {task} cannot reach a weight that trains: its head and all that is under it are frozen."
+            )
+        warnings += [
+            f"The {TITLES[head]} may train, but nothing of its task is learned in this run, so it stays as it is."
+            for head in present
+            if head in trained and not weight
+        ]
+    n_stages = len(set(plan.starts(freezing).values()))
+    if n_stages > n_steps:
+        warnings.append(
+            f"The schedule is longer than the run: gradual unfreezing has {n_stages} stages, but there are only {n_steps} "
+            "steps. Take more steps, or freeze the parts that come last."
+        )
+    if plan.warmup_share > _LONG_WARMUP:
+        warnings.append(
+            f"The rates rise during {plan.warmup_share:.0%} of the run, so they are hardly ever at their height. "
+            "A tenth is usual."
+        )
+    return tuple(warnings)
+
+
+def _adapters(values: Any) -> AdapterSettings:
+    known = asdict(AdapterSettings())
+    if not isinstance(values, Mapping) or set(values) - set(known):
+        raise PlanError(f"adapters gives {', '.join(known)}, not {values!r}.")
+    given = {**known, **values}
+    if not isinstance(given["targets"], (list, tuple)):
+        raise PlanError(f"The targets of the adapters are a list of names, not {given['targets']!r}.")
+    return AdapterSettings(given["rank"], given["alpha"], tuple(given["targets"]))
 
 
 def _is_number(value: Any) -> bool:

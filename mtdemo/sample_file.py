@@ -57,30 +57,31 @@ class Sample:
     test: tuple[MarkedSentence, ...]
 
 
-def read_sample(path: Path = SAMPLE) -> Sample:
-    """Read a file of marked sentences.
+def read_sample(path: Path = SAMPLE, name: str | None = None) -> Sample:
+    """Read a file of marked sentences; messages call it by its path, or by the name that is given.
 
     Raises:
         DataFileError: naming file and line.
     """
+    name = name or str(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise DataFileError(f"{path} cannot be read: {error.strerror}.") from error
+        raise DataFileError(f"{name} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise DataFileError(f"{path} is not a UTF-8 text file: {error.reason} at byte {error.start}.") from error
-    rows = tuple(_rows(text, path))
-    train, test = (tuple(sentence for part, sentence in rows if part == name) for name in PARTS)
-    for name, sentences in zip(PARTS, (train, test), strict=True):
+        raise DataFileError(f"{name} is not a UTF-8 text file: {error.reason} at byte {error.start}.") from error
+    rows = tuple(_rows(text, name))
+    train, test = (tuple(sentence for part, sentence in rows if part == wanted) for wanted in PARTS)
+    for part, sentences in zip(PARTS, (train, test), strict=True):
         if not sentences:
-            raise DataFileError(f"{path} has no sentences after a line [{name}].")
+            raise DataFileError(f"{name} has no sentences after a line [{part}].")
     return Sample(train, test)
 
 
-def _rows(text: str, path: Path) -> Iterator[tuple[str, MarkedSentence]]:
+def _rows(text: str, name: str) -> Iterator[tuple[str, MarkedSentence]]:
     part = ""
     for number, line in enumerate(text.splitlines(), start=1):
-        place, stripped = f"{path}, line {number}", line.strip()
+        place, stripped = f"{name}, line {number}", line.strip()
         if not stripped or stripped.startswith("#"):
             continue
         if stripped.startswith("[") and stripped.endswith("]"):

@@ -7,7 +7,7 @@ thread calls `load`, and a question asked meanwhile waits for it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +17,13 @@ from mtdemo.catalog import KnownModel, find_model
 from mtdemo.config import EMBEDDED, Settings
 from mtdemo.costs import Batch, StepCost, estimate_step, estimate_training_everything
 from mtdemo.errors import EmptyInputError, InputError, PlanError, TooMuchInputError
-from mtdemo.freezing import FreezingPlan, find_scenario, plan_freezing, trainable_parts
+from mtdemo.freezing import ADAPTERS, FreezingPlan, find_scenario, plan_freezing, trainable_parts
 from mtdemo.geometry import cosine_similarity, rank_pairs
 from mtdemo.libraries import import_libraries
 from mtdemo.models import ModelStore
 from mtdemo.optim import OptimizerPlan, OptimizerSettings, plan_optimizer
 from mtdemo.parts import Parts
-from mtdemo.plans import WARMUP_SHARE, TrainingPlan
+from mtdemo.plans import WARMUP_SHARE, AdapterSettings, TrainingPlan
 from mtdemo.results import Analysis, ModelInfo, SentenceAnalysis, Similarity
 from mtdemo.snippets import write_script
 
@@ -45,8 +45,12 @@ class FreezingRequest:
         backbone: an id of the catalogue.
         scenario: name or title of a scenario.
         n_frozen_layers: from 1 on, embeddings and that many lowest layers are frozen in addition to the scenario.
-        trainable_parts: exactly these parts train, whatever the scenario says; None to follow the scenario.
+        n_frozen_last_layers: so many of the highest layers are frozen in addition.
+        trainable_parts: exactly these parts train; None to follow the scenario, as with the three below.
         new_output_layer: whether a new linear layer over the sentence embedding is added.
+        selection: what trains in the backbone's parts, `weights`, `biases` or `adapters`.
+        gradual: whether the backbone's parts begin to train one after the other.
+        adapters: what is added where the selection is `adapters`.
         optimizer: learning rates and weight decay.
         warmup_share: share of the steps in which the rates rise, 0 to 1.
         n_sentences, n_tokens: what a step reads, 1 to `MOST_SENTENCES` sentences of 1 to `MOST_TOKENS` word pieces.
@@ -55,8 +59,12 @@ class FreezingRequest:
     backbone: str = EMBEDDED
     scenario: str = "train_everything"
     n_frozen_layers: int = 0
+    n_frozen_last_layers: int = 0
     trainable_parts: tuple[str, ...] | None = None
-    new_output_layer: bool = False
+    new_output_layer: bool | None = None
+    selection: str | None = None
+    gradual: bool | None = None
+    adapters: AdapterSettings = field(default_factory=AdapterSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     warmup_share: float = WARMUP_SHARE
     n_sentences: int = 32
@@ -84,6 +92,11 @@ class PlannedTraining:
     script: str
 
     @property
+    def starts(self) -> dict[str, float]:
+        """From which share of the run on each part trains that trains at all, 0 to 1."""
+        return self.plan.starts(self.freezing)
+
+    @property
     def operations_share(self) -> float:
         """Operations of a step relative to training everything, 0 to 1."""
         return self.cost.n_operations / self.full_cost.n_operations
@@ -95,6 +108,7 @@ class PlannedTraining:
             "cost": self.cost.as_dict(),
             "cost_of_training_everything": self.full_cost.as_dict(),
             "plan": self.plan.as_dict(),
+            "starts": self.starts,
         }
 
 
@@ -140,6 +154,18 @@ class ModelService:
             CheckpointError: it cannot be loaded.
         """
         return self._models.get(model or self.settings.model).loaded
+
+    def adopt(self, loaded: LoadedModel, name: str) -> str:
+        """Let a model that was made here answer.
+
+        Args:
+            loaded: the model, which must not be changed afterwards.
+            name: what answers call it.
+
+        Returns:
+            What to give as `model` to be answered by it, while there is room for it.
+        """
+        return self._models.adopt(replace(loaded, info=replace(loaded.info, id=name)))
 
     def analyze(
         self,
@@ -206,30 +232,47 @@ class ModelService:
             CheckpointError: it is the embedded one, and its config.json cannot be read.
         """
         import_libraries()
-        return _parts(find_model(backbone), bool(new_output_layer), self.settings.checkpoint)
+        return _parts(find_model(backbone), self.settings.checkpoint, bool(new_output_layer))
 
     def freezing_plan(self, request: FreezingRequest) -> PlannedTraining:
         """Plan what trains and how, without touching any model.
 
         Raises:
-            PlanError: an unknown backbone, scenario or part, or a number out of range.
+            PlanError: an unknown backbone, scenario, part or target of adapters, or a number out of range.
         """
-        scenario = find_scenario(request.scenario)
-        parts = self.parts(request.backbone, request.new_output_layer)
-        trainable = request.trainable_parts
-        if trainable is None:
-            trainable = trainable_parts(parts, scenario, request.n_frozen_layers)
-        freezing = plan_freezing(parts, trainable)
-        optimizer = plan_optimizer(freezing, request.optimizer)
-        frozen = tuple(part.name for part in parts if part.name not in trainable)
+        plan = self._plan(request)
+        adapters = plan.adapters if plan.selection == ADAPTERS else None
+        known = find_model(request.backbone)
+        parts = _parts(known, self.settings.checkpoint, plan.new_output_layer, adapters, plan.frozen)
+        freezing = plan.freezing(parts)
+        optimizer = plan_optimizer(freezing, plan.optimizer)
         batch = self._batch(request)
         return PlannedTraining(
             freezing,
             optimizer,
             estimate_step(freezing, batch),
             estimate_training_everything(freezing, batch),
-            TrainingPlan(frozen, request.optimizer, request.warmup_share),
-            write_script(request.backbone, self._checkpoint_from_here(), freezing, optimizer),
+            plan,
+            write_script(known.id, self._checkpoint_from_here(), freezing, optimizer, plan),
+        )
+
+    def _plan(self, request: FreezingRequest) -> TrainingPlan:
+        """The request with the gaps filled by its scenario."""
+        scenario = find_scenario(request.scenario)
+        has_output = scenario.new_output_layer if request.new_output_layer is None else request.new_output_layer
+        parts = self.parts(request.backbone, has_output)
+        trainable = request.trainable_parts
+        if trainable is None:
+            trainable = trainable_parts(parts, scenario, request.n_frozen_layers, request.n_frozen_last_layers)
+        plan_freezing(parts, trainable)  # names an unknown part
+        return TrainingPlan(
+            tuple(part.name for part in parts if part.name not in trainable),
+            request.optimizer,
+            request.warmup_share,
+            scenario.selection if request.selection is None else request.selection,
+            request.adapters,
+            scenario.gradual if request.gradual is None else request.gradual,
+            has_output,
         )
 
     def _checkpoint_from_here(self) -> str:
@@ -309,11 +352,16 @@ def _config(known: KnownModel, checkpoint: str) -> Any:
 
 
 @lru_cache(maxsize=16)
-def _parts(known: KnownModel, new_output_layer: bool, checkpoint: str) -> Parts:
-    from mtdemo.loading import model_without_weights
-    from mtdemo.model import CLASS_LABELS
+def _parts(
+    known: KnownModel,
+    checkpoint: str,
+    new_output_layer: bool,
+    adapters: AdapterSettings | None = None,
+    frozen: tuple[str, ...] = (),
+) -> Parts:
+    from mtdemo.extending import extended_parts
 
-    config = _config(known, checkpoint)
-    if new_output_layer:
-        config.output_labels = list(CLASS_LABELS)
-    return model_without_weights(config).parts()
+    plan = TrainingPlan(frozen, new_output_layer=new_output_layer)
+    if adapters is not None:
+        plan = replace(plan, selection=ADAPTERS, adapters=adapters)
+    return extended_parts(_config(known, checkpoint), plan)

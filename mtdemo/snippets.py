@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from itertools import takewhile
 
 from mtdemo.config import EMBEDDED
-from mtdemo.freezing import FreezingPlan, PartPlan
+from mtdemo.freezing import ADAPTERS, BIASES, WEIGHTS, FreezingPlan, PartPlan
 from mtdemo.optim import OptimizerPlan
 from mtdemo.parts import PartKind
+from mtdemo.plans import TrainingPlan
 
 _SCRIPT = """\
 import torch
@@ -20,7 +21,7 @@ model = nn.ModuleDict(
 {modules}
     }}
 )
-
+{adapters}
 # What shares a learning rate: beginnings of parameter names, and the rate. What is not named stays frozen.
 blocks = [
 {blocks}
@@ -31,6 +32,10 @@ def decays(name):
     return not (name.endswith("bias") or "norm" in name.lower())
 
 
+def trains(name):
+    return {trains}
+
+
 model.requires_grad_(False)
 groups = []
 for beginnings, rate in blocks:
@@ -38,15 +43,49 @@ for beginnings, rate in blocks:
         parameters = [
             parameter.requires_grad_()
             for name, parameter in model.named_parameters()
-            if name.startswith(beginnings) and decays(name) == with_decay
+            if name.startswith(beginnings) and trains(name) and decays(name) == with_decay
         ]
         if parameters:
             groups.append({{"params": parameters, "lr": rate, "weight_decay": {weight_decay:g} if with_decay else 0.0}})
 optimizer = torch.optim.AdamW(groups)
 """
 
+_ADAPTERS = """
+from peft import LoraConfig, inject_adapter_in_model
 
-def write_script(backbone: str, checkpoint: str, freezing: FreezingPlan, optimizer: OptimizerPlan) -> str:
+targets = [
+{targets}
+]
+inject_adapter_in_model(LoraConfig(r={rank}, lora_alpha={alpha}, target_modules=targets), model["backbone"])
+"""
+
+_GRADUAL = """
+# Gradual unfreezing: from which share of the run on each part trains. Call this before every step.
+starts = {{
+{starts}
+}}
+
+
+def unfreeze(share_done):
+    for beginning, start in starts.items():
+        for name, parameter in model.named_parameters():
+            if name.startswith(beginning) and trains(name):
+                parameter.requires_grad_(start <= share_done)
+
+
+unfreeze(0.0)
+"""
+
+_TRAINS = {
+    WEIGHTS: "True",
+    BIASES: 'not name.startswith("backbone.") or name.endswith("bias")',
+    ADAPTERS: 'not name.startswith("backbone.") or ".lora_" in name',
+}
+
+
+def write_script(
+    backbone: str, checkpoint: str, freezing: FreezingPlan, optimizer: OptimizerPlan, plan: TrainingPlan
+) -> str:
     """Write the script of a plan.
 
     Args:
@@ -54,6 +93,7 @@ def write_script(backbone: str, checkpoint: str, freezing: FreezingPlan, optimiz
         checkpoint: the directory of the embedded checkpoint.
         freezing: what trains.
         optimizer: the groups that this makes; none make a script that says so.
+        plan: which says how these came about.
     """
     if not optimizer.groups:
         return "# Nothing trains in this plan, so there is nothing to optimize.\n"
@@ -68,7 +108,27 @@ def write_script(backbone: str, checkpoint: str, freezing: FreezingPlan, optimiz
         modules="\n".join(_modules(freezing, of_backbone, backbone == EMBEDDED)),
         blocks="\n".join(_blocks(freezing, optimizer)),
         weight_decay=weight_decay,
-    )
+        adapters=_adapters(freezing, plan),
+        trains=_TRAINS[plan.selection],
+    ) + _gradual(freezing, plan)
+
+
+def _adapters(freezing: FreezingPlan, plan: TrainingPlan) -> str:
+    modules = [p.name.partition(".lora_A")[0] for part in freezing.parts for p in part.trainable if ".lora_A." in p.name]
+    if not modules:
+        return ""
+    targets = "\n".join(f'    "{module.removeprefix("backbone.")}",' for module in modules)
+    return _ADAPTERS.format(targets=targets, rank=plan.adapters.rank, alpha=plan.adapters.alpha)
+
+
+def _gradual(freezing: FreezingPlan, plan: TrainingPlan) -> str:
+    if not plan.gradual:
+        return ""
+    starts = plan.starts(freezing)
+    rows = [
+        f'    "{_beginning(part)}": {starts[part.part.name]:.4g},' for part in freezing.parts if part.part.name in starts
+    ]
+    return _GRADUAL.format(starts="\n".join(rows))
 
 
 def _modules(freezing: FreezingPlan, of_backbone: str, has_heads: bool) -> Iterator[str]:
@@ -91,16 +151,14 @@ def _blocks(freezing: FreezingPlan, optimizer: OptimizerPlan) -> Iterator[str]:
         groups = [group for group in optimizer.groups if group.name.rpartition(", ")[0] == title]
         members = {parameter.name for group in groups for parameter in group.parameters}
         parts = [part for part in freezing.parts if any(p.name in members for p in part.trainable)]
-        beginnings = ", ".join(f'"{beginning}"' for part in parts for beginning in _beginnings(part))
-        if all(part in parts and part.state == "all" for part in freezing.parts if part.part.kind.in_backbone):
+        beginnings = ", ".join(f'"{_beginning(part)}"' for part in parts)
+        if all(part in parts for part in freezing.parts if part.part.kind.in_backbone):
             beginnings = '"backbone."'
         yield f"    (({beginnings},), {groups[0].learning_rate!r}),"
 
 
-def _beginnings(plan: PartPlan) -> list[str]:
-    """What all parameters of a part begin with, and no other; of a part that trains in part, their full names."""
-    if plan.state != "all":
-        return [parameter.name for parameter in plan.trainable]
+def _beginning(plan: PartPlan) -> str:
+    """What all parameters of a part begin with, and no other."""
     words = zip(*(parameter.name.split(".")[:-1] for parameter in plan.part.parameters), strict=False)
     common = takewhile(lambda of_all: len(set(of_all)) == 1, words)
-    return [".".join((*(of_all[0] for of_all in common), ""))]
+    return ".".join((*(of_all[0] for of_all in common), ""))

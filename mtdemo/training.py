@@ -14,7 +14,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,7 +29,8 @@ from mtdemo.data import LabelledSentence, TaggedSentence
 from mtdemo.encoding import Window
 from mtdemo.errors import DataFileError
 from mtdemo.examples import Example, labelled_examples, tagged_examples
-from mtdemo.freezing import BACKBONE, FreezingPlan, apply_freezing, plan_freezing, unfrozen_parts
+from mtdemo.extending import extend_model, merge_adapters
+from mtdemo.freezing import BACKBONE, FreezingPlan, apply_freezing
 from mtdemo.inference import pad_windows
 from mtdemo.loading import LoadedModel
 from mtdemo.losses import embedding_drift, partial_cross_entropy
@@ -50,8 +51,8 @@ class Training:
         n_steps: optimizer steps.
         sentences_per_step: of both tasks together.
         mix: how many of them each task gives.
-        task_weights: of the losses of entities and classes.
-        distillation_weight: of the drift of embeddings.
+        task_weights: of the losses of entities and classes; a task without weight is not looked at.
+        distillation_weight: of the drift of embeddings, which is not measured without one.
         plan: what trains and how fast. Where `casing` is learned, the four segment rows that carry it train although the
             embeddings are frozen.
         casing: whether the model learns to see capitals (`MultiTaskConfig.casing`); nothing is learned by a frozen
@@ -88,15 +89,23 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class StepLosses:
-    """Losses of one step, or their means over several."""
+    """Losses of one step, or their means over several; None for what was not looked at."""
 
-    ner: float
-    classification: float
-    drift: float
+    ner: float | None
+    classification: float | None
+    drift: float | None
 
     @property
     def phrase(self) -> str:
-        return f"entities {self.ner:.3f}, classes {self.classification:.3f}, drift {self.drift:.4f}"
+        named = (("entities", self.ner, 3), ("classes", self.classification, 3), ("drift", self.drift, 4))
+        return ", ".join(f"{name} {value:.{digits}f}" for name, value, digits in named if value is not None)
+
+    @classmethod
+    def mean(cls, of_steps: Sequence[StepLosses]) -> StepLosses:
+        """The mean of each loss over the steps that have it."""
+        columns = zip(*(astuple(losses) for losses in of_steps), strict=True)
+        known = ([value for value in column if value is not None] for column in columns)
+        return cls(*(float(np.mean(values)) if values else None for values in known))
 
 
 class Scores(Protocol):
@@ -196,6 +205,7 @@ class Trainer:
         self.settings = settings
         if _learns_casing(settings) and not base.model.config.casing:
             base.model.add_casing()
+        extend_model(base.model, settings.plan)
         self.base = base
         self.model = base.model
         self.tasks = self._make_tasks(tagged, labelled)
@@ -206,6 +216,7 @@ class Trainer:
         self.features = (
             Features(base, windows, settings.max_feature_bytes) if self.freezing.backbone_state == "none" else None
         )
+        self._training_now = self.freezing
         apply_freezing(self.model, self.freezing)
         _set_dropout(self.model, settings.dropout)
         self.optimizer = build_optimizer(self.model, plan_optimizer(self.freezing, settings.plan.optimizer))
@@ -224,10 +235,12 @@ class Trainer:
         """
         self.model.train()
         self.model.backbone.train(self.features is None)
+        self._unfreeze()
         self.optimizer.zero_grad()
         (ner, ner_drift), (classes, class_drift) = map(self._backward, self.tasks)
-        losses = StepLosses(ner, classes, (ner_drift + class_drift) / 2)
-        if not all(map(math.isfinite, (losses.ner, losses.classification, losses.drift))):
+        drifts = [drift for drift in (ner_drift, class_drift) if drift is not None]
+        losses = StepLosses(ner, classes, sum(drifts) / len(drifts) if drifts else None)
+        if not all(math.isfinite(loss) for loss in astuple(losses) if loss is not None):
             raise FloatingPointError(f"Step {self.n_done + 1} has a loss that is no number: {losses.phrase}.")
         trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         torch.nn.utils.clip_grad_norm_(trainable, self.settings.max_gradient_norm)
@@ -286,14 +299,25 @@ class Trainer:
     def current(self) -> LoadedModel:
         """The model as it is now, saying which heads were trained."""
         self.model.config.trained_heads = sorted({*self.model.config.trained_heads, *self._trained_heads()})
-        return replace(self.base, info=replace(self.base.info, trained_heads=self.model.trained_heads))
+        n_parameters = self.model.num_parameters()
+        return replace(
+            self.base, info=replace(self.base.info, trained_heads=self.model.trained_heads, n_parameters=n_parameters)
+        )
 
     def finished(self) -> LoadedModel:
-        """The model with the best weights that were measured, or the last where none were."""
+        """The model with the best weights that were measured, or the last where none were; adapters are merged."""
         if self.best:
             self.model.load_state_dict(self.best["weights"])
         self.model.eval()
+        merge_adapters(self.model)
         return self.current()
+
+    def _unfreeze(self) -> None:
+        """Let train what the plan lets train by now."""
+        now = self.settings.plan.freezing_at(self.freezing, self.n_done / self.settings.n_steps)
+        if now != self._training_now:
+            apply_freezing(self.model, now)
+            self._training_now = now
 
     def _trained_heads(self) -> list[str]:
         return [part.part.name for part in self.freezing.parts if not part.part.kind.in_backbone and part.n_trainable]
@@ -325,31 +349,38 @@ class Trainer:
         )
         return entities, classes
 
-    def _backward(self, task: _Task) -> tuple[float, float]:
-        """Add one task's gradients; its loss and drift over all its sentences of the step."""
+    def _backward(self, task: _Task) -> tuple[float | None, float | None]:
+        """Add one task's gradients; its loss and drift over all its sentences of the step, where they are looked at."""
+        if not (task.weight or self.settings.distillation_weight):
+            return None, None
         batch = task.batches[self.n_done]
         examples = [task.examples[index] for index in batch]
         windows = task.noise([example.window for example in examples], self.n_done)
         n_asked = sum(example.n_asked for example in examples)
         loss_in_all, drift_in_all = 0.0, 0.0
+        measures_drift = self.settings.distillation_weight > 0 or self.features is not None
         for rows in plan_batches([len(window.input_ids) for window in windows], self.settings.tokens_per_pass):
             chosen = [examples[row] for row in rows]
             indices = [task.offset + batch[row] for row in rows]
             output, drift = self._forward([windows[row] for row in rows], indices)
             loss = task.loss(output, chosen) * (sum(example.n_asked for example in chosen) / n_asked)
             drift = drift * (len(rows) / len(batch))
-            objective = task.weight * loss + self.settings.distillation_weight * drift / 2
+            objective = self.settings.distillation_weight * drift / 2
+            if task.weight:  # a loss times 0 would give gradients of 0, and what has a gradient decays
+                objective = objective + task.weight * loss
             if objective.requires_grad:  # not where the task's own head and all under it are frozen
                 objective.backward()
             loss_in_all += loss.item()
             drift_in_all += drift.item()
-        return loss_in_all, drift_in_all
+        return loss_in_all, drift_in_all if measures_drift else None
 
     def _forward(self, windows: Sequence[Window], indices: Sequence[int]) -> tuple[Any, Tensor]:
         """The model's output for windows, and how far their embeddings are from the teacher's."""
         if self.features is not None:
             return self.model.apply_heads(*self.features[indices]), torch.zeros(())
         output = self.model(**pad_windows(windows, self.base))
+        if not self.settings.distillation_weight:
+            return output, torch.zeros(())
         return output, embedding_drift(output.sentence_embedding, self.teacher[indices])
 
 
@@ -397,7 +428,7 @@ def train(
             {
                 "step": trainer.n_done,
                 "seconds": round(time.monotonic() - started),
-                "losses": {name: float(np.mean([getattr(losses, name) for losses in recent])) for name in _LOSSES},
+                "losses": asdict(StepLosses.mean(recent)),
                 "scores": scores.as_dict() if scores is not None else None,
             }
         )
@@ -408,13 +439,10 @@ def train(
     return trainer.finished()
 
 
-_LOSSES = tuple(asdict(StepLosses(0, 0, 0)))
-
-
 def _plan(base: LoadedModel, settings: Training) -> FreezingPlan:
     parts = base.model.parts()
     segments = [p.name for part in parts for p in part.parameters if "token_type_embeddings" in p.name]
-    return plan_freezing(parts, unfrozen_parts(parts, settings.plan.frozen), segments if _learns_casing(settings) else ())
+    return settings.plan.freezing(parts, segments if _learns_casing(settings) else ())
 
 
 def _learns_casing(settings: Training) -> bool:
@@ -434,4 +462,6 @@ def _entity_loss(output: Any, examples: Sequence[Example]) -> Tensor:
 
 
 def _class_loss(output: Any, examples: Sequence[Example]) -> Tensor:
-    return functional.cross_entropy(output.classification_logits, torch.tensor([example.target for example in examples]))
+    targets = torch.tensor([example.target for example in examples])
+    loss = functional.cross_entropy(output.classification_logits, targets)
+    return loss if output.output_logits is None else loss + functional.cross_entropy(output.output_logits, targets)

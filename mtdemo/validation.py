@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
+
+import numpy as np
+import torch
 
 from mtdemo.data import LabelledSentence, RatedPair, TaggedSentence
 from mtdemo.inference import analyze_plainly
 from mtdemo.loading import LoadedModel
 from mtdemo.metrics import score_classes, score_entities, score_similarity
+from mtdemo.results import SentenceAnalysis
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,21 +24,28 @@ class Validation:
         entity_f1: 0 to 1, over all entities.
         macro_f1: 0 to 1, the mean over the classes.
         spearman: -1 to 1, of cosine similarity with people's ratings.
+        output_f1: 0 to 1, as macro_f1, of a new output layer with the classes' names.
     """
 
     entity_f1: float | None = None
     macro_f1: float | None = None
     spearman: float | None = None
+    output_f1: float | None = None
 
     @property
     def criterion(self) -> float:
         """What the best weights are chosen by: the mean of the measures there are."""
-        known = [value for value in (self.entity_f1, self.macro_f1, self.spearman) if value is not None]
+        known: list[float] = [value for value in astuple(self) if value is not None]
         return sum(known) / len(known)
 
     @property
     def phrase(self) -> str:
-        named = (("entity F1", self.entity_f1), ("class F1", self.macro_f1), ("similarity", self.spearman))
+        named = (
+            ("entity F1", self.entity_f1),
+            ("class F1", self.macro_f1),
+            ("similarity", self.spearman),
+            ("output layer F1", self.output_f1),
+        )
         return ", ".join(f"{name} {value:.3f}" for name, value in named if value is not None)
 
     def as_dict(self) -> dict[str, Any]:
@@ -51,7 +62,7 @@ class ValidationSets:
     max_length: int = 128
 
     def __call__(self, loaded: LoadedModel) -> Validation:
-        entity_f1, macro_f1, spearman = None, None, None
+        entity_f1, macro_f1, spearman, output_f1 = None, None, None, None
         if self.tagged:
             answers = analyze_plainly(loaded, [row.text for row in self.tagged], self.max_length)
             entity_f1 = score_entities(self.tagged, answers).f1
@@ -59,11 +70,21 @@ class ValidationSets:
             answers = analyze_plainly(loaded, [row.text for row in self.labelled], self.max_length)
             gold, predicted = [row.label for row in self.labelled], [answer.label for answer in answers]
             macro_f1 = score_classes(gold, predicted, loaded.info.class_labels).macro_f1
+            if tuple(loaded.model.config.output_labels) == loaded.info.class_labels:
+                output_f1 = score_classes(gold, _output_labels(loaded, answers), loaded.info.class_labels).macro_f1
         if self.pairs:
             texts = [text for pair in self.pairs for text in (pair.first, pair.second)]
             answers = analyze_plainly(loaded, texts, self.max_length)
             spearman = score_similarity([pair.score for pair in self.pairs], answers[::2], answers[1::2]).spearman
-        return Validation(entity_f1, macro_f1, spearman)
+        return Validation(entity_f1, macro_f1, spearman, output_f1)
+
+
+def _output_labels(loaded: LoadedModel, answers: Sequence[SentenceAnalysis]) -> list[str]:
+    """What the new output layer says; it reads the sentence embedding, which the answers have."""
+    layer: Any = loaded.model.output_layer
+    with torch.inference_mode():
+        logits = layer(torch.from_numpy(np.stack([answer.embedding for answer in answers])))
+    return [loaded.model.config.output_labels[index] for index in logits.argmax(dim=-1)]
 
 
 def spread(rows: Sequence[Any], limit: int) -> Sequence[Any]:

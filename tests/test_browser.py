@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -180,6 +181,27 @@ def test_every_tab_fits_every_screen(browser: Browser, app: AppProcess, width: i
             page.screenshot(path=Path(directory) / f"card-{theme}-{width}.png")
 
 
+def plan(page: Page, clicks: list[str], backbone_rate: str = "0.001") -> None:
+    """Make a plan on the laboratory's page."""
+    open_tab(page, TABS[-1])
+    expect(page.locator(".totals").first).to_contain_text("22,717,064")
+    for name in clicks:
+        before = page.locator(".totals").first.inner_text()
+        page.get_by_label(name, exact=True).first.click()
+        expect(page.locator(".totals").first).not_to_have_text(before)
+    page.get_by_role("button", name="Learning rates, decay and schedule").click()
+    page.get_by_label("Learning rate, backbone").fill(backbone_rate)
+    page.get_by_label("Learning rate, backbone").press("Tab")
+    expect(page.get_by_label("plan.json")).to_contain_text(f'"backbone": {backbone_rate}')
+    page.get_by_label("Classes only").click()
+
+
+def begin(page: Page, n_steps: int) -> None:
+    page.get_by_label("number input for Steps").fill(str(n_steps))
+    page.get_by_label("number input for Steps").press("Tab")
+    page.get_by_role("button", name="Train a copy").click()
+
+
 @pytest.mark.parametrize(
     ("freeze", "words"),
     [
@@ -189,18 +211,83 @@ def test_every_tab_fits_every_screen(browser: Browser, app: AppProcess, width: i
 )
 def test_the_third_scenario_of_the_reference_both_ways(page: Page, freeze: list[str], words: str) -> None:
     """Freezing a head alone does not protect its task; freezing what is under it does."""
-    open_tab(page, TABS[-1])
-    expect(page.locator(".totals").first).to_contain_text("22,717,064")
-    for name in freeze:
-        page.get_by_label(name, exact=True).first.click()
-        page.wait_for_timeout(1500)
-    page.get_by_role("button", name="Learning rates, decay and schedule").click()
-    page.get_by_label("Learning rate, backbone").fill("0.001")
-    page.get_by_label("Learning rate, backbone").press("Tab")
-    page.wait_for_timeout(1500)
-    page.get_by_label("Classes only").click()
-    page.get_by_label("number input for Steps").fill("10")
-    page.get_by_label("number input for Steps").press("Tab")
-    page.get_by_role("button", name="Train a copy").click()
+    plan(page, freeze)
+    begin(page, 10)
     expect(page.get_by_text("after 10 of 10 steps")).to_be_visible(timeout=120_000)
     expect(page.get_by_text(words)).to_be_visible()
+
+
+def test_two_visitors_train_at_once_a_third_waits_and_a_closed_tab_makes_room(browser: Browser, app: AppProcess) -> None:
+    visits = [open_page(browser, app, 1280, "light") for _ in range(3)]
+    ada, bob, eve = (next(visit) for visit in visits)
+    plan(ada, ["entity head"])
+    plan(bob, ["Freeze the backbone", "entity head"])
+    plan(eve, ["Freeze the backbone"])
+    begin(ada, 300)
+    expect(ada.get_by_text("of 300, about")).to_be_visible(timeout=60_000)
+    begin(bob, 500)
+    expect(bob.get_by_text("of 500, about")).to_be_visible(timeout=60_000)
+    begin(eve, 10)
+    expect(eve.get_by_text("Waiting for a place: 1 in line.")).to_be_visible()
+    bob.get_by_role("button", name="Stop and keep what there is").click()
+    expect(bob.get_by_text("Stopped after")).to_be_visible(timeout=60_000)
+    expect(bob.get_by_text("so every answer is the same, bit for bit")).to_be_visible()
+    expect(bob.get_by_role("gridcell", name="frozen: embeddings, layer 1")).to_have_count(1)
+    expect(eve.get_by_text("after 10 of 10 steps")).to_be_visible(timeout=60_000)
+    expect(ada.get_by_text("of 300, about")).to_be_visible()
+    expect(ada.get_by_text("Stopped after")).to_be_hidden()
+    begin(bob, 500)
+    expect(bob.get_by_text("of 500, about")).to_be_visible(timeout=60_000)
+    begin(eve, 10)
+    expect(eve.get_by_text("Waiting for a place: 1 in line.")).to_be_visible()
+    assert next(visits[0], None) is None, "ada closes her tab"
+    expect(eve.get_by_text("after 10 of 10 steps")).to_be_visible(timeout=60_000)
+    for visit in visits[1:]:
+        assert next(visit, None) is None
+
+
+def test_a_run_is_downloaded_and_its_model_answers_in_the_other_tabs(page: Page, tmp_path: Path) -> None:
+    plan(page, ["New output layer only"])
+    begin(page, 10)
+    expect(page.get_by_text("New output layer: macro-F1")).to_be_visible(timeout=120_000)
+    page.get_by_role("button", name="Pack the last run as a ZIP").click()
+    button = page.get_by_role("button", name="Download run-1.zip")
+    expect(button).to_be_visible(timeout=60_000)
+    with page.expect_download() as download:
+        button.click()
+    download.value.save_as(tmp_path / "run.zip")
+    with zipfile.ZipFile(tmp_path / "run.zip") as archive:
+        assert "checkpoint/model.safetensors" in archive.namelist()
+    page.get_by_role("button", name="Use the trained copy in the other tabs").click()
+    expect(page.locator("#status")).to_contain_text("run 1 of your laboratory")
+    open_tab(page, "Classification")
+    ask(page, "Sentences to classify", "What a waste of money.", "Classify")
+    expect(page.get_by_text("Answered by run 1 of your laboratory").first).to_be_visible()
+
+
+def test_a_file_of_ones_own_is_read_or_its_line_is_named(page: Page, tmp_path: Path) -> None:
+    open_tab(page, TABS[-1])
+    page.get_by_role("button", name="Learn your own labelled sentences instead").click()
+    path = tmp_path / "mine.jsonl"
+    path.write_text('{"text": "a", "label": "positive"}\n{"text": 3}\n')
+    page.locator("input[type=file]").set_input_files(path)
+    expect(page.get_by_text("This file cannot be used. mine.jsonl, line 2")).to_be_visible()
+
+
+def test_presets_fill_the_whole_plan(page: Page) -> None:
+    open_tab(page, TABS[-1])
+    totals = page.locator(".totals").first
+    expect(totals).to_contain_text("22,717,064")
+    page.get_by_label("Low-rank adapters (LoRA)", exact=True).click()
+    expect(totals).to_contain_text("224,648")
+    expect(page.get_by_label("low-rank adapters (LoRA)", exact=True)).to_be_checked()
+    page.get_by_label("Biases only (BitFit)", exact=True).click()
+    expect(totals).to_contain_text("176,648")
+    page.get_by_label("Gradual unfreezing", exact=True).click()
+    expect(page.get_by_text("Unfrozen one by one: layer 6 from 12% of the steps")).to_be_visible()
+    page.get_by_label("New output layer only", exact=True).click()
+    expect(totals).to_contain_text("1,155")
+    expect(page.get_by_label("Add a new output layer")).to_be_checked()
+    page.get_by_label("Train everything", exact=True).click()
+    expect(totals).to_contain_text("100.00%")
+    expect(page.get_by_label("Add a new output layer")).not_to_be_checked()

@@ -1,5 +1,6 @@
 """Estimates against measurement: torch's own counter, the tensors autograd keeps, a real optimizer's state."""
 
+import copy
 import random
 
 import pytest
@@ -9,9 +10,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig
 
 from mtdemo.costs import Batch, estimate_step, estimate_training_everything
+from mtdemo.extending import extend_model
 from mtdemo.freezing import FreezingPlan, apply_freezing, plan_freezing
 from mtdemo.model import MultiTaskConfig, MultiTaskModel
 from mtdemo.optim import OptimizerSettings, build_optimizer, plan_optimizer
+from mtdemo.plans import AdapterSettings, TrainingPlan
 
 BATCH = Batch(n_sentences=6, n_tokens=20, n_attention_heads=4)
 PLANS = {
@@ -72,14 +75,42 @@ def test_operations_of_random_plans_equal_torchs_counter(model: MultiTaskModel) 
 def test_a_plan_of_single_parameters_is_counted_too(model: MultiTaskModel) -> None:
     """Only biases: every gradient flows to the bottom, none is taken of a matrix."""
     parts = model.parts()
-    plan = plan_freezing(parts, (), [p.name for part in parts for p in part.parameters if p.name.endswith("bias")])
+    plan = plan_freezing(
+        parts, (), parameters=[p.name for part in parts for p in part.parameters if p.name.endswith("bias")]
+    )
     apply_freezing(model, plan)
     assert estimate_step(plan, BATCH).n_operations == count(model)
+
+
+ADAPTERS = [
+    TrainingPlan(("embeddings",), selection="adapters", adapters=AdapterSettings(4, targets=targets))
+    for targets in (("query", "value"), ("query", "key", "value", "dense"), ("dense",), ("key",))
+] + [TrainingPlan(("embeddings", "layer_0", "layer_2"), selection="adapters"), TrainingPlan((), selection="biases")]
+
+
+@pytest.mark.parametrize("plan", ADAPTERS, ids=lambda plan: f"{plan.selection} {plan.adapters.targets} {plan.frozen}")
+def test_biases_and_adapters_are_counted_as_torch_counts_them(model: MultiTaskModel, plan: TrainingPlan) -> None:
+    adapted = copy.deepcopy(model)
+    extend_model(adapted, plan)
+    freezing = plan.freezing(adapted.parts())
+    apply_freezing(adapted, freezing)
+    assert 0 < freezing.n_trainable < 0.2 * freezing.n_parameters
+    assert estimate_step(freezing, BATCH).n_operations == count(adapted)
+    everything = estimate_training_everything(freezing, BATCH)
+    assert abs(estimate_step(freezing, BATCH).activation_bytes - kept_bytes(adapted)) < 0.1 * everything.activation_bytes
+    assert everything == estimate_training_everything(planned(model, None), BATCH)
 
 
 @pytest.mark.parametrize("names", PLANS.values(), ids=PLANS)
 def test_kept_activations_are_near_what_autograd_keeps(model: MultiTaskModel, names: tuple[str, ...] | None) -> None:
     plan = planned(model, names)
+    estimated, measured = estimate_step(plan, BATCH).activation_bytes, kept_bytes(model)
+    everything = estimate_training_everything(plan, BATCH).activation_bytes
+    assert abs(estimated - measured) < 0.1 * everything, (estimated, measured)
+
+
+def kept_bytes(model: MultiTaskModel) -> int:
+    """What autograd keeps of a forward pass beside the weights."""
     weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     kept: dict[int, torch.UntypedStorage] = {}
 
@@ -92,11 +123,8 @@ def test_kept_activations_are_near_what_autograd_keeps(model: MultiTaskModel, na
     model.train()
     with saved_tensors_hooks(keep, lambda tensor: tensor):
         loss = loss_of(model)
-    measured = sum(storage.nbytes() for storage in kept.values())
-    estimated = estimate_step(plan, BATCH).activation_bytes
-    everything = estimate_training_everything(plan, BATCH).activation_bytes
-    assert abs(estimated - measured) < 0.1 * everything, (estimated, measured)
     del loss
+    return sum(storage.nbytes() for storage in kept.values())
 
 
 @pytest.mark.parametrize("names", PLANS.values(), ids=PLANS)

@@ -13,6 +13,7 @@ import torch
 from mtdemo.config import Settings
 from mtdemo.errors import PlanError
 from mtdemo.experiment import Experiment, ExperimentSettings, Outcome, Snapshot, movement
+from mtdemo.lessons import Lessons, lessons_of
 from mtdemo.loading import LoadedModel, load_directory
 from mtdemo.optim import OptimizerSettings
 from mtdemo.plans import TrainingPlan
@@ -28,16 +29,25 @@ def model() -> LoadedModel:
 
 
 @pytest.fixture(scope="module")
-def sample() -> Sample:
+def lessons() -> Lessons:
     whole = read_sample()
-    return Sample(whole.train[::4], whole.test[::3])
+    return lessons_of(Sample(whole.train[::4], whole.test[::3]))
 
 
-def conduct(model: LoadedModel, sample: Sample, settings: ExperimentSettings) -> tuple[Outcome, list[Snapshot]]:
-    experiment = Experiment(model, sample, settings)
+def conduct(model: LoadedModel, lessons: Lessons, settings: ExperimentSettings) -> tuple[Outcome, list[Snapshot]]:
+    outcome, told, _ = conduct_whole(model, lessons, settings)
+    return outcome, told
+
+
+def conduct_whole(
+    model: LoadedModel, lessons: Lessons, settings: ExperimentSettings
+) -> tuple[Outcome, list[Snapshot], LoadedModel]:
+    experiment = Experiment(model, lessons, settings)
     told = list(experiment.run())
     assert experiment.outcome is not None
-    return experiment.outcome, told
+    assert experiment.trained is not None
+    assert experiment.trained.model is not model.model
+    return experiment.outcome, told, experiment.trained
 
 
 def quick(*frozen: str, n_steps: int = 3) -> ExperimentSettings:
@@ -45,11 +55,11 @@ def quick(*frozen: str, n_steps: int = 3) -> ExperimentSettings:
 
 
 def test_a_frozen_head_over_a_backbone_that_trains_keeps_its_weights_and_loses_its_answers(
-    model: LoadedModel, sample: Sample
+    model: LoadedModel, lessons: Lessons
 ) -> None:
     """The reference's third scenario claims that the frozen head's task is unharmed. It is not."""
     settings = ExperimentSettings(TrainingPlan(("ner_head",), OptimizerSettings(1e-3)), 6, task_weights=(0.0, 1.0))
-    outcome, _ = conduct(model, sample, settings)
+    outcome, _ = conduct(model, lessons, settings)
     assert outcome.movement["ner_head"] == 0.0
     assert outcome.movement["layer_0"] > 0.0
     assert outcome.entities.share_changed > 0.0
@@ -57,12 +67,12 @@ def test_a_frozen_head_over_a_backbone_that_trains_keeps_its_weights_and_loses_i
 
 
 def test_with_the_backbone_frozen_too_the_frozen_heads_answers_are_the_same_bit_for_bit(
-    model: LoadedModel, sample: Sample
+    model: LoadedModel, lessons: Lessons
 ) -> None:
     settings = ExperimentSettings(
         TrainingPlan(("backbone", "ner_head"), OptimizerSettings(1e-3)), 12, task_weights=(0.0, 1.0), own_sentences=OWN
     )
-    outcome, _ = conduct(model, sample, settings)
+    outcome, _ = conduct(model, lessons, settings)
     assert {name for name, moved in outcome.movement.items() if moved} == {"classification_head"}
     assert outcome.entities.share_changed == 0.0
     assert outcome.entities.score_before == outcome.entities.score_after
@@ -72,18 +82,17 @@ def test_with_the_backbone_frozen_too_the_frozen_heads_answers_are_the_same_bit_
         assert before.entities == after.entities
 
 
-def test_the_model_that_serves_is_untouched(model: LoadedModel, sample: Sample) -> None:
+def test_the_model_that_serves_is_untouched(model: LoadedModel, lessons: Lessons) -> None:
     before = {name: tensor.clone() for name, tensor in model.model.state_dict().items()}
-    outcome, _ = conduct(model, sample, quick())
+    outcome, _ = conduct(model, lessons, quick())
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.model.state_dict().items())
     assert not model.model.training
     assert all(parameter.requires_grad for parameter in model.model.parameters())
-    assert outcome.model.model is not model.model
     assert outcome.movement["layer_5"] > 0
 
 
-def test_it_tells_every_step_and_keeps_measurements(model: LoadedModel, sample: Sample) -> None:
-    outcome, told = conduct(model, sample, quick("backbone", n_steps=25))
+def test_it_tells_every_step_and_keeps_measurements(model: LoadedModel, lessons: Lessons) -> None:
+    outcome, told = conduct(model, lessons, quick("backbone", n_steps=25))
     assert [snapshot.n_done for snapshot in told] == list(range(26))
     assert told[0].losses is None
     assert set(told[3].rates) == set(told[0].rates)
@@ -92,15 +101,15 @@ def test_it_tells_every_step_and_keeps_measurements(model: LoadedModel, sample: 
     assert json.loads(json.dumps(outcome.as_dict()))["n_steps"] == 25
 
 
-def test_learning_on_the_sample_lowers_the_loss(model: LoadedModel, sample: Sample) -> None:
-    _, told = conduct(model, sample, quick("backbone", n_steps=60))
+def test_learning_on_the_sample_lowers_the_loss(model: LoadedModel, lessons: Lessons) -> None:
+    _, told = conduct(model, lessons, quick("backbone", n_steps=60))
     losses = [snapshot.losses for snapshot in told if snapshot.losses is not None]
     assert np.mean([each.classification for each in losses[-20:]]) < np.mean([each.classification for each in losses[:20]])
     assert np.mean([each.ner for each in losses[-20:]]) < np.mean([each.ner for each in losses[:20]])
 
 
-def test_stopping_keeps_what_there_is(model: LoadedModel, sample: Sample) -> None:
-    experiment = Experiment(model, sample, quick("backbone", n_steps=1_000))
+def test_stopping_keeps_what_there_is(model: LoadedModel, lessons: Lessons) -> None:
+    experiment = Experiment(model, lessons, quick("backbone", n_steps=1_000))
     told = []
     for snapshot in experiment.run():
         told.append(snapshot)
@@ -108,18 +117,18 @@ def test_stopping_keeps_what_there_is(model: LoadedModel, sample: Sample) -> Non
             experiment.stop()
     assert told[-1].n_done == 3
     assert experiment.outcome is not None
-    assert experiment.outcome.stopped
+    assert experiment.outcome.ending == "stopped"
     assert experiment.outcome.movement["ner_head"] > 0
     assert experiment.outcome.snapshots[-1].n_done == 3
 
 
-def test_runs_at_the_same_time_do_not_change_each_other(model: LoadedModel, sample: Sample) -> None:
+def test_runs_at_the_same_time_do_not_change_each_other(model: LoadedModel, lessons: Lessons) -> None:
     settings = [quick("backbone", "ner_head"), quick("embeddings")]
-    alone = [conduct(model, sample, each)[0] for each in settings]
-    together: dict[int, Outcome] = {}
+    alone = [conduct_whole(model, lessons, each)[2] for each in settings]
+    together: dict[int, LoadedModel] = {}
 
     def conduct_one(number: int) -> None:
-        together[number] = conduct(model, sample, settings[number])[0]
+        together[number] = conduct_whole(model, lessons, settings[number])[2]
 
     threads = [threading.Thread(target=conduct_one, args=(number,)) for number in range(2)]
     for thread in threads:
@@ -127,15 +136,15 @@ def test_runs_at_the_same_time_do_not_change_each_other(model: LoadedModel, samp
     for thread in threads:
         thread.join()
     for number in range(2):
-        for name, tensor in alone[number].model.model.state_dict().items():
-            torch.testing.assert_close(tensor, together[number].model.model.state_dict()[name], atol=1e-5, rtol=0)
+        for name, tensor in alone[number].model.state_dict().items():
+            torch.testing.assert_close(tensor, together[number].model.state_dict()[name], atol=1e-5, rtol=0)
 
 
-def test_nothing_to_train_is_told(model: LoadedModel, sample: Sample) -> None:
+def test_nothing_to_train_is_told(model: LoadedModel, lessons: Lessons) -> None:
     with pytest.raises(PlanError, match="Nothing trains"):
-        conduct(model, sample, quick("backbone", "classification_head", "ner_head"))
+        conduct(model, lessons, quick("backbone", "classification_head", "ner_head"))
     with pytest.raises(PlanError, match="no part 'tail'"):
-        conduct(model, sample, quick("tail"))
+        conduct(model, lessons, quick("tail"))
 
 
 @pytest.mark.parametrize(
@@ -164,3 +173,59 @@ def test_movement_is_relative_to_the_length_before(model: LoadedModel) -> None:
     moved = movement(model, doubled, model.model.parts())
     assert moved["ner_head"] == pytest.approx(1.0)
     assert {moved[name] for name in moved if name != "ner_head"} == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("plan", "moved_parts"),
+    [
+        (TrainingPlan(("backbone", "classification_head", "ner_head"), FAST, new_output_layer=True), set()),
+        (TrainingPlan(("embeddings", "layer_0", "layer_1", "ner_head"), FAST, selection="biases"), {2, 3, 4, 5}),
+        (TrainingPlan(("embeddings", "layer_5", "ner_head"), FAST, selection="adapters"), {0, 1, 2, 3, 4}),
+        (TrainingPlan(("ner_head",), FAST, gradual=True), {2, 3, 4, 5}),  # in 5 of the 8 stages
+    ],
+    ids=["new output layer", "biases", "adapters", "gradual"],
+)
+def test_each_kind_of_plan_moves_its_parts_and_no_other(
+    model: LoadedModel, lessons: Lessons, plan: TrainingPlan, moved_parts: set[int]
+) -> None:
+    experiment = Experiment(model, lessons, ExperimentSettings(plan, 8))
+    for snapshot in experiment.run():
+        if snapshot.n_done == 5:
+            experiment.stop()
+    outcome, trained = experiment.outcome, experiment.trained
+    assert outcome is not None and trained is not None
+    moved = {name for name, distance in outcome.movement.items() if distance > 0}
+    heads = {"classification_head"} - set(plan.frozen)
+    assert moved == {*heads, *(f"layer_{index}" for index in moved_parts)}
+    assert (outcome.snapshots[-1].scores.output_f1 is not None) == plan.new_output_layer
+    assert ("output_layer" in trained.info.trained_heads) == plan.new_output_layer
+    expected = set(model.model.state_dict()) | {
+        f"output_layer.linear.{n}" for n in ("weight", "bias") if plan.new_output_layer
+    }
+    assert set(trained.model.state_dict()) == expected, "adapters have become part of the matrices"
+
+
+def test_a_task_that_is_not_learned_leaves_its_head_alone(model: LoadedModel, lessons: Lessons) -> None:
+    """Not even weight decay touches it."""
+    outcome, told = conduct(
+        model, lessons, ExperimentSettings(TrainingPlan(("backbone",), FAST), 3, task_weights=(0.0, 1.0))
+    )
+    assert outcome.movement["ner_head"] == 0.0
+    assert outcome.movement["classification_head"] > 0.0
+    assert told[-1].losses is not None and told[-1].losses.ner is None
+
+
+def test_a_run_ends_when_its_time_is_over_and_keeps_what_there_is(model: LoadedModel, lessons: Lessons) -> None:
+    settings = replace(quick("backbone", n_steps=1_000), max_seconds=1.5)
+    outcome, told = conduct(model, lessons, settings)
+    assert outcome.ending == "out of time"
+    assert 0 < told[-1].n_done < 1_000
+    assert outcome.movement["ner_head"] > 0
+
+
+def test_rates_that_are_too_high_are_told(model: LoadedModel, lessons: Lessons) -> None:
+    broken = replace(model, model=deepcopy(model.model))
+    with torch.no_grad():
+        broken.model.ner_head.linear.bias.fill_(float("nan"))
+    with pytest.raises(PlanError, match="rates are too high"):
+        conduct(broken, lessons, quick("backbone"))

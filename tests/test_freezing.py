@@ -18,6 +18,10 @@ EXPECTED = {
     "freeze_backbone": {"classification_head", "ner_head", "output_layer"},
     "freeze_classification_head": {"embeddings", "layer_0", "layer_1", "ner_head", "output_layer"},
     "freeze_ner_head": {"embeddings", "layer_0", "layer_1", "classification_head", "output_layer"},
+    "new_output_layer": {"output_layer"},
+    "gradual_unfreezing": {"embeddings", "layer_0", "layer_1", "classification_head", "ner_head", "output_layer"},
+    "biases_only": {"embeddings", "layer_0", "layer_1", "classification_head", "ner_head", "output_layer"},
+    "low_rank_adapters": {"layer_0", "layer_1", "classification_head", "ner_head", "output_layer"},
 }
 
 
@@ -62,6 +66,8 @@ def test_frozen_layers_come_from_below_and_take_the_embeddings_along(model: Mult
     everything = find_scenario("train_everything")
     assert "embeddings" in trainable_parts(model.parts(), everything, 0)
     assert set(trainable_parts(model.parts(), everything, 1)) == EXPECTED["train_everything"] - {"embeddings", "layer_0"}
+    assert set(trainable_parts(model.parts(), everything, 0, 1)) == EXPECTED["train_everything"] - {"layer_1"}
+    assert set(trainable_parts(model.parts(), everything, 1, 2)) == {"classification_head", "ner_head", "output_layer"}
 
 
 def test_applying_decides_both_ways_and_drops_old_gradients(model: MultiTaskModel) -> None:
@@ -76,7 +82,7 @@ def test_applying_decides_both_ways_and_drops_old_gradients(model: MultiTaskMode
 
 def test_single_parameters_can_train_in_a_frozen_part(model: MultiTaskModel) -> None:
     name = "backbone.embeddings.token_type_embeddings.weight"
-    plan = plan_freezing(model.parts(), ("ner_head",), (name,))
+    plan = plan_freezing(model.parts(), ("ner_head",), parameters=(name,))
     assert plan.trainable_names == {name, "ner_head.linear.weight", "ner_head.linear.bias"}
     assert plan.parts[0].state == "partial"
 
@@ -102,3 +108,14 @@ def test_scenarios_are_found_by_name_and_by_title() -> None:
     assert find_scenario("Freeze the backbone") is find_scenario(" FREEZE_BACKBONE ")
     with pytest.raises(PlanError, match="train_everything"):
         find_scenario("melt")
+
+
+def test_a_selection_takes_only_of_the_backbone(model: MultiTaskModel) -> None:
+    plan = plan_freezing(model.parts(), [part.name for part in model.parts()], "biases")
+    for part in plan.parts:
+        if part.part.kind.in_backbone:
+            assert {p.name for p in part.trainable} == {p.name for p in part.part.parameters if p.name.endswith("bias")}
+        else:
+            assert part.state == "all"
+    with pytest.raises(PlanError, match="one of weights, biases, adapters, not 'x'"):
+        plan_freezing(model.parts(), (), "x")

@@ -8,13 +8,14 @@ import pytest
 from mtdemo.config import Settings
 from mtdemo.errors import LaboratoryError, PlanError
 from mtdemo.laboratory import MOST_RUNS, Laboratory, Waiting
+from mtdemo.lessons import lessons_of
 from mtdemo.plans import TrainingPlan
 from mtdemo.sample_file import Sample, read_sample
 from mtdemo.service import ModelService
 
 HEADS_ONLY = TrainingPlan(("backbone",))
 WHOLE = read_sample()
-FEW = Sample(WHOLE.train[:12], WHOLE.test[:6])
+FEW = lessons_of(Sample(WHOLE.train[:12], WHOLE.test[:6]))
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +46,10 @@ def test_nobody_sees_anothers_runs_and_stops_only_ones_own(service: ModelService
     laboratory.stop("nobody")
     rest = list(bob)
     assert len(rest) == 1
-    assert laboratory.runs("bob")[0].report["stopped"]
+    assert laboratory.runs("bob")[0].report["ending"] == "stopped"
     assert laboratory.runs("ada") == ()
     assert len(list(ada)) > 40
-    assert not laboratory.runs("ada")[0].report["stopped"]
+    assert laboratory.runs("ada")[0].report["ending"] == "done"
     assert len(laboratory.runs("bob")) == 1
 
 
@@ -142,3 +143,31 @@ def test_two_visitors_in_two_threads_both_end(service: ModelService) -> None:
     for thread in threads:
         thread.join()
     assert all(len(laboratory.runs(name)) == 1 for name in ("a", "b", "c"))
+
+
+def test_a_run_in_line_can_be_given_up(service: ModelService) -> None:
+    laboratory = Laboratory(service, max_running=1)
+    running, waiting = begin(laboratory, "a"), begin(laboratory, "b")
+    next(running)
+    assert next(waiting) == Waiting(1)
+    laboratory.stop("b")
+    assert list(waiting) == []
+    list(running)
+    assert laboratory.runs("b") == ()
+    assert not isinstance(next(begin(laboratory, "b")), Waiting)
+
+
+def test_trained_models_are_kept_while_there_is_room(service: ModelService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtdemo.laboratory.MOST_MODELS", 1)
+    laboratory = Laboratory(service)
+    with pytest.raises(LaboratoryError, match="none was trained yet"):
+        laboratory.model("a")
+    list(begin(laboratory, "a", 1))
+    assert laboratory.model("a").model is not service.borrow().model
+    list(begin(laboratory, "b", 1))
+    with pytest.raises(LaboratoryError, match="make room"):
+        laboratory.model("a")
+    assert laboratory.runs("a"), "its numbers stay"
+    laboratory.forget("b")
+    with pytest.raises(LaboratoryError):
+        laboratory.model("b")

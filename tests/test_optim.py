@@ -4,9 +4,19 @@ import pytest
 import torch
 
 from mtdemo.errors import PlanError
-from mtdemo.freezing import apply_freezing, find_scenario, plan_freezing, trainable_parts
+from mtdemo.extending import extend_model
+from mtdemo.freezing import (
+    SCENARIOS,
+    FreezingPlan,
+    Scenario,
+    apply_freezing,
+    find_scenario,
+    plan_freezing,
+    trainable_parts,
+)
 from mtdemo.model import MultiTaskModel
 from mtdemo.optim import OptimizerPlan, OptimizerSettings, build_optimizer, plan_optimizer
+from mtdemo.plans import AdapterSettings, TrainingPlan
 from tests.conftest import tiny_config
 
 
@@ -117,26 +127,61 @@ def test_with_layer_wise_decay_each_layer_learns_slower_than_the_one_above(model
     assert len(build_optimizer(model, planned).param_groups) == len(planned.groups)
 
 
+def changed_by_a_step(model: MultiTaskModel, plan: TrainingPlan) -> tuple[set[str], FreezingPlan]:
+    """What a real backward pass and optimizer step change, bit for bit, under a plan that is applied for real."""
+    extend_model(model, plan)
+    freezing = plan.freezing(model.parts())
+    apply_freezing(model, freezing)
+    optimizer = build_optimizer(model, plan_optimizer(freezing, plan.optimizer))
+    grouped = [id(p) for group in optimizer.param_groups for p in group["params"]]
+    assert len(grouped) == len(set(grouped)), "every trainable parameter stands in exactly one group"
+    assert set(grouped) == {id(p) for p in model.parameters() if p.requires_grad}
+    assert freezing.n_trainable == sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert freezing.n_parameters == sum(p.numel() for p in model.parameters())
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if ".lora_B" in name:  # it begins as 0, under which the first matrix has no gradient
+                parameter.normal_(std=0.1)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    ids, labels = torch.randint(5, 17, (4, 6)), torch.tensor([0, 1, 1, 0])
+    outputs = labels if model.output_layer is not None else None
+    loss = model(ids, classification_labels=labels, ner_labels=ids % 5, output_labels=outputs).loss
+    loss.backward()
+    optimizer.step()
+    return {name for name, p in model.named_parameters() if not torch.equal(p, before[name])}, freezing
+
+
 def test_after_a_real_step_of_100_random_plans_exactly_what_was_planned_has_changed() -> None:
-    """Bit for bit; and every parameter that trains stands in exactly one group, counted as torch counts."""
     draw = random.Random(11)
     torch.manual_seed(3)
     for _ in range(100):
         model = MultiTaskModel(tiny_config(output_labels=["yes", "no"]))
         names = [part.name for part in model.parts()]
-        chosen = draw.sample(names, draw.randint(1, len(names)))
-        freezing = plan_freezing(model.parts(), chosen)
-        apply_freezing(model, freezing)
-        settings = OptimizerSettings(1e-2, layer_decay=draw.choice([1.0, 0.9]))
-        optimizer = build_optimizer(model, plan_optimizer(freezing, settings))
-        grouped = [id(p) for group in optimizer.param_groups for p in group["params"]]
-        assert len(grouped) == len(set(grouped))
-        assert set(grouped) == {id(p) for p in model.parameters() if p.requires_grad}
-        assert freezing.n_trainable == sum(p.numel() for p in model.parameters() if p.requires_grad)
-        before = {name: p.detach().clone() for name, p in model.named_parameters()}
-        ids, labels = torch.randint(5, 17, (4, 6)), torch.tensor([0, 1, 1, 0])
-        loss = model(ids, classification_labels=labels, ner_labels=ids % 5, output_labels=labels).loss
-        loss.backward()
-        optimizer.step()
-        changed = {name for name, p in model.named_parameters() if not torch.equal(p, before[name])}
-        assert changed == freezing.trainable_names
+        heads = {"classification_head", "ner_head", "output_layer"}
+        frozen = set(draw.sample(names, draw.randint(0, len(names) - 1)))
+        if heads <= frozen and draw.random() < 0.5:
+            frozen -= {"ner_head"}
+        plan = TrainingPlan(
+            tuple(frozen),
+            OptimizerSettings(1e-2, layer_decay=draw.choice([1.0, 0.9])),
+            selection=draw.choice(["weights", "weights", "biases", "adapters"]),
+            adapters=AdapterSettings(draw.choice([1, 4]), 8, tuple(draw.sample(["query", "key", "value", "dense"], 2))),
+        )
+        if plan.selection == "adapters" and heads <= frozen and {"layer_0", "layer_1"} <= frozen:
+            continue  # nothing would train, which is an error of its own
+        changed, freezing = changed_by_a_step(model, plan)
+        assert changed == freezing.trainable_names, plan
+
+
+@pytest.mark.parametrize("scenario", [s for s in SCENARIOS if s.name != "freeze_network"], ids=lambda s: s.name)
+def test_after_a_real_step_of_every_preset_exactly_what_was_planned_has_changed(scenario: Scenario) -> None:
+    torch.manual_seed(3)
+    plan = TrainingPlan(
+        scenario.frozen,
+        OptimizerSettings(1e-2),
+        selection=scenario.selection,
+        new_output_layer=scenario.new_output_layer,
+    )
+    changed, freezing = changed_by_a_step(MultiTaskModel(tiny_config(class_labels=["a", "b"])), plan)
+    assert changed == freezing.trainable_names
+    assert changed

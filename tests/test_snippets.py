@@ -12,6 +12,7 @@ from mtdemo.config import Settings
 from mtdemo.freezing import SCENARIOS
 from mtdemo.model import MultiTaskModel
 from mtdemo.optim import OptimizerSettings
+from mtdemo.plans import AdapterSettings
 from mtdemo.service import FreezingRequest, ModelService, PlannedTraining
 
 LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "intermediate_size": 4096, "num_attention_heads": 16}
@@ -40,6 +41,10 @@ def _no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
 def groups_of(script: str) -> list[tuple[list[str], float, float]]:
     made: dict[str, Any] = {}
     exec(compile(script, "plan.py", "exec"), made)  # noqa: S102
+    if "unfreeze" in made:
+        backbone = made["model"]["backbone"].parameters()
+        assert not any(parameter.requires_grad for parameter in backbone), "the heads begin alone"
+        made["unfreeze"](1.0)
     names = {id(parameter): name for name, parameter in made["model"].named_parameters()}
     assert {names[id(p)] for group in made["optimizer"].param_groups for p in group["params"]} == {
         name for name, parameter in made["model"].named_parameters() if parameter.requires_grad
@@ -72,8 +77,14 @@ def test_the_scripts_of_random_plans_make_their_groups(service: ModelService) ->
             optimizer=OptimizerSettings(
                 draw.choice([2e-5, 1e-4]), {"ner_head": 1e-3}, draw.choice([0.0, 0.01]), draw.choice([1.0, 0.9])
             ),
+            selection=draw.choice(["weights", "weights", "biases", "adapters"]),
+            gradual=draw.choice([False, False, True]),
+            adapters=AdapterSettings(draw.choice([2, 8]), 16, tuple(draw.sample(["query", "key", "value", "dense"], 2))),
         )
         plan = service.freezing_plan(request)
+        if not plan.optimizer.groups:
+            assert plan.script.startswith("# Nothing trains")
+            continue
         assert groups_of(plan.script) == planned_groups(plan)
 
 

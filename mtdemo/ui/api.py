@@ -48,13 +48,17 @@ def add_endpoints(service: ModelService) -> None:
         return {**result.as_dict(), "model": result.analysis.model.id}
 
     def freezing_plan(
-        backbone: str = "embedded", scenario: str = "train_everything", n_frozen_layers: int = 0
+        backbone: str = "embedded",
+        scenario: str = "train_everything",
+        n_frozen_layers: int = 0,
+        n_frozen_last_layers: int = 0,
     ) -> dict[str, Any]:
         """Plan what trains; nothing is changed. backbone: embedded, bert-base-uncased or bert-large-uncased; scenario:
-        train_everything, freeze_network, freeze_backbone, freeze_classification_head or freeze_ner_head;
-        n_frozen_layers: from 1 on, the embeddings and that many of the lowest layers are frozen in addition. Returns
-        totals, parts, optimizer groups and warnings."""
-        request = FreezingRequest(backbone, scenario, n_frozen_layers)
+        train_everything, freeze_network, freeze_backbone, freeze_classification_head, freeze_ner_head, new_output_layer,
+        gradual_unfreezing, biases_only or low_rank_adapters; n_frozen_layers: from 1 on, the embeddings and that many of
+        the lowest layers are frozen in addition; n_frozen_last_layers: so many of the highest. Returns totals, parts,
+        optimizer groups, cost of a step and warnings."""
+        request = FreezingRequest(backbone, scenario, n_frozen_layers, n_frozen_last_layers)
         return {"backbone": backbone, "scenario": scenario, **service.freezing_plan(request).as_dict()}
 
     for endpoint in (embed, similarity, classify, entities, analyze, freezing_plan):

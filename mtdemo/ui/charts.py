@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mtdemo.freezing import FreezingPlan
@@ -199,14 +199,21 @@ def plot_movement(movement: Mapping[str, float]) -> Figure:
     return figure
 
 
-def plot_runs(runs: Sequence[Run]) -> Figure:
-    """Scores of each run against its trainable parameters."""
+AXES: dict[str, Callable[[Run], float]] = {
+    "trainable parameters": lambda run: run.n_trainable,
+    "seconds": lambda run: run.report["seconds"],
+    "memory of a step, MB (estimate)": lambda run: run.n_bytes / 1e6,
+}
+
+
+def plot_runs(runs: Sequence[Run], by: str) -> Figure:
+    """Scores of each run against what it cost, one of `AXES`."""
     from plotly.graph_objects import Figure
 
     figure = Figure()
     for name, key, color in (("entities, F1", "entity_f1", TRAINS), ("classes, macro-F1", "macro_f1", SECOND)):
         figure.add_scatter(
-            x=[run.n_trainable for run in runs],
+            x=[AXES[by](run) for run in runs],
             y=[run.report["history"][-1][key] for run in runs],
             text=[str(run.number) for run in runs],
             customdata=[html.escape(run.title) for run in runs],
@@ -214,14 +221,14 @@ def plot_runs(runs: Sequence[Run]) -> Figure:
             textposition="top center",
             name=name,
             marker={"color": color, "size": 11},
-            hovertemplate="run %{text}: %{y:.3f}, %{x:,} parameters<br>%{customdata}<extra>" + name + "</extra>",
+            hovertemplate="run %{text}: %{y:.3f}, %{x:,.6~g} " + by + "<br>%{customdata}<extra>" + name + "</extra>",
         )
     _styled(figure, height=300)
     figure.update_layout(
-        title={"text": "Runs by number: score kept aside against trainable parameters", "font": {"size": 13}},
+        title={"text": "Runs by number: score kept aside against cost", "font": {"size": 13}},
         legend={"orientation": "h", "y": -0.3},
     )
-    figure.update_xaxes(title_text="trainable parameters", gridcolor=GRID, automargin=True)
+    figure.update_xaxes(title_text=by, gridcolor=GRID, automargin=True)
     figure.update_yaxes(range=[0, 1.1], gridcolor=GRID, automargin=True)
     return figure
 

@@ -1,6 +1,6 @@
 """The tab that plans: what is frozen, how many parameters train, and which optimizer groups that makes.
 
-The scenario and the slider fill the list of parts that train; the list is what is planned, so it can be changed by hand
+The scenario and the sliders fill the controls below them; those are what is planned, so they can be changed by hand
 afterwards. Nothing here touches the model that serves.
 """
 
@@ -17,15 +17,15 @@ import gradio as gr
 import pandas as pd
 
 from mtdemo.catalog import KNOWN_MODELS
-from mtdemo.freezing import SCENARIOS, find_scenario
+from mtdemo.freezing import SCENARIOS, SELECTIONS, WEIGHTS, find_scenario, trainable_parts
 from mtdemo.laboratory import Laboratory
 from mtdemo.optim import BACKBONE_LEARNING_RATE, HEAD_LEARNING_RATE, WEIGHT_DECAY, OptimizerSettings
 from mtdemo.parts import PartKind
-from mtdemo.plans import WARMUP_SHARE
+from mtdemo.plans import MOST_ALPHA, MOST_RANK, WARMUP_SHARE, AdapterSettings
 from mtdemo.service import MOST_SENTENCES, MOST_TOKENS, FreezingRequest, ModelService, PlannedTraining
 from mtdemo.ui.charts import part_title, plot_freezing, plot_rates
-from mtdemo.ui.laboratory import add_laboratory
-from mtdemo.ui.messages import shows_errors
+from mtdemo.ui.laboratory import Borrowed, add_laboratory
+from mtdemo.ui.messages import as_warnings, shows_errors
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -39,27 +39,63 @@ RATES = (
     ("Layer-wise decay: from each layer's rate to that of the one below", 1.0),
     ("Share of the steps in which the rates rise", WARMUP_SHARE),
 )
+TARGETS = ("query", "key", "value", "dense")  # of a BERT, which all catalogued backbones are
 _N_SENTENCES, _N_TOKENS = 32, 32
 _WIDTHS: list[str | int] = ["236px", "88px", "112px", "96px", "88px"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Controls:
+    """What fills the plan (`presets`), and what it is made of (`plan`)."""
+
     backbone: gr.Radio
     scenario: gr.Radio
-    n_frozen_layers: gr.Slider
-    new_output_layer: gr.Checkbox
+    n_first: gr.Slider
+    n_last: gr.Slider
     parts: gr.CheckboxGroup
+    selection: gr.Radio
+    gradual: gr.Checkbox
+    new_output_layer: gr.Checkbox
+    adapters: tuple[gr.Number, gr.Number, gr.CheckboxGroup]
     rates: tuple[gr.Number, ...]
     batch: tuple[gr.Number, gr.Number]
 
     @property
     def presets(self) -> list[Any]:
-        return [self.backbone, self.scenario, self.n_frozen_layers, self.new_output_layer]
+        return [self.backbone, self.scenario, self.n_first, self.n_last, self.new_output_layer]
+
+    @property
+    def filled(self) -> list[Any]:
+        return [self.parts, self.n_first, self.n_last, self.selection, self.gradual, self.new_output_layer]
+
+    @property
+    def plan(self) -> list[Any]:
+        chosen = [self.backbone, self.parts, self.selection, self.gradual, self.new_output_layer]
+        return [*chosen, *self.adapters, *self.batch, *self.rates]
+
+    @property
+    def changes(self) -> list[Any]:
+        """What a person does that changes the plan but fills nothing."""
+        rank, alpha, targets = self.adapters
+        numbers = (rank, alpha, *self.batch, *self.rates)
+        return [
+            *(control.input for control in (self.parts, self.selection, self.gradual, targets)),
+            *(number.change for number in numbers),
+        ]
 
 
-def add_freezing_tab(service: ModelService, page: gr.Blocks, laboratory: Laboratory) -> None:
-    """Add the tab; it shows its first plan as soon as the page loads."""
+def add_freezing_tab(
+    service: ModelService, page: gr.Blocks, laboratory: Laboratory, model: gr.State, status: gr.Markdown
+) -> None:
+    """Add the tab; it shows its first plan as soon as the page loads.
+
+    Args:
+        service: plans and answers.
+        page: tells when a visitor comes.
+        laboratory: conducts runs.
+        model: the visitor's model, which a trained copy can become.
+        status: says which model answers.
+    """
     gr.Markdown(
         "Freezing a part keeps its weights as they are while the rest trains. Choose a scenario and see what it means: how "
         "many parameters move, and how the optimizer groups them. The plan needs no weights "
@@ -83,29 +119,27 @@ def add_freezing_tab(service: ModelService, page: gr.Blocks, laboratory: Laborat
         script = gr.Code(label="plan.py", language="python", interactive=False)
         saved = gr.Code(label="plan.json", language="json", interactive=False)
 
-    add_laboratory(laboratory, page, saved, controls.backbone)
+    add_laboratory(service, laboratory, page, Borrowed(saved, controls.backbone, model, status))
 
     plan: dict[str, Any] = {
         "fn": partial(show_plan, service),
-        "inputs": [controls.backbone, controls.new_output_layer, controls.parts, *controls.batch, *controls.rates],
+        "inputs": controls.plan,
         "outputs": [summary, groups, picture, rates, parts, script, saved],
         "show_progress": "minimal",
         "concurrency_limit": 8,
     }
     hidden: dict[str, Any] = {"api_visibility": "private", "trigger_mode": "always_last"}
-    gr.on(
-        [page.load, *(control.change for control in controls.presets)],
-        partial(fill_parts, service),
-        controls.presets,
-        [controls.parts, controls.n_frozen_layers],
-        show_progress="hidden",
-        **hidden,
-    ).success(**plan, api_visibility="private")
-    gr.on(
-        [controls.parts.input, *(number.change for number in (*controls.batch, *controls.rates))],
-        **plan,
-        **hidden,
-    )
+    others = [control.input for control in controls.presets if control is not controls.scenario]
+    for triggers, is_scenario in (([page.load, controls.scenario.input], True), (others, False)):
+        gr.on(
+            triggers,
+            partial(fill_parts, service, is_scenario),
+            controls.presets,
+            controls.filled,
+            show_progress="hidden",
+            **hidden,
+        ).success(**plan, api_visibility="private")
+    gr.on(controls.changes, **plan, **hidden)
 
 
 def _add_controls() -> _Controls:
@@ -114,15 +148,43 @@ def _add_controls() -> _Controls:
         [(scenario.title, scenario.name) for scenario in SCENARIOS],
         value=SCENARIOS[0].name,
         label="Scenario",
-        info="Fills the list of parts below.",
+        info="Fills what stands below.",
     )
-    n_frozen_layers = gr.Slider(
-        0, 6, value=0, step=1, label="Freeze embeddings and the first k layers", info="0 freezes nothing more."
+    with gr.Row():
+        n_first = gr.Slider(
+            0, 6, value=0, step=1, label="Freeze the first k layers", info="And the embeddings.", min_width=140
+        )
+        n_last = gr.Slider(
+            0, 6, value=0, step=1, label="Freeze the last k layers", info="0 freezes nothing more.", min_width=140
+        )
+    parts = gr.CheckboxGroup([], label="Parts that train", info="Change any of them by hand; this list is what is planned.")
+    selection = gr.Radio(
+        [(selection.title, selection.name) for selection in SELECTIONS],
+        value=WEIGHTS,
+        label="What trains in the backbone's parts",
+        info="Heads always train as a whole.",
+    )
+    gradual = gr.Checkbox(
+        False, label="Unfreeze gradually", info="Heads first, then the last layer too, then one more below at a time."
     )
     new_output_layer = gr.Checkbox(
         False, label="Add a new output layer", info="A linear layer of 3 classes over the sentence embedding."
     )
-    parts = gr.CheckboxGroup([], label="Parts that train", info="Change any of them by hand; this list is what is planned.")
+    default = AdapterSettings()
+    with gr.Accordion("Low-rank adapters: rank, scale, places", open=False):
+        adapters = (
+            gr.Number(default.rank, label="Rank", minimum=1, maximum=MOST_RANK, precision=0),
+            gr.Number(
+                default.alpha,
+                label="Alpha: adapters are scaled by alpha / rank",
+                minimum=1,
+                maximum=MOST_ALPHA,
+                precision=0,
+            ),
+            gr.CheckboxGroup(
+                list(TARGETS), value=list(default.targets), label="Linear layers with one", info="dense: three per layer."
+            ),
+        )
     with gr.Accordion("Learning rates, decay and schedule", open=False):
         rates = tuple(gr.Number(value, label=label, minimum=0, maximum=1) for label, value in RATES)
     with gr.Accordion("What a step reads, for its cost", open=False):
@@ -130,43 +192,60 @@ def _add_controls() -> _Controls:
             gr.Number(_N_SENTENCES, label="Sentences per step", minimum=1, maximum=MOST_SENTENCES, precision=0),
             gr.Number(_N_TOKENS, label="Word pieces per sentence", minimum=1, maximum=MOST_TOKENS, precision=0),
         )
-    return _Controls(backbone, scenario, n_frozen_layers, new_output_layer, parts, rates, batch)
+    return _Controls(
+        backbone, scenario, n_first, n_last, parts, selection, gradual, new_output_layer, adapters, rates, batch
+    )
 
 
 @shows_errors
 def fill_parts(
-    service: ModelService, backbone: str, scenario: str, n_frozen_layers: float, new_output_layer: bool
-) -> tuple[Any, Any]:
-    """A scenario to the list of parts that it trains, and the slider's range for this backbone."""
-    declared = service.parts(backbone, new_output_layer)
+    service: ModelService,
+    is_scenario: bool,
+    backbone: str,
+    scenario: str,
+    n_first: float,
+    n_last: float,
+    new_output_layer: bool,
+) -> tuple[Any, ...]:
+    """A scenario to what it fills: the list of parts, the sliders' ranges for this backbone and, where the scenario itself
+    was chosen, what of the backbone trains, when, and whether there is a new output layer."""
+    chosen = find_scenario(scenario)
+    has_output = chosen.new_output_layer if is_scenario else new_output_layer
+    declared = service.parts(backbone, has_output)
     n_layers = sum(part.kind is PartKind.LAYER for part in declared)
-    n_frozen = min(int(n_frozen_layers), n_layers)
-    request = FreezingRequest(backbone, scenario, n_frozen, new_output_layer=new_output_layer)
+    first, last = (min(int(number), n_layers) for number in (n_first, n_last))
     choices = [(part_title(part.name), part.name) for part in declared]
-    trainable = list(service.freezing_plan(request).freezing.trainable_parts)
-    return gr.CheckboxGroup(choices, value=trainable, info=find_scenario(scenario).hint), gr.Slider(
-        maximum=n_layers, value=n_frozen
-    )
+    trainable = list(trainable_parts(declared, chosen, first, last))
+    sliders = (gr.Slider(maximum=n_layers, value=value) for value in (first, last))
+    others = (chosen.selection, chosen.gradual, chosen.new_output_layer) if is_scenario else (gr.skip(),) * 3
+    return gr.CheckboxGroup(choices, value=trainable, info=chosen.hint), *sliders, *others
 
 
 @shows_errors
 def show_plan(
     service: ModelService,
     backbone: str,
-    new_output_layer: bool,
     parts: Sequence[str],
-    n_sentences: float | None,
-    n_tokens: float | None,
-    *rates: float | None,
+    selection: str,
+    gradual: bool,
+    new_output_layer: bool,
+    *numbers: Any,
 ) -> tuple[str, pd.DataFrame, Figure, Figure, pd.DataFrame, str, str]:
-    """Parts that train and numbers, to totals, groups, two pictures, the parts, a script and a file. An emptied field
-    counts as its default."""
+    """What trains and numbers, to totals, groups, two pictures, the parts, a script and a file. An emptied field counts as
+    its default."""
+    rank, alpha, targets, n_sentences, n_tokens, *rates = numbers
     values = [default if rate is None else rate for rate, (_, default) in zip(rates, RATES, strict=True)]
     *of_optimizer, warmup_share = values
+    default = AdapterSettings()
     request = FreezingRequest(
         backbone,
         trainable_parts=tuple(parts),
         new_output_layer=new_output_layer,
+        selection=selection,
+        gradual=gradual,
+        adapters=AdapterSettings(
+            default.rank if rank is None else int(rank), default.alpha if alpha is None else int(alpha), tuple(targets)
+        ),
         optimizer=_optimizer(of_optimizer),
         warmup_share=warmup_share,
         n_sentences=_N_SENTENCES if n_sentences is None else int(n_sentences),
@@ -200,8 +279,16 @@ def summarise(plan: PlannedTraining) -> str:
         if cost.features_are_fixed
         else ""
     )
-    warnings = "".join(f"<li>{html.escape(warning, quote=False)}</li>" for warning in plan.optimizer.warnings)
-    return f'{totals}<h4 class="heading">What a step costs</h4>{memory}{features}<ul class="warnings">{warnings}</ul>'
+    stages = f"<p>{html.escape(_describe_stages(plan))}</p>" if plan.plan.gradual else ""
+    warnings = as_warnings(plan.optimizer.warnings)
+    return f'{totals}<h4 class="heading">What a step costs</h4>{memory}{features}{stages}{warnings}'
+
+
+def _describe_stages(plan: PlannedTraining) -> str:
+    """Which part trains from when on; the cost is that of the last stage."""
+    later = sorted((start, name) for name, start in plan.starts.items() if start)
+    words = "; ".join(f"{part_title(name)} from {start:.0%} of the steps" for start, name in later)
+    return f"Unfrozen one by one: {words}. The cost is that of the last stage; earlier ones cost less."
 
 
 def _totals(*pairs: tuple[str, str]) -> str:
@@ -228,8 +315,15 @@ def tabulate_groups(plan: PlannedTraining) -> pd.DataFrame:
 
 def tabulate_parts(plan: PlannedTraining) -> pd.DataFrame:
     """One row per part, lowest first, and their sum."""
+    starts = plan.starts
     rows = [
-        (part_title(p.part.name), f"{p.n_parameters:,}", f"{p.n_trainable:,}", f"{p.n_frozen:,}", p.state)
+        (
+            part_title(p.part.name),
+            f"{p.n_parameters:,}",
+            f"{p.n_trainable:,}",
+            f"{p.n_frozen:,}",
+            f"{p.state}, from {starts[p.part.name]:.0%} of the steps" if starts.get(p.part.name) else p.state,
+        )
         for p in plan.freezing.parts
     ]
     freezing = plan.freezing

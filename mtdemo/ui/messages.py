@@ -32,6 +32,12 @@ def shows_errors(callback: Callback) -> Callback:
     return cast(Callback, guarded)
 
 
+def as_warnings(warnings: Sequence[str]) -> str:
+    """Warnings as an HTML list; nothing where there are none."""
+    items = "".join(f"<li>{html.escape(warning, quote=False)}</li>" for warning in warnings)
+    return f'<ul class="warnings">{items}</ul>' if items else ""
+
+
 def describe_model(info: ModelInfo) -> str:
     """One line on the model that answers and whether its heads are trained, as Markdown."""
     heads = ", ".join(

@@ -23,8 +23,9 @@ _OTHER_EXPECTATION = (
 _LOADING = "**Loading the model.** Read on, and ask already: your question is answered as soon as it is there."
 
 
-def add_model_choice(service: ModelService, page: gr.Blocks) -> gr.State:
-    """Add the status line and, where settings allow it, the choice; returns the visitor's model (None: the default)."""
+def add_model_choice(service: ModelService, page: gr.Blocks) -> tuple[gr.State, gr.Markdown]:
+    """Add the status line and, where settings allow it, the choice; returns the visitor's model (None: the default) and
+    the status line."""
     model = gr.State(None)
     status = gr.Markdown(_LOADING, elem_classes="note", elem_id="status")
     page.load(partial(watch_loading, service), None, status, show_progress="hidden", api_visibility="private")
@@ -35,7 +36,7 @@ def add_model_choice(service: ModelService, page: gr.Blocks) -> gr.State:
     if service.settings.hub_models:
         with gr.Accordion("Choose another model", open=False):
             _add_choice(service, model, status)
-    return model
+    return model, status
 
 
 def read_card(directory: Path) -> str:
@@ -83,7 +84,7 @@ def watch_loading(service: ModelService) -> Iterator[str]:
     if service.loaded() is None:
         yield _LOADING
     try:
-        yield _ready(service, None)
+        yield describe_ready(service, None)
     except MtdemoError as error:
         yield f"**The model could not be loaded.** {_as_text(error)}"
 
@@ -100,7 +101,7 @@ def use_model(service: ModelService, choice: str, hub_id: str, current: str | No
     try:
         if not chosen:
             raise CheckpointNotFoundError("No model id was given. Write one as on the hub, such as bert-base-uncased.")
-        ready = _ready(service, chosen)
+        ready = describe_ready(service, chosen)
     except MtdemoError as error:
         in_use = service.loaded(current)
         stays = f" **The model in use stays in use.** **Ready.** {describe_model(in_use)}" if in_use else ""
@@ -109,7 +110,8 @@ def use_model(service: ModelService, choice: str, hub_id: str, current: str | No
         yield chosen, ready
 
 
-def _ready(service: ModelService, model: str | None) -> str:
+def describe_ready(service: ModelService, model: str | None) -> str:
+    """The status line of a model that is there; it is loaded first where it is not."""
     return f"**Ready.** {describe_model(service.load(model))}"
 
 

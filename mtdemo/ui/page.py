@@ -25,7 +25,7 @@ def build_page(service: ModelService) -> gr.Blocks:
             "A single transformer reads your sentences **once**. From that one pass come an embedding, a class and named "
             "entities. The last tab is a laboratory: freeze parts, see what that costs, train a copy, and see what moved."
         )
-        model = add_model_choice(service, page)
+        model, status = add_model_choice(service, page)
         with gr.Tab("Embedding & similarity"):
             add_embedding_tab(service, page, model)
         with gr.Tab("Classification"):
@@ -33,6 +33,6 @@ def build_page(service: ModelService) -> gr.Blocks:
         with gr.Tab("Entities"):
             add_entities_tab(service, page, model)
         with gr.Tab("Freezing & optimizer"):
-            add_freezing_tab(service, page, Laboratory(service))
+            add_freezing_tab(service, page, Laboratory(service), model, status)
         add_endpoints(service)
     return page

@@ -3,7 +3,7 @@ import json
 import gradio as gr
 import pytest
 
-from mtdemo.freezing import SCENARIOS
+from mtdemo.freezing import SCENARIOS, Scenario
 from mtdemo.plans import TrainingPlan
 from mtdemo.service import FreezingRequest, ModelService
 from mtdemo.ui.charts import part_title
@@ -11,7 +11,13 @@ from mtdemo.ui.freezing import RATES, fill_parts, show_plan, summarise
 from tests.ui.conftest import FakeService
 
 BATCH = (None, None)
+ADAPTERS = (None, None, ["query", "value"])
+PLAIN = ("weights", False, False, *ADAPTERS)
 DEFAULTS = [*BATCH, *(rate for _, rate in RATES)]
+
+
+def fill(fake: FakeService, backbone: str, scenario: str, first: int = 0, new_output_layer: bool = False) -> list[str]:
+    return list(fill_parts(fake, False, backbone, scenario, first, 0, new_output_layer)[0].value)
 
 
 def number(cell: str) -> int:
@@ -21,8 +27,9 @@ def number(cell: str) -> int:
 @pytest.mark.parametrize("scenario", [scenario.name for scenario in SCENARIOS])
 @pytest.mark.parametrize("backbone", ["embedded", "bert-large-uncased"])
 def test_every_printed_column_sums_to_its_printed_total(fake: FakeService, backbone: str, scenario: str) -> None:
-    parts, _ = fill_parts(fake, backbone, scenario, 1, True)
-    summary, groups, figure, rates, table, _, _ = show_plan(fake, backbone, True, parts.value, *DEFAULTS)
+    parts = fill(fake, backbone, scenario, 1, True)
+    plain = ("weights", False, True, *ADAPTERS)
+    summary, groups, figure, rates, table, _, _ = show_plan(fake, backbone, parts, *plain, *DEFAULTS)
     assert list(rates.data[0].x) == list(table["part"])[:-1]
     *rows, total = table.to_dict("records")
     for column in ("parameters", "trainable", "frozen"):
@@ -34,21 +41,51 @@ def test_every_printed_column_sums_to_its_printed_total(fake: FakeService, backb
 
 
 def test_a_scenario_fills_the_parts_and_the_sliders_range(fake: FakeService) -> None:
-    parts, slider = fill_parts(fake, "bert-large-uncased", "freeze_ner_head", 3, False)
+    parts, slider, last, *others = fill_parts(fake, False, "bert-large-uncased", "freeze_ner_head", 3, 2, False)
     assert next(value for _, value in parts.choices) == "embeddings"
     assert "ner_head" not in parts.value
     assert {"embeddings", "layer_0", "layer_2"}.isdisjoint(parts.value)
     assert "layer_3" in parts.value
     assert (slider.maximum, slider.value) == (24, 3)
+    assert (last.maximum, last.value) == (24, 2)
+    assert {"layer_21", "layer_22"} & set(parts.value) == {"layer_21"}
+    assert others == [gr.skip()] * 3, "only a scenario that is chosen fills them"
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_a_scenario_fills_the_whole_plan(fake: FakeService, scenario: Scenario) -> None:
+    parts, _, _, *others = fill_parts(fake, True, "embedded", scenario.name, 0, 0, True)
+    assert others == [scenario.selection, scenario.gradual, scenario.new_output_layer]
+    assert ("output_layer" in parts.value) == scenario.new_output_layer
+    summary, *_, saved = show_plan(fake, "embedded", parts.value, *others, *ADAPTERS, *DEFAULTS)
+    planned = TrainingPlan.from_dict(json.loads(saved))
+    assert (planned.selection, planned.gradual, planned.new_output_layer) == tuple(others)
+    assert ("Unfrozen one by one: layer 6 from 12% of the steps" in summary) == scenario.gradual
+
+
+def test_adapters_are_counted_like_everything_else(fake: FakeService) -> None:
+    """Published counts: rank 8 on queries and values of a bert-base, and its biases."""
+    backbone = fill(fake, "bert-base-uncased", "freeze_network")
+    assert backbone == []
+    layers = [f"layer_{index}" for index in range(12)]
+    for selection, n_trainable in (("adapters", 294_912), ("biases", 102_144 - 768)):  # without the embeddings' one norm
+        summary, *_ = show_plan(
+            fake, "bert-base-uncased", layers, selection, False, False, 8, 16, ["query", "value"], *DEFAULTS
+        )
+        assert f"<dt>Trainable</dt><dd>{n_trainable:,}</dd>" in summary
+    with pytest.raises(gr.Error, match="No linear layer of this backbone is called q"):
+        show_plan(fake, "embedded", ["layer_0"], "adapters", False, False, 8, 16, ["q"], *DEFAULTS)
+    with pytest.raises(gr.Error, match="The rank of the adapters must be a whole number from 1 to 256, not 0"):
+        show_plan(fake, "embedded", ["layer_0"], "adapters", False, False, 0, 16, ["query"], *DEFAULTS)
 
 
 def test_a_smaller_backbone_pulls_the_slider_back(fake: FakeService) -> None:
-    _, slider = fill_parts(fake, "embedded", "train_everything", 20, False)
-    assert (slider.maximum, slider.value) == (6, 6)
+    _, *sliders = fill_parts(fake, False, "embedded", "train_everything", 20, 7, False)[:3]
+    assert [(slider.maximum, slider.value) for slider in sliders] == [(6, 6), (6, 6)]
 
 
 def test_the_list_of_parts_is_what_is_planned(fake: FakeService) -> None:
-    summary, groups, _, _, table, _, _ = show_plan(fake, "bert-base-uncased", False, ["ner_head"], *DEFAULTS)
+    summary, groups, _, _, table, _, _ = show_plan(fake, "bert-base-uncased", ["ner_head"], *PLAIN, *DEFAULTS)
     assert list(groups["group"]) == ["entity head, decay", "entity head, no decay", "together"]
     assert table[table["part"] == "layer 1"]["trains"].item() == "none"
     assert "3,845" in summary
@@ -56,7 +93,7 @@ def test_the_list_of_parts_is_what_is_planned(fake: FakeService) -> None:
 
 def test_rates_reach_the_groups_and_an_emptied_field_is_its_default(fake: FakeService) -> None:
     _, groups, *_ = show_plan(
-        fake, "embedded", False, ["layer_0", "ner_head"], *BATCH, 1e-4, None, 5e-3, None, 0.1, None, None
+        fake, "embedded", ["layer_0", "ner_head"], *PLAIN, *BATCH, 1e-4, None, 5e-3, None, 0.1, None, None
     )
     assert dict(zip(groups["group"], groups["learning rate"], strict=True))["backbone, decay"] == "0.0001"
     assert dict(zip(groups["group"], groups["learning rate"], strict=True))["entity head, decay"] == "0.005"
@@ -64,24 +101,19 @@ def test_rates_reach_the_groups_and_an_emptied_field_is_its_default(fake: FakeSe
 
 
 def test_warnings_are_shown(fake: FakeService) -> None:
-    parts, _ = fill_parts(fake, "embedded", "freeze_network", 0, False)
-    assert "Nothing trains" in show_plan(fake, "embedded", False, parts.value, *DEFAULTS)[0]
-    assert (
-        "<li>"
-        not in show_plan(
-            fake, "embedded", False, fill_parts(fake, "embedded", "train_everything", 0, False)[0].value, *DEFAULTS
-        )[0]
-    )
+    parts = fill(fake, "embedded", "freeze_network")
+    assert "Nothing trains" in show_plan(fake, "embedded", parts, *PLAIN, *DEFAULTS)[0]
+    assert "<li>" not in show_plan(fake, "embedded", fill(fake, "embedded", "train_everything"), *PLAIN, *DEFAULTS)[0]
 
 
 def test_a_rate_out_of_range_is_told(fake: FakeService) -> None:
     with pytest.raises(gr.Error, match="from 0 to 1"):
-        show_plan(fake, "embedded", False, ["ner_head"], *BATCH, 7, *DEFAULTS[3:])
+        show_plan(fake, "embedded", ["ner_head"], *PLAIN, *BATCH, 7, *DEFAULTS[3:])
 
 
 def test_a_part_of_another_backbone_is_told(fake: FakeService) -> None:
     with pytest.raises(gr.Error, match="no part"):
-        show_plan(fake, "embedded", False, ["layer_20"], *DEFAULTS)
+        show_plan(fake, "embedded", ["layer_20"], *PLAIN, *DEFAULTS)
 
 
 def test_totals_are_figures_of_the_plan(service: ModelService) -> None:
@@ -98,10 +130,8 @@ def test_parts_have_titles(name: str, title: str) -> None:
 
 
 def test_cost_knows_what_is_frozen(fake: FakeService) -> None:
-    frozen = show_plan(fake, "embedded", False, ["ner_head"], *DEFAULTS)[0]
-    everything = show_plan(
-        fake, "embedded", False, fill_parts(fake, "embedded", "train_everything", 0, False)[0].value, *DEFAULTS
-    )
+    frozen = show_plan(fake, "embedded", ["ner_head"], *PLAIN, *DEFAULTS)[0]
+    everything = show_plan(fake, "embedded", fill(fake, "embedded", "train_everything"), *PLAIN, *DEFAULTS)
     assert "computed <b>once</b>" in frozen
     assert "<dt>Activations kept</dt><dd>0.0 MB</dd>" in frozen
     assert "<dt>Gradients</dt><dd>0.0 MB</dd>" in frozen
@@ -112,12 +142,12 @@ def test_cost_knows_what_is_frozen(fake: FakeService) -> None:
 @pytest.mark.parametrize(("batch", "words"), [((0, 3), "from 1 to 1024, not 0"), ((3, 9999), "from 1 to 512, not 9999")])
 def test_a_step_out_of_range_is_told(fake: FakeService, batch: tuple[int, int], words: str) -> None:
     with pytest.raises(gr.Error, match=words):
-        show_plan(fake, "embedded", False, ["ner_head"], *batch, *DEFAULTS[2:])
+        show_plan(fake, "embedded", ["ner_head"], *PLAIN, *batch, *DEFAULTS[2:])
 
 
 def test_layer_wise_decay_is_drawn_and_the_file_is_the_plan(fake: FakeService) -> None:
     numbers = [*DEFAULTS[:-2], 0.5, 0.1]
-    *_, rates, _, script, saved = show_plan(fake, "embedded", False, ["layer_4", "layer_5", "ner_head"], *numbers)
+    *_, rates, _, script, saved = show_plan(fake, "embedded", ["layer_4", "layer_5", "ner_head"], *PLAIN, *numbers)
     drawn = dict(zip(rates.data[0].x, rates.data[0].y, strict=True))
     assert drawn["layer 6"] == pytest.approx(1e-5)
     assert drawn["layer 5"] == pytest.approx(5e-6)

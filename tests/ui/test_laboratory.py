@@ -1,16 +1,31 @@
 """The laboratory's page on the real model, with runs of a few steps."""
 
+import csv
 import json
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import pytest
+import torch
 
 from mtdemo.laboratory import Laboratory, Waiting
+from mtdemo.loading import load_directory
 from mtdemo.plans import TrainingPlan
 from mtdemo.service import ModelService
-from mtdemo.ui.laboratory import describe_outcome, name_plan, train
+from mtdemo.ui.charts import AXES
+from mtdemo.ui.laboratory import (
+    check_run,
+    compare_runs,
+    describe_file,
+    describe_outcome,
+    name_plan,
+    pack_last,
+    train,
+    use_trained,
+)
 
 HEADS = json.dumps(TrainingPlan(("backbone", "ner_head")).as_dict())
 OWN = "Ada <b>Lovelace</b> lived in London.\n\nI am happy."
@@ -21,8 +36,13 @@ def laboratory(service: ModelService) -> Laboratory:
     return Laboratory(service)
 
 
-def run(laboratory: Laboratory, saved: str = HEADS, backbone: str = "embedded", n_steps: int = 12) -> Iterator[Any]:
-    return train(laboratory, "ada", backbone, saved, "Classes only", OWN, n_steps, 8, 13)
+BY = next(iter(AXES))
+
+
+def run(
+    laboratory: Laboratory, saved: str = HEADS, backbone: str = "embedded", n_steps: int = 12, file: str | None = None
+) -> Iterator[Any]:
+    return train(laboratory, "ada", backbone, saved, "Classes only", OWN, file, BY, None, n_steps, 8, 13)
 
 
 def traces(plot: gr.Plot) -> list[dict[str, Any]]:
@@ -33,7 +53,7 @@ def test_a_run_ends_in_all_that_the_page_shows(laboratory: Laboratory) -> None:
     first, *_, last = run(laboratory)
     assert "<progress" in first[0]
     assert all(output == gr.skip() for output in first[2:])
-    status, history, result, moved, sentences, runs, compared, report = last
+    status, history, result, moved, sentences, kept, runs, compared, report, download = last
     assert "<b>Done</b> after 12 of 12 steps" in status
     assert "so every answer is the same, bit for bit" in result
     bar = traces(moved)[0]
@@ -43,16 +63,92 @@ def test_a_run_ends_in_all_that_the_page_shows(laboratory: Laboratory) -> None:
     assert [trace["name"] for trace in traces(history)] == ["entities", "entities", "classes", "classes"]
     table = sentences.value
     assert [row[0] for row in table["data"]] == ["Ada <b>Lovelace</b> lived in London.", "I am happy."]
-    assert all(row[3] == row[4] for row in table["data"]), "the entity head and the backbone were frozen"
-    assert len(runs.value["data"]) == 1
-    assert not compared.visible
+    assert all("(as before)" in row[2] for row in table["data"]), "the entity head and the backbone were frozen"
+    assert len(runs) == 1
+    assert kept.visible
+    assert not download.visible, "what was packed before is another run"
+    assert [list(trace.text) for trace in compared.data] == [["1"], ["1"]]
     assert TrainingPlan.from_dict(json.loads(report)["plan"]) == TrainingPlan.from_dict(json.loads(HEADS))
 
 
 def test_two_runs_are_compared(laboratory: Laboratory) -> None:
     *_, last = run(laboratory)
-    assert last[6].visible
-    assert len(traces(last[6])[0]["text"]) == len(laboratory.runs("ada")) > 1
+    assert len(last[7].data[0].text) == len(laboratory.runs("ada")) > 1
+    for by, cost in (("trainable parameters", 148_995), ("seconds", laboratory.runs("ada")[-1].report["seconds"])):
+        assert compare_runs(laboratory, "ada", by).data[0].x[-1] == cost
+
+
+def test_the_last_run_is_packed_and_loads(laboratory: Laboratory, tmp_path: Path) -> None:
+    list(run(laboratory))
+    button = pack_last(laboratory, str(tmp_path), "ada")
+    assert button.label.startswith("Download run-")
+    with zipfile.ZipFile(button.value["path"] if isinstance(button.value, dict) else button.value) as archive:
+        archive.extractall(tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["movement"]["ner_head"] == 0.0
+    assert (
+        TrainingPlan.from_dict(json.loads((tmp_path / "run" / "plan.json").read_text())) == laboratory.runs("ada")[-1].plan
+    )
+    rows = list(csv.DictReader((tmp_path / "run" / "history.csv").open()))
+    assert [int(row["step"]) for row in rows] == [*range(13)]
+    assert len(list(csv.DictReader((tmp_path / "run" / "runs.csv").open()))) == len(laboratory.runs("ada"))
+    loaded = load_directory(tmp_path / "run" / "checkpoint")
+    trained = laboratory.model("ada").model.state_dict()
+    for name, tensor in loaded.model.state_dict().items():
+        torch.testing.assert_close(tensor, trained[name], atol=1e-3, rtol=1e-3)
+    with pytest.raises(gr.Error, match="none was trained yet"):
+        pack_last(laboratory, str(tmp_path), "nobody")
+
+
+def test_a_trained_copy_answers_this_visitor_in_the_other_tabs(laboratory: Laboratory, service: ModelService) -> None:
+    list(run(laboratory, n_steps=20))
+    sentences = ["What a day!"]
+    before = service.analyze(sentences).sentences[0]
+    name, status = use_trained(service, laboratory, "ada")
+    assert "of your laboratory" in status
+    mine = service.analyze(sentences, model=name)
+    assert mine.model.id.endswith("of your laboratory")
+    assert dict(mine.sentences[0].probabilities) != dict(before.probabilities)
+    assert service.analyze(sentences).sentences[0].as_dict() == before.as_dict()
+
+
+def test_a_file_of_ones_own_is_learned(laboratory: Laboratory, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("text,label\n" + "\n".join(f"day {n},{'positive' if n % 2 else 'negative'}" for n in range(20)))
+    assert "15 with a class to learn from" in describe_file(str(path))
+    *_, last = run(laboratory, file=str(path))
+    assert "<b>Done</b>" in last[0]
+    path.write_text("text,label\n" + "day,happy\n" * 12)
+    *_, last = run(laboratory, file=str(path))
+    assert "mine.csv, line 2" in last[0] and "happy" in last[0]
+    path.write_text("text,label\nday\n")
+    assert describe_file(str(path)).endswith("mine.csv, line 2: a row must have a text and a label.")
+    assert describe_file(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("plan", "tasks", "n_steps", "words"),
+    [
+        (TrainingPlan(("backbone", "ner_head")), "Both tasks", 60, "The loss of entities cannot reach"),
+        (TrainingPlan(), "Classes only", 60, "The entity head may train, but nothing of its task is learned"),
+        (
+            TrainingPlan(gradual=True),
+            "Both tasks",
+            5,
+            "longer than the run: gradual unfreezing has 8 stages",
+        ),
+        (TrainingPlan(warmup_share=0.9), "Both tasks", 60, "The rates rise during 90% of the run"),
+        (TrainingPlan(), "Both tasks", 60, ""),
+    ],
+)
+def test_what_contradicts_itself_is_told_before_it_runs(
+    service: ModelService, plan: TrainingPlan, tasks: str, n_steps: int, words: str
+) -> None:
+    frozen = [name for name in plan.frozen if name != "backbone"]
+    if "backbone" in plan.frozen:
+        frozen += [part.name for part in service.parts("embedded") if part.kind.in_backbone]
+    told = check_run(service, "embedded", json.dumps({**plan.as_dict(), "frozen": frozen}), tasks, n_steps)
+    assert words in told
+    assert bool(told) == bool(words)
 
 
 @pytest.mark.parametrize(
@@ -74,8 +170,9 @@ def test_what_cannot_be_trained_is_a_sentence_in_place_of_the_state(
 def test_waiting_shows_the_place(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(laboratory, "conduct", lambda *_, **__: iter([Waiting(3)]))
     monkeypatch.setattr(laboratory, "outcome", lambda _: None)
-    (only,) = run(laboratory)
-    assert "3 in line" in only[0]
+    waiting, left = run(laboratory)
+    assert "3 in line" in waiting[0]
+    assert "nothing was trained" in left[0]
 
 
 def test_a_frozen_head_that_drifts_is_called_by_its_name(laboratory: Laboratory) -> None:
@@ -86,6 +183,15 @@ def test_a_frozen_head_that_drifts_is_called_by_its_name(laboratory: Laboratory)
     assert describe_outcome(outcome) == last[2]
 
 
+def test_a_new_output_layer_is_measured(laboratory: Laboratory) -> None:
+    frozen = ("backbone", "classification_head", "ner_head")
+    *_, last = run(laboratory, json.dumps(TrainingPlan(frozen, new_output_layer=True).as_dict()))
+    assert "New output layer: macro-F1" in last[2] and "(untrained)" in last[2]
+
+
 def test_plans_have_names() -> None:
+    assert name_plan(TrainingPlan(selection="biases", gradual=True)) == (
+        "biases only (BitFit), unfrozen gradually, everything trains"
+    )
     assert name_plan(TrainingPlan()) == "everything trains"
     assert name_plan(TrainingPlan(("embeddings", "layer_0", "ner_head"))) == "frozen: embeddings, layer 1, entity head"

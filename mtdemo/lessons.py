@@ -1,0 +1,117 @@
+"""What a run of the laboratory learns from, and what is kept aside to measure it: the project's sample or a person's file.
+
+A person's file replaces the sentences of the tasks that it marks; a task that it says nothing of keeps the project's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mtdemo.data import COLUMN_SUFFIXES, LabelledSentence, TaggedSentence, read_labelled, read_tagged
+from mtdemo.errors import DataFileError
+from mtdemo.sample_file import Sample, read_sample
+
+MOST_SENTENCES = 2_000
+MOST_BYTES = 4_000_000
+FEWEST_SENTENCES = 8
+MOST_HELD_OUT = 200  # measuring more would take longer than training
+_EVERY = 4  # of a file without parts, each fourth sentence is kept aside
+_MARKED = ".txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """Sentences to learn from, and sentences kept aside, for each task.
+
+    Attributes:
+        tagged, labelled: to learn from, for the entity head and for the classification head.
+        tagged_aside, labelled_aside: kept aside.
+    """
+
+    tagged: tuple[TaggedSentence, ...]
+    labelled: tuple[LabelledSentence, ...]
+    tagged_aside: tuple[TaggedSentence, ...]
+    labelled_aside: tuple[LabelledSentence, ...]
+
+    @property
+    def phrase(self) -> str:
+        """How many sentences there are, in words."""
+        return (
+            f"{len(self.tagged)} sentences with entities and {len(self.labelled)} with a class to learn from, "
+            f"{len(self.tagged_aside)} and {len(self.labelled_aside)} others kept aside"
+        )
+
+
+def lessons_of(sample: Sample) -> Lessons:
+    """What a sample teaches: every sentence serves both tasks."""
+    (tagged, labelled), (tagged_aside, labelled_aside) = (
+        (tuple(sentence.tagged for sentence in part), tuple(sentence.labelled for sentence in part))
+        for part in (sample.train, sample.test)
+    )
+    return Lessons(tagged, labelled, tagged_aside, labelled_aside)
+
+
+def read_lessons(path: Path | None = None) -> Lessons:
+    """Read the project's sample, or a person's file.
+
+    The file is one of: JSON lines with `tokens` and `tags` or with `text` and `label`, CSV with `text` and `label`,
+    columns of tokens and tags as CoNLL-2003 has, or marked sentences like the project's own (`.txt`), which alone
+    say themselves what is kept aside.
+
+    Raises:
+        DataFileError: naming the file, without its directory, and the line.
+    """
+    own = lessons_of(read_sample())
+    if path is None:
+        return own
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise DataFileError(f"{path.name} has {size / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.0f} MB are read here.")
+    suffix = path.suffix.lower()
+    if suffix == _MARKED:
+        lessons = lessons_of(read_sample(path, path.name))
+    elif suffix in COLUMN_SUFFIXES or (suffix != ".csv" and _first_keys(path) >= {"tokens"}):
+        tagged = read_tagged(path, MOST_SENTENCES + 1, path.name)
+        lessons = replace(own, tagged=_learned(tagged), tagged_aside=_aside(tagged))
+    else:
+        labelled = read_labelled(path, MOST_SENTENCES + 1, path.name)
+        lessons = replace(own, labelled=_learned(labelled), labelled_aside=_aside(labelled))
+    _check_sizes(lessons, path.name)
+    return replace(lessons, tagged_aside=_spread(lessons.tagged_aside), labelled_aside=_spread(lessons.labelled_aside))
+
+
+def _first_keys(path: Path) -> set[str]:
+    """The fields of the first line, where it is a JSON object; what is wrong with it is told when it is read."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            first = json.loads(next((line for line in file if line.strip()), ""))
+    except ValueError:
+        return set()
+    return set(first) if isinstance(first, dict) else set()
+
+
+def _check_sizes(lessons: Lessons, name: str) -> None:
+    for learned, aside in ((lessons.tagged, lessons.tagged_aside), (lessons.labelled, lessons.labelled_aside)):
+        n_sentences = len(learned) + len(aside)
+        if n_sentences > MOST_SENTENCES:
+            raise DataFileError(f"{name} has more than {MOST_SENTENCES:,} sentences, which is the most that is read here.")
+        if n_sentences < FEWEST_SENTENCES:
+            raise DataFileError(
+                f"{name} has {n_sentences} sentences; at least {FEWEST_SENTENCES} are needed, since some are kept aside."
+            )
+
+
+def _learned(rows: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(row for number, row in enumerate(rows, start=1) if number % _EVERY)
+
+
+def _aside(rows: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(rows[_EVERY - 1 :: _EVERY])
+
+
+def _spread(rows: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(rows[:: -(-len(rows) // MOST_HELD_OUT) or 1])
