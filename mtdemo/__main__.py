@@ -158,7 +158,7 @@ def _plan(options: argparse.Namespace) -> TrainingPlan:
         plan.optimizer.layer_decay if options.layer_decay is None else options.layer_decay,
     )
     frozen = plan.frozen if options.freeze is None else tuple(options.freeze)
-    return TrainingPlan(frozen, optimizer, plan.warmup_share)
+    return replace(plan, frozen=frozen, optimizer=optimizer)
 
 
 def _validation_sets(options: argparse.Namespace) -> ValidationSets | None:

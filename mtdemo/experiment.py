@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from mtdemo.errors import PlanError
-from mtdemo.inference import analyze_plainly
+from mtdemo.inference import RememberedStates, analyze_plainly, run_windows
 from mtdemo.lessons import Lessons
 from mtdemo.loading import LoadedModel
 from mtdemo.parts import Parts
@@ -194,12 +194,13 @@ class Experiment:
         """
         started = time.monotonic()
         settings = self.settings
-        held_out = ValidationSets(self._lessons.tagged_aside, self._lessons.labelled_aside)
         before = self._answers(self._base)
         copied = replace(self._base, model=copy.deepcopy(self._base.model), tokenizer=copy.deepcopy(self._base.tokenizer))
         with _turn:
             trainer = _trainer(copied, self._lessons, settings)
             random = torch.get_rng_state()
+        run = RememberedStates() if trainer.features is not None else run_windows
+        held_out = ValidationSets(self._lessons.tagged_aside, self._lessons.labelled_aside, run=run)
         scores = held_out(copied)
         losses = None
         kept: list[Snapshot] = []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from mtdemo.batching import plan_batches
 from mtdemo.decoding import decode_entities
@@ -41,18 +43,46 @@ def run_windows(loaded: LoadedModel, windows: Sequence[Window], n_threads: int) 
     """
     torch.set_num_threads(n_threads)
     with torch.inference_mode():
-        output = loaded.model(**pad_windows(windows, loaded))
-        embeddings = output.sentence_embedding.numpy()
-        classes = output.classification_logits.softmax(dim=-1).numpy()
-        labels = output.ner_logits.softmax(dim=-1).numpy()
+        return _read_output(loaded.model(**pad_windows(windows, loaded)), windows)
+
+
+class RememberedStates:
+    """Runs windows as `run_windows` does, on hidden states that it computes once; for a model whose backbone does not
+    change while its heads do."""
+
+    def __init__(self) -> None:
+        self._states: dict[tuple[tuple[int, ...], ...], Tensor] = {}
+
+    def __call__(self, loaded: LoadedModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
+        """The same arguments and results as those of `run_windows`."""
+        torch.set_num_threads(n_threads)
+        keys = [(window.input_ids, window.token_type_ids) for window in windows]
+        with torch.inference_mode():
+            missing = [row for row, key in enumerate(keys) if key not in self._states]
+            if missing:
+                hidden = loaded.model.backbone(**pad_windows([windows[row] for row in missing], loaded)).last_hidden_state
+                self._states |= {keys[row]: hidden[n, : len(keys[row][0])].clone() for n, row in enumerate(missing)}
+            states = [self._states[key] for key in keys]
+            masks = [torch.ones(len(state), dtype=torch.long) for state in states]
+            output = loaded.model.apply_heads(pad_sequence(states, True), pad_sequence(masks, True))
+            return _read_output(output, windows)
+
+
+def _read_output(output: Any, windows: Sequence[Window]) -> tuple[WindowOutput, ...]:
+    embeddings = output.sentence_embedding.numpy()
+    classes = output.classification_logits.softmax(dim=-1).numpy()
+    labels = output.ner_logits.softmax(dim=-1).numpy()
     return tuple(
         WindowOutput(embeddings[row].copy(), classes[row].copy(), labels[row, window.content].copy())
         for row, window in enumerate(windows)
     )
 
 
+Run = Callable[[LoadedModel, Sequence[Window], int], tuple[WindowOutput, ...]]
+
+
 def analyze_plainly(
-    loaded: LoadedModel, texts: Sequence[str], max_length: int, max_tokens: int = 4096
+    loaded: LoadedModel, texts: Sequence[str], max_length: int, max_tokens: int = 4096, run: Run = run_windows
 ) -> list[SentenceAnalysis]:
     """Analyse sentences without service, cache and other threads, with the threads that torch has already.
 
@@ -61,13 +91,14 @@ def analyze_plainly(
         texts: sentences, none blank.
         max_length: word pieces per window, special ones included.
         max_tokens: word pieces per forward pass.
+        run: how windows are run.
     """
     encoded = loaded.encode(texts, max_length)
     windows = [window for sentence in encoded for window in sentence.windows]
     outputs: dict[int, WindowOutput] = {}
     for batch in plan_batches([len(window.input_ids) for window in windows], max_tokens):
-        run = run_windows(loaded, [windows[index] for index in batch], torch.get_num_threads())
-        outputs.update(zip(batch, run, strict=True))
+        of_batch = run(loaded, [windows[index] for index in batch], torch.get_num_threads())
+        outputs.update(zip(batch, of_batch, strict=True))
     in_order = iter([outputs[index] for index in range(len(windows))])
     return [assemble(loaded, sentence, [next(in_order) for _ in sentence.windows]) for sentence in encoded]
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from mtdemo.data import LabelledSentence, RatedPair, TaggedSentence
-from mtdemo.inference import analyze_plainly
+from mtdemo.inference import Run, analyze_plainly, run_windows
 from mtdemo.loading import LoadedModel
 from mtdemo.metrics import score_classes, score_entities, score_similarity
 from mtdemo.results import SentenceAnalysis
@@ -54,29 +54,36 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class ValidationSets:
-    """Sentences kept aside; at least one kind of them. Called with a model, it measures it."""
+    """Sentences kept aside; at least one kind of them. Called with a model, it measures it.
+
+    `run` is how windows are run; `RememberedStates` while a backbone does not change.
+    """
 
     tagged: Sequence[TaggedSentence] = ()
     labelled: Sequence[LabelledSentence] = ()
     pairs: Sequence[RatedPair] = ()
     max_length: int = 128
+    run: Run = run_windows
 
     def __call__(self, loaded: LoadedModel) -> Validation:
         entity_f1, macro_f1, spearman, output_f1 = None, None, None, None
         if self.tagged:
-            answers = analyze_plainly(loaded, [row.text for row in self.tagged], self.max_length)
+            answers = self._answers(loaded, [row.text for row in self.tagged])
             entity_f1 = score_entities(self.tagged, answers).f1
         if self.labelled:
-            answers = analyze_plainly(loaded, [row.text for row in self.labelled], self.max_length)
+            answers = self._answers(loaded, [row.text for row in self.labelled])
             gold, predicted = [row.label for row in self.labelled], [answer.label for answer in answers]
             macro_f1 = score_classes(gold, predicted, loaded.info.class_labels).macro_f1
             if tuple(loaded.model.config.output_labels) == loaded.info.class_labels:
                 output_f1 = score_classes(gold, _output_labels(loaded, answers), loaded.info.class_labels).macro_f1
         if self.pairs:
             texts = [text for pair in self.pairs for text in (pair.first, pair.second)]
-            answers = analyze_plainly(loaded, texts, self.max_length)
+            answers = self._answers(loaded, texts)
             spearman = score_similarity([pair.score for pair in self.pairs], answers[::2], answers[1::2]).spearman
         return Validation(entity_f1, macro_f1, spearman, output_f1)
+
+    def _answers(self, loaded: LoadedModel, texts: Sequence[str]) -> list[SentenceAnalysis]:
+        return analyze_plainly(loaded, texts, self.max_length, run=self.run)
 
 
 def _output_labels(loaded: LoadedModel, answers: Sequence[SentenceAnalysis]) -> list[str]:

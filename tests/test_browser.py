@@ -233,7 +233,7 @@ def test_two_visitors_train_at_once_a_third_waits_and_a_closed_tab_makes_room(br
     bob.get_by_role("button", name="Stop and keep what there is").click()
     expect(bob.get_by_text("Stopped after")).to_be_visible(timeout=60_000)
     expect(bob.get_by_text("so every answer is the same, bit for bit")).to_be_visible()
-    expect(bob.get_by_role("gridcell", name="frozen: embeddings, layer 1")).to_have_count(1)
+    expect(bob.get_by_role("gridcell", name="frozen: embeddings, layers 1–6")).to_have_count(1)
     expect(eve.get_by_text("after 10 of 10 steps")).to_be_visible(timeout=60_000)
     expect(ada.get_by_text("of 300, about")).to_be_visible()
     expect(ada.get_by_text("Stopped after")).to_be_hidden()

@@ -15,7 +15,7 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 from mtdemo import inference
 from mtdemo.config import EMBEDDED_CHECKPOINT, Settings
 from mtdemo.encoding import Window, encode_sentences
-from mtdemo.inference import WindowOutput, pad_windows, run_windows
+from mtdemo.inference import RememberedStates, WindowOutput, analyze_plainly, pad_windows, run_windows
 from mtdemo.loading import LoadedModel
 from mtdemo.model import MultiTaskModel
 from mtdemo.service import ModelService
@@ -169,3 +169,15 @@ def test_names_everywhere_are_neither_doubled_nor_cut_at_a_seam(
 def test_a_plain_model_in_training_mode_is_not_what_serves(embedded: LoadedModel) -> None:
     assert isinstance(embedded.model, MultiTaskModel)
     assert not any(module.training for module in embedded.model.modules())
+
+
+def test_remembered_states_give_what_computing_gives(embedded: LoadedModel, sentences: list[str]) -> None:
+    run = RememberedStates()
+    for texts in (sentences[:20], sentences[10:40]):  # half of the second are remembered
+        plain = analyze_plainly(embedded, texts, 128)
+        for answer, other in zip(plain, analyze_plainly(embedded, texts, 128, run=run), strict=True):
+            np.testing.assert_allclose(answer.embedding, other.embedding, atol=ATOL, rtol=0)
+            assert answer.probabilities == pytest.approx(dict(other.probabilities), abs=ATOL)
+            assert [(e.start, e.end, e.label) for e in answer.entities] == [
+                (e.start, e.end, e.label) for e in other.entities
+            ]

@@ -22,6 +22,7 @@ INK = "#808a96"
 TRAINS = "#0d9488"
 FROZEN = "#94a3b8"
 SECOND = "#d97706"
+THIRD = "#8b5cf6"
 GRID = "rgba(128,138,150,0.25)"
 MOST_SENTENCES = 50
 _TOOLS = ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "resetScale"]  # of no use on these figures
@@ -160,11 +161,15 @@ def plot_history(snapshots: Sequence[Snapshot]) -> Figure:
     for name, color, losses, scores in (
         ("entities", TRAINS, [s.losses.ner for s in trained if s.losses], [s.scores.entity_f1 for s in scored]),
         ("classes", SECOND, [s.losses.classification for s in trained if s.losses], [s.scores.macro_f1 for s in scored]),
+        ("new output layer", THIRD, [], [s.scores.output_f1 for s in scored]),
     ):
+        if not any(score is not None for score in scores):
+            continue
         line = {"name": name, "legendgroup": name, "line": {"color": color}}
-        figure.add_scatter(x=steps, y=losses, mode="lines", **line, row=1, col=1)
+        if losses:
+            figure.add_scatter(x=steps, y=losses, mode="lines", **line, row=1, col=1)
         figure.add_scatter(
-            x=[s.n_done for s in scored], y=scores, mode="lines+markers", showlegend=False, **line, row=1, col=2
+            x=[s.n_done for s in scored], y=scores, mode="lines+markers", showlegend=not losses, **line, row=1, col=2
         )
     _styled(figure, height=300)
     figure.update_layout(legend={"orientation": "h", "y": -0.15}, margin={"l": 8, "r": 8, "t": 40, "b": 8})
@@ -192,7 +197,7 @@ def plot_movement(movement: Mapping[str, float]) -> Figure:
         cliponaxis=False,
     )
     figure = _styled(Figure(bar), height=90 + 24 * len(names))
-    most = max(*movement.values(), 1e-9)
+    most = max(*movement.values(), 0.0) or 0.01
     figure.update_layout(title={"text": "How far each part moved, % of the length of its weights", "font": {"size": 13}})
     figure.update_xaxes(range=[0, 140 * most], gridcolor=GRID)
     figure.update_yaxes(showgrid=False, automargin=True, type="category")

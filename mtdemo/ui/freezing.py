@@ -150,13 +150,10 @@ def _add_controls() -> _Controls:
         label="Scenario",
         info="Fills what stands below.",
     )
-    with gr.Row():
-        n_first = gr.Slider(
-            0, 6, value=0, step=1, label="Freeze the first k layers", info="And the embeddings.", min_width=140
-        )
-        n_last = gr.Slider(
-            0, 6, value=0, step=1, label="Freeze the last k layers", info="0 freezes nothing more.", min_width=140
-        )
+    n_first = gr.Slider(
+        0, 6, value=0, step=1, label="Freeze embeddings and the first k layers", info="0 freezes nothing more."
+    )
+    n_last = gr.Slider(0, 6, value=0, step=1, label="Freeze the last k layers")
     parts = gr.CheckboxGroup([], label="Parts that train", info="Change any of them by hand; this list is what is planned.")
     selection = gr.Radio(
         [(selection.title, selection.name) for selection in SELECTIONS],

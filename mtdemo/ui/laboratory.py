@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ SUFFIXES = [".jsonl", ".csv", ".conll", ".bio", ".iob", ".iob2", ".txt"]
 _OWN = "The Nobel Prize went to Marie Curie.\nThe service at Lufthansa was a nightmare."
 _MOST_OWN = 10
 _REFRESH_S = 0.7
+_RUN_WIDTHS: list[str | int] = ["52px", "300px", "112px", "120px", "92px", "130px", "130px"]
 _FORMATS = """
 | file | a line of it |
 |---|---|
@@ -97,8 +99,8 @@ def add_laboratory(service: ModelService, laboratory: Laboratory, page: gr.Block
         seed = gr.Number(13, label="Seed", precision=0, minimum=0)
     own = gr.Textbox(_OWN, label=f"Your own sentences, before and after (at most {_MOST_OWN})", lines=2, max_lines=6)
     with gr.Accordion("Learn your own labelled sentences instead", open=False):
-        file = gr.File(label=f"A file of at most {MOST_SENTENCES:,} sentences", file_types=SUFFIXES, height=140)
-        described = gr.Markdown(elem_classes="note")
+        file = gr.File(label=f"At most {MOST_SENTENCES:,} sentences", file_types=SUFFIXES, height=160)
+        described = gr.Markdown(elem_classes="note", visible=False)
         gr.Markdown(_FORMATS)
     check = gr.HTML(padding=False)
     with gr.Row():
@@ -113,7 +115,10 @@ def add_laboratory(service: ModelService, laboratory: Laboratory, page: gr.Block
         column_widths=["34%", "26%", "40%"],
     )  # fmt: skip
     with gr.Column(visible=False) as kept:
-        runs = gr.Dataframe(label="Your runs of this visit", interactive=False, wrap=True)
+        runs = gr.Dataframe(
+            label="Your runs of this visit (changed: share of the answers)", interactive=False, wrap=True,
+            column_widths=_RUN_WIDTHS,
+        )  # fmt: skip
         by = gr.Radio(list(AXES), value=next(iter(AXES)), label="Compare their scores by")
         compared = gr.Plot(label="Runs", show_label=False)
         with gr.Row():
@@ -178,14 +183,15 @@ def check_run(service: ModelService, backbone: str, saved: str, tasks: str, n_st
     return as_warnings(run_warnings(plan, planned.freezing, int(n_steps), TASKS[tasks]))
 
 
-def describe_file(path: str | None) -> str:
-    """What a person's file teaches, or what is wrong with it, as Markdown."""
+def describe_file(path: str | None) -> Any:
+    """What a person's file teaches, or what is wrong with it."""
     if path is None:
-        return ""
+        return gr.Markdown(visible=False)
     try:
-        return f"Read: {read_lessons(Path(path)).phrase}."
+        words = f"Read: {read_lessons(Path(path)).phrase}."
     except MtdemoError as error:
-        return f"**This file cannot be used.** {html.escape(str(error), quote=False)}"
+        words = f"**This file cannot be used.** {html.escape(str(error), quote=False)}"
+    return gr.Markdown(words, visible=True)
 
 
 @shows_errors
@@ -315,7 +321,7 @@ def describe_outcome(outcome: Outcome) -> str:
     if before is not None and after is not None:
         rows.append(f"<li>New output layer: macro-F1 {before:.3f} (untrained) → {after:.3f}.</li>")
     rows.append(f"<li>Sentence embeddings: mean cosine to before {outcome.embedding_cosine:.4f} (1 is unchanged).</li>")
-    return f'<h4 class="heading">On the sentences kept aside</h4><ul class="warnings">{"".join(rows)}</ul>'
+    return f'<h4 class="heading">On the sentences kept aside</h4><ul class="facts">{"".join(rows)}</ul>'
 
 
 def name_plan(plan: TrainingPlan) -> str:
@@ -323,8 +329,23 @@ def name_plan(plan: TrainingPlan) -> str:
     words = ["new output layer"] if plan.new_output_layer else []
     words += [find_selection(plan.selection).title] if plan.selection != WEIGHTS else []
     words += ["unfrozen gradually"] if plan.gradual else []
-    frozen = ", ".join(part_title(name) for name in plan.frozen)
+    frozen = ", ".join(_in_short(plan.frozen))
     return ", ".join([*words, f"frozen: {frozen}" if frozen else "everything trains"])
+
+
+def _in_short(names: Sequence[str]) -> Iterator[str]:
+    """Titles of parts, in which layers that follow one another are one."""
+    for is_layer, group in groupby(names, lambda name: name.startswith("layer_")):
+        titles = [part_title(name) for name in group]
+        if is_layer and len(titles) > 1 and _follow_one_another(titles):
+            yield f"layers {titles[0].split()[1]}–{titles[-1].split()[1]}"
+        else:
+            yield from titles
+
+
+def _follow_one_another(titles: Sequence[str]) -> bool:
+    numbers = [int(title.split()[1]) for title in titles]
+    return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
 def tabulate_sentences(outcome: Outcome) -> pd.DataFrame:
@@ -347,15 +368,13 @@ def tabulate_runs(runs: Sequence[Run]) -> pd.DataFrame:
                 run.number,
                 run.title,
                 f"{run.n_trainable:,}",
-                run.report["n_steps"],
-                f"{run.report['seconds']:.1f} s",
+                f"{run.report['n_steps']}, {run.report['seconds']:.1f} s",
                 f"{run.n_bytes / 1e6:.0f} MB",
-                f"{last['entity_f1']:.3f}",
-                f"{last['macro_f1']:.3f}",
-                f"{changed['entities']:.0%} / {changed['classes']:.0%}",
+                f"{last['entity_f1']:.3f}, {changed['entities']:.0%}",
+                f"{last['macro_f1']:.3f}, {changed['classes']:.0%}",
             )
         )
-    columns = ["run", "plan", "trainable", "steps", "time", "memory (estimate)", "entity F1", "class F1", "changed"]
+    columns = ["run", "plan", "trainable", "steps", "memory", "entities: F1, changed", "classes: F1, changed"]
     return pd.DataFrame(rows, columns=columns)
 
 

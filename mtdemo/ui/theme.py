@@ -21,6 +21,8 @@ CSS = """
 .totals dd { margin: 0; font-size: 1.15rem; font-weight: 600; font-variant-numeric: tabular-nums; }
 .heading { margin: 0.9rem 0 0.4rem !important; }
 .warnings { margin: 0.6rem 0 0; padding: 0; list-style: none; }
+.facts { margin: 0.6rem 0 0; padding: 0; list-style: none; }
+.facts li { margin-top: 0.4rem; padding: 0.3rem 0.75rem; border-left: 3px solid #0d9488; }
 .warnings li { margin-top: 0.4rem; padding: 0.3rem 0.75rem; border-left: 3px solid #f59e0b; }
 """
 

@@ -114,15 +114,15 @@ def test_a_trained_copy_answers_this_visitor_in_the_other_tabs(laboratory: Labor
 def test_a_file_of_ones_own_is_learned(laboratory: Laboratory, tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("text,label\n" + "\n".join(f"day {n},{'positive' if n % 2 else 'negative'}" for n in range(20)))
-    assert "15 with a class to learn from" in describe_file(str(path))
+    assert "15 with a class to learn from" in describe_file(str(path)).value
     *_, last = run(laboratory, file=str(path))
     assert "<b>Done</b>" in last[0]
     path.write_text("text,label\n" + "day,happy\n" * 12)
     *_, last = run(laboratory, file=str(path))
     assert "mine.csv, line 2" in last[0] and "happy" in last[0]
     path.write_text("text,label\nday\n")
-    assert describe_file(str(path)).endswith("mine.csv, line 2: a row must have a text and a label.")
-    assert describe_file(None) == ""
+    assert describe_file(str(path)).value.endswith("mine.csv, line 2: a row must have a text and a label.")
+    assert not describe_file(None).visible
 
 
 @pytest.mark.parametrize(
@@ -195,3 +195,5 @@ def test_plans_have_names() -> None:
     )
     assert name_plan(TrainingPlan()) == "everything trains"
     assert name_plan(TrainingPlan(("embeddings", "layer_0", "ner_head"))) == "frozen: embeddings, layer 1, entity head"
+    assert name_plan(TrainingPlan(("layer_0", "layer_1", "layer_2"))) == "frozen: layers 1–3"
+    assert name_plan(TrainingPlan(("layer_0", "layer_2"))) == "frozen: layer 1, layer 3"
