@@ -30,7 +30,7 @@ from mtdemo.encoding import Window
 from mtdemo.errors import DataFileError
 from mtdemo.examples import Example, labelled_examples, tagged_examples
 from mtdemo.extending import extend_model, merge_adapters
-from mtdemo.freezing import BACKBONE, FreezingPlan, apply_freezing
+from mtdemo.freezing import BACKBONE, FreezingPlan, apply_freezing, unfrozen_parts
 from mtdemo.inference import pad_windows
 from mtdemo.loading import LoadedModel
 from mtdemo.losses import embedding_drift, partial_cross_entropy
@@ -203,7 +203,7 @@ class Trainer:
     ) -> None:
         torch.manual_seed(settings.seed)
         self.settings = settings
-        if _learns_casing(settings) and not base.model.config.casing:
+        if _learns_casing(base, settings) and not base.model.config.casing:
             base.model.add_casing()
         extend_model(base.model, settings.plan)
         self.base = base
@@ -442,11 +442,14 @@ def train(
 def _plan(base: LoadedModel, settings: Training) -> FreezingPlan:
     parts = base.model.parts()
     segments = [p.name for part in parts for p in part.parameters if "token_type_embeddings" in p.name]
-    return settings.plan.freezing(parts, segments if _learns_casing(settings) else ())
+    return settings.plan.freezing(parts, segments if _learns_casing(base, settings) else ())
 
 
-def _learns_casing(settings: Training) -> bool:
-    return settings.casing and BACKBONE not in settings.plan.frozen
+def _learns_casing(base: LoadedModel, settings: Training) -> bool:
+    """Whether case is to be learned, and something of the backbone trains that can learn it."""
+    parts = base.model.parts()
+    trained = unfrozen_parts(parts, settings.plan.frozen)
+    return settings.casing and any(part.kind.in_backbone and part.name in trained for part in parts)
 
 
 def _set_dropout(model: torch.nn.Module, dropout: float | None) -> None:

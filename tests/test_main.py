@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from mtdemo.__main__ import main
 from mtdemo.loading import load_directory
+from mtdemo.plans import TrainingPlan
 
 Write = Callable[..., Path]
 
@@ -43,6 +45,57 @@ def test_train_writes_a_checkpoint_that_loads(tmp_path: Path, tiny: Write, mode:
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "training_log.jsonl",
     }  # fmt: skip
+
+
+@pytest.fixture
+def few(tmp_path: Path) -> list[str]:
+    """Arguments for a training of two steps on four sentences of each task."""
+    (tmp_path / "ner").write_text('{"tokens": ["john", "sat"], "tags": ["B-PER", "O"]}\n' * 4)
+    (tmp_path / "classes").write_text('{"text": "the cat", "label": "neutral"}\n' * 4)
+    files = ["--ner", str(tmp_path / "ner"), "--classification", str(tmp_path / "classes")]
+    return [*files, "--output", str(tmp_path / "out"), "--steps", "2"]
+
+
+def test_train_takes_the_plan_of_the_page(tmp_path: Path, tiny: Write, few: list[str]) -> None:
+    """Every field of it: here adapters in one layer, and a new output layer, with a rate that the command line changes."""
+    planned = TrainingPlan(("embeddings", "layer_0", "ner_head"), selection="adapters", new_output_layer=True, gradual=True)
+    (tmp_path / "plan.json").write_text(json.dumps(planned.as_dict()))
+    base = tiny()
+    assert main(["train", "--base", str(base), *few, "--plan", str(tmp_path / "plan.json"), "--head-rate", "0.01"]) == 0
+    before, after = load_directory(base).model.state_dict(), load_directory(tmp_path / "out").model
+    assert after.trained_heads == ("classification_head", "output_layer")
+    assert after.config.output_labels == ["negative", "neutral", "positive"]
+    assert set(after.state_dict()) - set(before) == {"output_layer.linear.weight", "output_layer.linear.bias"}
+    for name, tensor in after.state_dict().items():
+        if name.startswith(("backbone.encoder.layer.0", "ner_head", "backbone.embeddings.word")):
+            assert torch.equal(tensor, before[name].half().float()), name
+
+
+def test_a_plan_that_freezes_every_part_of_the_backbone_by_name_is_one_that_freezes_it(
+    tmp_path: Path, tiny: Write, few: list[str]
+) -> None:
+    planned = TrainingPlan(("embeddings", "layer_0", "layer_1"))
+    (tmp_path / "plan.json").write_text(json.dumps(planned.as_dict()))
+    assert main(["train", "--base", str(tiny()), *few, "--plan", str(tmp_path / "plan.json")]) == 0
+    assert not load_directory(tmp_path / "out").model.config.casing, "a frozen backbone cannot learn case"
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "words"),
+    [
+        ("ner", '{"tokens": ["x"], "tags": ["B-CAR"]}', "line 5: "),
+        ("classes", '{"text": "x", "label": "angry"}', "line 5: "),
+    ],
+)
+def test_train_refuses_unknown_labels_naming_file_and_line(
+    tmp_path: Path, tiny: Write, few: list[str], capsys: pytest.CaptureFixture[str], name: str, line: str, words: str
+) -> None:
+    with (tmp_path / name).open("a") as file:
+        file.write(line + "\n")
+    assert main(["train", "--base", str(tiny()), *few]) == 2
+    told = capsys.readouterr().err
+    assert f"{tmp_path / name}, {words}" in told
+    assert ("CAR" if name == "ner" else "angry") in told
 
 
 @pytest.mark.parametrize(
