@@ -5,39 +5,37 @@ from __future__ import annotations
 import html
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-import pandas as pd
 from gradio.processing_utils import save_bytes_to_cache
 
 from mtdemo.config import EMBEDDED
 from mtdemo.encoding import replace_unreadable
 from mtdemo.errors import MtdemoError, PlanError
-from mtdemo.freezing import WEIGHTS, find_selection
-from mtdemo.laboratory import Laboratory, Run, Waiting
+from mtdemo.laboratory import Laboratory, Waiting
 from mtdemo.lessons import MOST_SENTENCES, Lessons, read_lessons
 from mtdemo.packing import pack_run
 from mtdemo.plans import TrainingPlan, run_warnings
 from mtdemo.service import FreezingRequest, ModelService
-from mtdemo.ui.charts import AXES, part_title, plot_history, plot_movement, plot_runs
-from mtdemo.ui.messages import as_warnings, shorten, shows_errors
+from mtdemo.ui.charts import AXES, plot_history, plot_runs
+from mtdemo.ui.messages import as_warnings, shows_errors
 from mtdemo.ui.model_choice import describe_ready
+from mtdemo.ui.outcomes import describe_state, name_plan, show_outcome
 
 if TYPE_CHECKING:
-    from mtdemo.experiment import Outcome, Snapshot
-    from mtdemo.results import SentenceAnalysis
+    from mtdemo.experiment import Snapshot
 
 TASKS = {"Both tasks": (1.0, 1.0), "Classes only": (0.0, 1.0), "Entities only": (1.0, 0.0)}
 SUFFIXES = [".jsonl", ".csv", ".conll", ".bio", ".iob", ".iob2", ".txt"]
 _OWN = "The Nobel Prize went to Marie Curie.\nThe service at Lufthansa was a nightmare."
 _MOST_OWN = 10
 _REFRESH_S = 0.7
+_WIDTHS: list[str | int] = ["34%", "26%", "40%"]
 _RUN_WIDTHS: list[str | int] = ["52px", "300px", "112px", "120px", "92px", "130px", "130px"]
 _FORMATS = """
 | file | a line of it |
@@ -70,6 +68,46 @@ class Borrowed:
     status: gr.Markdown
 
 
+@dataclass(frozen=True, slots=True)
+class _Controls:
+    tasks: gr.Radio
+    own: gr.Textbox
+    file: gr.File
+    keep: gr.Number
+    n_steps: gr.Slider
+    n_sentences: gr.Slider
+    seed: gr.Number
+    described: gr.Markdown
+
+    @property
+    def inputs(self) -> list[Any]:
+        return [self.tasks, self.own, self.file, self.keep, self.n_steps, self.n_sentences, self.seed]
+
+
+@dataclass(frozen=True, slots=True)
+class _Results:
+    """What a run changes, in the order of `outputs`, and what is done with it."""
+
+    status: gr.HTML
+    history: gr.Plot
+    result: gr.HTML
+    moved: gr.Plot
+    sentences: gr.Dataframe
+    kept: gr.Column
+    runs: gr.Dataframe
+    compared: gr.Plot
+    report: gr.Code
+    download: gr.DownloadButton
+    by: gr.Radio
+    use: gr.Button
+    pack: gr.Button
+
+    @property
+    def outputs(self) -> list[Any]:
+        shown = [self.status, self.history, self.result, self.moved, self.sentences, self.kept]
+        return [*shown, self.runs, self.compared, self.report, self.download]
+
+
 def add_laboratory(service: ModelService, laboratory: Laboratory, page: gr.Blocks, borrowed: Borrowed) -> None:
     """Add the controls and the results under a plan.
 
@@ -89,7 +127,40 @@ def add_laboratory(service: ModelService, laboratory: Laboratory, page: gr.Block
     )
     visitor = gr.State("")
     page.load(_visitor, None, visitor, api_visibility="private", show_progress="hidden")
-    page.unload(partial(_forget, laboratory))
+    page.unload(_forget_in(laboratory))
+    controls = _add_controls()
+    check = gr.HTML(padding=False)
+    with gr.Row():
+        start = gr.Button("Train a copy", variant="primary")
+        stop = gr.Button("Stop and keep what there is")
+    results = _add_results()
+
+    private: dict[str, Any] = {"api_visibility": "private"}
+    quiet: dict[str, Any] = {"show_progress": "hidden", **private}
+    start.click(
+        partial(train, laboratory),
+        [visitor, borrowed.backbone, borrowed.saved, *controls.inputs, results.by],
+        results.outputs,
+        concurrency_limit=None,
+        **quiet,
+    )
+    stop.click(laboratory.stop, visitor, None, queue=False, **private)
+    gr.on(
+        [borrowed.saved.change, controls.tasks.input, controls.n_steps.change],
+        partial(check_run, service),
+        [borrowed.backbone, borrowed.saved, controls.tasks, controls.n_steps],
+        check,
+        trigger_mode="always_last",
+        **quiet,
+    )
+    gr.on([controls.file.upload, controls.file.clear], describe_file, controls.file, controls.described, **quiet)
+    results.by.input(partial(compare_runs, laboratory), [visitor, results.by], results.compared, **quiet)
+    packed = results.download
+    results.pack.click(partial(pack_last, laboratory, packed.GRADIO_CACHE), visitor, packed, **private)
+    results.use.click(partial(use_trained, service, laboratory), visitor, [borrowed.model, borrowed.status], **private)
+
+
+def _add_controls() -> _Controls:
     with gr.Row():
         tasks = gr.Radio(list(TASKS), value="Both tasks", label="Learn", info="What the loss is made of.")
         keep = gr.Number(0, label="Weight of keeping the embeddings", info="1 − cosine to before, in the loss.", minimum=0)
@@ -102,23 +173,19 @@ def add_laboratory(service: ModelService, laboratory: Laboratory, page: gr.Block
         file = gr.File(label=f"At most {MOST_SENTENCES:,} sentences", file_types=SUFFIXES, height=160)
         described = gr.Markdown(elem_classes="note", visible=False)
         gr.Markdown(_FORMATS)
-    check = gr.HTML(padding=False)
-    with gr.Row():
-        start = gr.Button("Train a copy", variant="primary")
-        stop = gr.Button("Stop and keep what there is")
+    return _Controls(tasks, own, file, keep, n_steps, n_sentences, seed, described)
+
+
+def _add_results() -> _Results:
     status = gr.HTML(padding=False)
     history = gr.Plot(label="Loss and held-out scores by step", show_label=False, visible=False)
     result = gr.HTML(padding=False)
     moved = gr.Plot(label="How far each part moved", show_label=False, visible=False)
-    sentences = gr.Dataframe(
-        label="Your sentences before and after", interactive=False, wrap=True, visible=False,
-        column_widths=["34%", "26%", "40%"],
-    )  # fmt: skip
+    table: dict[str, Any] = {"interactive": False, "wrap": True}
+    sentences = gr.Dataframe(label="Your sentences before and after", visible=False, column_widths=_WIDTHS, **table)
     with gr.Column(visible=False) as kept:
-        runs = gr.Dataframe(
-            label="Your runs of this visit (changed: share of the answers)", interactive=False, wrap=True,
-            column_widths=_RUN_WIDTHS,
-        )  # fmt: skip
+        title = "Your runs of this visit (changed: share of the answers)"
+        runs = gr.Dataframe(label=title, column_widths=_RUN_WIDTHS, **table)
         by = gr.Radio(list(AXES), value=next(iter(AXES)), label="Compare their scores by")
         compared = gr.Plot(label="Runs", show_label=False)
         with gr.Row():
@@ -127,30 +194,9 @@ def add_laboratory(service: ModelService, laboratory: Laboratory, page: gr.Block
         download = gr.DownloadButton("Download", visible=False)
         with gr.Accordion("The last run as a file", open=False):
             report = gr.Code(label="run.json", language="json", interactive=False)
-
-    private: dict[str, Any] = {"api_visibility": "private"}
-    start.click(
-        partial(train, laboratory),
-        [visitor, borrowed.backbone, borrowed.saved, tasks, own, file, by, keep, n_steps, n_sentences, seed],
-        [status, history, result, moved, sentences, kept, runs, compared, report, download],
-        show_progress="hidden",
-        concurrency_limit=None,
-        **private,
+    return _Results(
+        status, history, result, moved, sentences, kept, runs, compared, report, download, by=by, use=use, pack=pack
     )
-    stop.click(laboratory.stop, visitor, None, queue=False, **private)
-    gr.on(
-        [borrowed.saved.change, tasks.input, n_steps.change],
-        partial(check_run, service),
-        [borrowed.backbone, borrowed.saved, tasks, n_steps],
-        check,
-        show_progress="hidden",
-        trigger_mode="always_last",
-        **private,
-    )
-    gr.on([file.upload, file.clear], describe_file, file, described, show_progress="hidden", **private)
-    by.input(partial(compare_runs, laboratory), [visitor, by], compared, show_progress="hidden", **private)
-    pack.click(partial(pack_last, laboratory, download.GRADIO_CACHE), visitor, download, **private)
-    use.click(partial(use_trained, service, laboratory), visitor, [borrowed.model, borrowed.status], **private)
 
 
 def _visitor(request: gr.Request) -> str:
@@ -158,9 +204,13 @@ def _visitor(request: gr.Request) -> str:
     return str(request.session_hash)
 
 
-def _forget(laboratory: Laboratory, request: gr.Request) -> None:
-    """End and drop the runs of a page that was closed."""
-    laboratory.forget(_visitor(request))
+def _forget_in(laboratory: Laboratory) -> Callable[[gr.Request], None]:
+    """What ends and drops the runs of a page that was closed; gradio sees no request in a partial."""
+
+    def forget(request: gr.Request) -> None:
+        laboratory.forget(_visitor(request))
+
+    return forget
 
 
 def check_run(service: ModelService, backbone: str, saved: str, tasks: str, n_steps: float) -> str:
@@ -231,7 +281,7 @@ def train(
 
     An error is shown in the place of the state, since a run may have been shown already when it occurs.
     """
-    file, by, keep, *numbers = others
+    file, keep, *numbers, by = others
     n_steps, n_sentences, seed = (int(number or 0) for number in numbers)
     seen: list[Snapshot] = []
     shown = 0.0
@@ -270,129 +320,9 @@ def train(
         yield show_outcome(outcome, seen, runs, by)
 
 
-def show_outcome(outcome: Outcome, seen: Sequence[Snapshot], runs: Sequence[Run], by: str) -> tuple[Any, ...]:
-    """What the page shows at the end of a run."""
-    last = seen[-1]
-    state = {"done": "Done", "stopped": "Stopped", "out of time": "Out of time, so stopped"}[outcome.ending]
-    return (
-        f"<p><b>{state}</b> after {last.n_done} of {last.n_steps} steps and {last.seconds:.1f} s.</p>",
-        gr.Plot(plot_history(seen), visible=True),
-        describe_outcome(outcome),
-        gr.Plot(plot_movement(outcome.movement), visible=True),
-        gr.Dataframe(tabulate_sentences(outcome), visible=bool(outcome.own_before)),
-        gr.Column(visible=True),
-        tabulate_runs(runs),
-        plot_runs(runs, by),
-        json.dumps({**outcome.as_dict(), "plan": runs[-1].plan.as_dict()}, indent=1),
-        gr.DownloadButton(visible=False),
-    )
-
-
-def describe_state(state: Snapshot) -> str:
-    """How far a run is, with the time that is left, as HTML."""
-    left = ""
-    if state.n_done:
-        seconds = state.seconds / state.n_done * (state.n_steps - state.n_done)
-        left = f", about {seconds:.0f} s left"
-    losses = f" Loss: {html.escape(state.losses.phrase)}." if state.losses else ""
-    rates = "; ".join(f"{html.escape(name)} {rate:.2g}" for name, rate in state.rates.items() if "no decay" not in name)
-    return (
-        f'<progress max="{state.n_steps}" value="{state.n_done}" style="width: 100%"></progress>'
-        f"<p>Step {state.n_done} of {state.n_steps}{left}.{losses}<br>Learning rates now: {rates}.</p>"
-    )
-
-
-def describe_outcome(outcome: Outcome) -> str:
-    """What happened to each task and to the embeddings, in words, as HTML."""
-    moved = any(value for name, value in outcome.movement.items() if not name.endswith("_head"))
-    rows = []
-    for name, head, drift, measure in (
-        ("Entities", "ner_head", outcome.entities, "F1"),
-        ("Classes", "classification_head", outcome.classes, "macro-F1"),
-    ):
-        scores = f"{measure} {drift.score_before:.3f} → {drift.score_after:.3f}"
-        words = f"{scores}; {drift.share_changed:.0%} of the answers changed"
-        if outcome.movement[head] == 0.0 and drift.share_changed:
-            words += ". <b>Its head was frozen and its task drifted all the same</b>, since the backbone under it moved"
-        elif outcome.movement[head] == 0.0 and not moved:
-            words += ": neither its head nor the backbone moved, so every answer is the same, bit for bit"
-        rows.append(f"<li>{name}: {words}.</li>")
-    before, after = outcome.snapshots[0].scores.output_f1, outcome.snapshots[-1].scores.output_f1
-    if before is not None and after is not None:
-        rows.append(f"<li>New output layer: macro-F1 {before:.3f} (untrained) → {after:.3f}.</li>")
-    rows.append(f"<li>Sentence embeddings: mean cosine to before {outcome.embedding_cosine:.4f} (1 is unchanged).</li>")
-    return f'<h4 class="heading">On the sentences kept aside</h4><ul class="facts">{"".join(rows)}</ul>'
-
-
-def name_plan(plan: TrainingPlan) -> str:
-    """A plan in a few words."""
-    words = ["new output layer"] if plan.new_output_layer else []
-    words += [find_selection(plan.selection).title] if plan.selection != WEIGHTS else []
-    words += ["unfrozen gradually"] if plan.gradual else []
-    frozen = ", ".join(_in_short(plan.frozen))
-    return ", ".join([*words, f"frozen: {frozen}" if frozen else "everything trains"])
-
-
-def _in_short(names: Sequence[str]) -> Iterator[str]:
-    """Titles of parts, in which layers that follow one another are one."""
-    for is_layer, group in groupby(names, lambda name: name.startswith("layer_")):
-        titles = [part_title(name) for name in group]
-        if is_layer and len(titles) > 1 and _follow_one_another(titles):
-            yield f"layers {titles[0].split()[1]}–{titles[-1].split()[1]}"
-        else:
-            yield from titles
-
-
-def _follow_one_another(titles: Sequence[str]) -> bool:
-    numbers = [int(title.split()[1]) for title in titles]
-    return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-
-
-def tabulate_sentences(outcome: Outcome) -> pd.DataFrame:
-    """One row per sentence of the person: class and entities before and after."""
-    rows = [
-        (shorten(a.text, 80), _change(_class(a), _class(b)), _change(_entities(a), _entities(b)))
-        for a, b in zip(outcome.own_before, outcome.own_after, strict=True)
-    ]
-    return pd.DataFrame(rows, columns=["sentence", "class, before → after", "entities, before → after"])
-
-
-def tabulate_runs(runs: Sequence[Run]) -> pd.DataFrame:
-    """One row per run: what trained, what it cost and what it did."""
-    rows = []
-    for run in runs:
-        last = run.report["history"][-1]
-        changed = run.report["share_of_changed_answers"]
-        rows.append(
-            (
-                run.number,
-                run.title,
-                f"{run.n_trainable:,}",
-                f"{run.report['n_steps']}, {run.report['seconds']:.1f} s",
-                f"{run.n_bytes / 1e6:.0f} MB",
-                f"{last['entity_f1']:.3f}, {changed['entities']:.0%}",
-                f"{last['macro_f1']:.3f}, {changed['classes']:.0%}",
-            )
-        )
-    columns = ["run", "plan", "trainable", "steps", "memory", "entities: F1, changed", "classes: F1, changed"]
-    return pd.DataFrame(rows, columns=columns)
-
-
 def _while_running(status: str, history: Any = None) -> tuple[Any, ...]:
     return (status, gr.skip() if history is None else history, *(gr.skip() for _ in range(8)))
 
 
-def _change(before: str, after: str) -> str:
-    return f"{before} → {after}" if before != after else f"{before} (as before)"
-
-
 def _lines(own: str) -> list[str]:
     return [line.strip() for line in replace_unreadable(own or "").splitlines() if line.strip()][:_MOST_OWN]
-
-
-def _class(answer: SentenceAnalysis) -> str:
-    return f"{answer.label} {answer.probabilities[answer.label]:.2f}"
-
-
-def _entities(answer: SentenceAnalysis) -> str:
-    return "; ".join(f"{entity.text} ({entity.label})" for entity in answer.entities) or "none"

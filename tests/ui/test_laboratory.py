@@ -20,12 +20,11 @@ from mtdemo.ui.laboratory import (
     check_run,
     compare_runs,
     describe_file,
-    describe_outcome,
-    name_plan,
     pack_last,
     train,
     use_trained,
 )
+from mtdemo.ui.outcomes import describe_outcome, name_plan
 
 HEADS = json.dumps(TrainingPlan(("backbone", "ner_head")).as_dict())
 OWN = "Ada <b>Lovelace</b> lived in London.\n\nI am happy."
@@ -42,7 +41,7 @@ BY = next(iter(AXES))
 def run(
     laboratory: Laboratory, saved: str = HEADS, backbone: str = "embedded", n_steps: int = 12, file: str | None = None
 ) -> Iterator[Any]:
-    return train(laboratory, "ada", backbone, saved, "Classes only", OWN, file, BY, None, n_steps, 8, 13)
+    return train(laboratory, "ada", backbone, saved, "Classes only", OWN, file, None, n_steps, 8, 13, BY)
 
 
 def traces(plot: gr.Plot) -> list[dict[str, Any]]:
