@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mtdemo.validation import ValidationSets
 
 _TASKS = ("ner", "classification", "similarity")
+_COMPARED = 500  # sentences on which a checkpoint is compared with what was saved
 _MIXES = ("equal", "square-root", "proportional")
 
 
@@ -114,9 +115,10 @@ def _card(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from mtdemo.hub_data import labelled_from, tagged_from
-    from mtdemo.loading import load_model, save_checkpoint
+    from mtdemo.loading import load_directory, load_model, save_checkpoint
     from mtdemo.sampling import Mix
     from mtdemo.training import STATE_FILE, Training, train
+    from mtdemo.validation import compare, spread
 
     bar = _Bar()
     tagged = [sentence for source in options.ner for sentence in tagged_from(source)]
@@ -138,7 +140,9 @@ def _train(options: argparse.Namespace) -> int:
     bar.close()
     save_checkpoint(trained, options.output)
     (options.output / STATE_FILE).unlink(missing_ok=True)  # several times the size of the checkpoint, and of no more use
-    print(f"Saved to {options.output}.", file=sys.stderr)
+    texts = [sentence.text for sentence in spread([*tagged, *labelled], _COMPARED)]
+    rounded = compare(trained, load_directory(options.output), texts)
+    print(f"Saved to {options.output} as float16: {rounded.phrase}.", file=sys.stderr)
     return 0
 
 

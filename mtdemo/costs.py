@@ -1,5 +1,16 @@
-"""What a step of training costs, aware of what is frozen: memory and operations, counted from the parts alone.
+"""What a step of training costs, aware of what is frozen: memory and operations, counted from the parts alone."""
 
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from mtdemo.freezing import FreezingPlan, PartPlan, plan_freezing
+from mtdemo.parts import ParameterSpec, PartKind
+
+COUNTING_RULES = """
 The counting rules, for float32 and AdamW:
 
 1. Weights take 4 bytes each; gradients 4 bytes and Adam's two moments 8 bytes for each that trains.
@@ -16,16 +27,6 @@ The counting rules, for float32 and AdamW:
 
 Element-wise work (norms, activations, dropout, the optimizer's step) is not counted, as in torch's own counter.
 """
-
-from __future__ import annotations
-
-import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
-
-from mtdemo.freezing import FreezingPlan, PartPlan, plan_freezing
-from mtdemo.parts import ParameterSpec, PartKind
 
 _FLOAT = 4  # bytes
 _OF_SENTENCES = ("classification_head", "output_layer")  # heads that read one vector per sentence

@@ -12,7 +12,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -25,7 +25,7 @@ from mtdemo.loading import LoadedModel
 from mtdemo.parts import Parts
 from mtdemo.plans import TrainingPlan
 from mtdemo.results import SentenceAnalysis
-from mtdemo.training import StepLosses, Trainer, Training
+from mtdemo.training import Features, StepLosses, Trainer, Training
 from mtdemo.validation import Validation, ValidationSets
 
 MOST_STEPS, MOST_SENTENCES = 1_000, 64
@@ -115,6 +115,21 @@ class TaskDrift:
 
 
 @dataclass(frozen=True, slots=True)
+class Reuse:
+    """What it was worth to compute the hidden states of a frozen backbone once.
+
+    Attributes:
+        n_computed, n_reused: sentences whose hidden states were computed, and taken from memory.
+        computing_s, reusing_s: median seconds of a step that computed some, and of one that computed none.
+    """
+
+    n_computed: int
+    n_reused: int
+    computing_s: float
+    reusing_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What an experiment did.
 
@@ -125,6 +140,7 @@ class Outcome:
         movement: per part, the length of its change relative to its length before; exactly 0 where nothing moved.
         own_before, own_after: what the model said, and says, of the person's sentences.
         ending: why it ended.
+        reuse: what reusing hidden states was worth; None where the backbone trained or no step could reuse all.
     """
 
     snapshots: tuple[Snapshot, ...]
@@ -135,6 +151,7 @@ class Outcome:
     own_before: tuple[SentenceAnalysis, ...]
     own_after: tuple[SentenceAnalysis, ...]
     ending: Ending
+    reuse: Reuse | None
 
     def as_dict(self) -> dict[str, Any]:
         last = self.snapshots[-1]
@@ -161,6 +178,7 @@ class Outcome:
             },
             "embedding_cosine": self.embedding_cosine,
             "movement": self.movement,
+            "reuse": None if self.reuse is None else asdict(self.reuse),
         }
 
 
@@ -177,6 +195,7 @@ class Experiment:
         self._lessons = lessons
         self._stop = threading.Event()
         self._is_late = False
+        self._times: dict[bool, list[float]] = {True: [], False: []}
         self.outcome: Outcome | None = None
         self.trained: LoadedModel | None = None
 
@@ -226,14 +245,22 @@ class Experiment:
                 continue
             with _turn:
                 torch.set_rng_state(random)
-                try:
-                    losses = trainer.step()
-                except FloatingPointError as error:
-                    raise PlanError(f"{error} The learning rates are too high for it; lower them.") from error
+                losses = self._step(trainer)
                 random = torch.get_rng_state()
         self.trained = trained = trainer.finished()
-        self.outcome = self._compare(kept, before, self._answers(trained), trained)
+        self.outcome = self._compare(kept, before, self._answers(trained), trained, _reuse(trainer.features, self._times))
         yield now
+
+    def _step(self, trainer: Trainer) -> StepLosses:
+        """One step; how long it took is noted by whether it computed hidden states that are reused later."""
+        started, n_computed = time.monotonic(), trainer.features.n_computed if trainer.features else 0
+        try:
+            losses = trainer.step()
+        except FloatingPointError as error:
+            raise PlanError(f"{error} The learning rates are too high for it; lower them.") from error
+        computes = trainer.features is not None and trainer.features.n_computed > n_computed
+        self._times[computes].append(time.monotonic() - started)
+        return losses
 
     def _answers(self, model: LoadedModel) -> _Answers:
         tagged, labelled = self._lessons.tagged_aside, self._lessons.labelled_aside
@@ -247,7 +274,14 @@ class Experiment:
             tuple(answers[len(aside) :]),
         )
 
-    def _compare(self, snapshots: Sequence[Snapshot], before: _Answers, after: _Answers, trained: LoadedModel) -> Outcome:
+    def _compare(
+        self,
+        snapshots: Sequence[Snapshot],
+        before: _Answers,
+        after: _Answers,
+        trained: LoadedModel,
+        reuse: Reuse | None,
+    ) -> Outcome:
         first, last = snapshots[0].scores, snapshots[-1].scores
         entities = [_spans(a) != _spans(b) for a, b in zip(before.tagged, after.tagged, strict=True)]
         classes = [a.label != b.label for a, b in zip(before.labelled, after.labelled, strict=True)]
@@ -260,6 +294,7 @@ class Experiment:
             before.own,
             after.own,
             self._ending(snapshots[-1].n_done),
+            reuse,
         )
 
     def _ending(self, n_done: int) -> Ending:
@@ -311,6 +346,13 @@ def _trainer(model: LoadedModel, lessons: Lessons, settings: ExperimentSettings)
         max_feature_bytes=_MAX_FEATURE_BYTES,
     )
     return Trainer(model, lessons.tagged, lessons.labelled, training)
+
+
+def _reuse(features: Features | None, times: dict[bool, list[float]]) -> Reuse | None:
+    if features is None or not times[True] or not times[False]:
+        return None
+    medians = (float(np.median(times[computes])) for computes in (True, False))
+    return Reuse(features.n_computed, features.n_reused, *medians)
 
 
 def _cosine(before: SentenceAnalysis, after: SentenceAnalysis) -> float:

@@ -151,11 +151,14 @@ class Features:
         self._windows = windows
         self._states: dict[int, Tensor] = {}
         self._n_bytes_left = max_bytes
+        self.n_computed = self.n_reused = 0  # sentences
 
     def __getitem__(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Hidden states, float32 (sentences, tokens, hidden), and attention mask, int64 (sentences, tokens)."""
         states = {index: self._states[index] for index in indices if index in self._states}
         missing = [index for index in indices if index not in states]
+        self.n_computed += len(missing)
+        self.n_reused += len(indices) - len(missing)
         if missing:
             inputs = pad_windows([self._windows[index] for index in missing], self._base)
             with torch.no_grad():

@@ -64,8 +64,8 @@ ARROWS = {
         "sampling", "service", "training", "validation",
     },
     "ui": {
-        "catalog", "config", "encoding", "errors", "experiment", "freezing", "laboratory", "lessons", "optim", "packing",
-        "parts", "plans", "results", "service", "ui",
+        "catalog", "config", "costs", "encoding", "errors", "experiment", "freezing", "laboratory", "lessons", "optim",
+        "packing", "parts", "plans", "results", "service", "ui",
     },
 }  # fmt: skip
 

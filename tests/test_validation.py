@@ -1,13 +1,16 @@
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from mtdemo.config import Settings
 from mtdemo.data import LabelledSentence, RatedPair, TaggedSentence
 from mtdemo.inference import analyze_plainly
 from mtdemo.loading import LoadedModel, load_directory
 from mtdemo.service import ModelService
-from mtdemo.validation import Validation, ValidationSets, spread
+from mtdemo.validation import Validation, ValidationSets, compare, spread
 
 TEXTS = ["John lives in Paris.", "I love this!", "x", "The United Nations met in Geneva on Monday, said Kofi Annan."]
 
@@ -46,3 +49,18 @@ def test_rows_are_spread_over_the_whole_within_the_limit(n: int, limit: int) -> 
     assert 0 < len(chosen) <= limit
     assert chosen[0] == 0
     assert chosen[-1] >= n - max(1, -(-n // limit))
+
+
+def test_the_difference_of_two_models_is_the_largest_over_the_sentences(embedded: LoadedModel) -> None:
+    texts = ["John lives in Paris.", "What a waste of money.", "It rains."]
+    same = compare(embedded, embedded, texts)
+    assert (same.embedding, same.probability, same.n_entities, same.n_sentences) == (0.0, 0.0, 0, 3)
+    other = replace(embedded, model=deepcopy(embedded.model))
+    with torch.no_grad():
+        other.model.classification_head.linear.bias += torch.tensor([50.0, 0.0, 0.0])
+        other.model.ner_head.linear.bias += torch.tensor([50.0, 0.0, 0.0, 0.0, 0.0])
+    changed = compare(embedded, other, texts)
+    assert changed.embedding == 0.0
+    assert changed.probability > 0.5
+    assert changed.n_entities == 1
+    assert "entities are other ones in 1 sentences" in changed.phrase

@@ -17,6 +17,7 @@ import gradio as gr
 import pandas as pd
 
 from mtdemo.catalog import KNOWN_MODELS
+from mtdemo.costs import COUNTING_RULES
 from mtdemo.freezing import SCENARIOS, SELECTIONS, WEIGHTS, find_scenario, trainable_parts
 from mtdemo.laboratory import Laboratory
 from mtdemo.optim import BACKBONE_LEARNING_RATE, HEAD_LEARNING_RATE, WEIGHT_DECAY, OptimizerSettings
@@ -109,6 +110,8 @@ def add_freezing_tab(
             groups = gr.Dataframe(label="Optimizer groups (AdamW)", interactive=False, wrap=True, column_widths=_WIDTHS)
             picture = gr.Plot(label="Parts", show_label=False)
             rates = gr.Plot(label="Learning rates", show_label=False)
+    with gr.Accordion("How the cost is counted", open=False):
+        gr.Markdown(COUNTING_RULES)
     with gr.Accordion("Every part in numbers", open=False):
         parts = gr.Dataframe(label="Parts", interactive=False, wrap=True)
     with gr.Accordion("This plan as code and as a file", open=False):

@@ -73,6 +73,13 @@ def describe_outcome(outcome: Outcome) -> str:
     if before is not None and after is not None:
         rows.append(f"<li>New output layer: macro-F1 {before:.3f} (untrained) → {after:.3f}.</li>")
     rows.append(f"<li>Sentence embeddings: mean cosine to before {outcome.embedding_cosine:.4f} (1 is unchanged).</li>")
+    if outcome.reuse is not None:
+        reuse = outcome.reuse
+        rows.append(
+            f"<li>The backbone was frozen, so hidden states were computed once, for {reuse.n_computed:,} sentences, and "
+            f"taken from memory {reuse.n_reused:,} times: a step that computed some took {1e3 * reuse.computing_s:.0f} ms, "
+            f"one that computed none {1e3 * reuse.reusing_s:.0f} ms.</li>"
+        )
     return f'<h4 class="heading">On the sentences kept aside</h4><ul class="facts">{"".join(rows)}</ul>'
 
 
