@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mtdemo.experiment import Experiment, ExperimentSettings, Outcome, Snapshot
     from mtdemo.loading import LoadedModel
 
+MOST_SECONDS = 900.0  # of a run
+MOST_AT_ONCE = 2  # runs
 MOST_VISITORS = 64  # whose results are kept
 MOST_RUNS = 12  # of a visitor, that are kept to compare
 MOST_MODELS = 4  # trained ones that are kept, of all visitors together; each takes as much memory as the model
@@ -74,7 +76,7 @@ class Laboratory:
         max_waiting: runs in line; more are refused.
     """
 
-    def __init__(self, service: ModelService, max_running: int = 2, max_waiting: int = 8) -> None:
+    def __init__(self, service: ModelService, max_running: int = MOST_AT_ONCE, max_waiting: int = 8) -> None:
         self._service = service
         self._max_running = max_running
         self._max_waiting = max_waiting
@@ -106,7 +108,7 @@ class Laboratory:
         import_libraries()
         from mtdemo.experiment import Experiment, ExperimentSettings
 
-        wanted = ExperimentSettings(plan=plan, **settings)
+        wanted = ExperimentSettings(plan=plan, **{"max_seconds": MOST_SECONDS, **settings})
         ticket = object()
         visit = self._enter(visitor, ticket)
         has_place = False

@@ -157,6 +157,7 @@ def test_nothing_to_train_is_told(model: LoadedModel, lessons: Lessons) -> None:
         ({"task_weights": (0.0, 0.0)}, "weights of the losses"),
         ({"task_weights": (float("nan"), 1.0)}, "weights of the losses"),
         ({"distillation_weight": -1.0}, "weights of the losses"),
+        ({"max_seconds": 0.0}, "more than 0.0 seconds"),
     ],
 )
 def test_settings_out_of_range_are_told(values: dict[str, object], words: str) -> None:

@@ -17,7 +17,7 @@ from gradio.processing_utils import save_bytes_to_cache
 from mtdemo.config import EMBEDDED
 from mtdemo.encoding import replace_unreadable
 from mtdemo.errors import MtdemoError, PlanError
-from mtdemo.laboratory import Laboratory, Waiting
+from mtdemo.laboratory import MOST_AT_ONCE, MOST_SECONDS, Laboratory, Waiting
 from mtdemo.lessons import MOST_SENTENCES, Lessons, read_lessons
 from mtdemo.packing import pack_run
 from mtdemo.plans import TrainingPlan, run_warnings
@@ -123,7 +123,8 @@ def add_laboratory(service: ModelService, laboratory: Laboratory, page: gr.Block
         f"A **copy** of the embedded model learns {len(own_lessons.tagged)} small sentences under the plan above and is "
         f"measured on {len(own_lessons.tagged_aside)} others, before, during and after. The model that answers in the "
         "other tabs stays as it is. The rates that the plan begins with are those of BERT; this small model wants about "
-        "ten times as much."
+        f"ten times as much. {MOST_AT_ONCE} runs go on at once on this page, others wait in line; a run ends after "
+        f"{MOST_SECONDS / 60:.0f} minutes at the latest, and is yours alone."
     )
     visitor = gr.State("")
     page.load(_visitor, None, visitor, api_visibility="private", show_progress="hidden")
