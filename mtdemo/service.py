@@ -241,10 +241,8 @@ class ModelService:
             PlanError: an unknown backbone, scenario, part or target of adapters, or a number out of range.
         """
         plan = self._plan(request)
-        adapters = plan.adapters if plan.selection == ADAPTERS else None
         known = find_model(request.backbone)
-        parts = _parts(known, self.settings.checkpoint, plan.new_output_layer, adapters, plan.frozen)
-        freezing = plan.freezing(parts)
+        freezing = self.freezing(known.id, plan)
         optimizer = plan_optimizer(freezing, plan.optimizer)
         batch = self._batch(request)
         return PlannedTraining(
@@ -255,6 +253,17 @@ class ModelService:
             plan,
             write_script(known.id, self._checkpoint_from_here(), freezing, optimizer, plan),
         )
+
+    def freezing(self, backbone: str, plan: TrainingPlan) -> FreezingPlan:
+        """What a plan means for the parts of a catalogued backbone, with what it adds.
+
+        Raises:
+            PlanError: an unknown backbone, part or target of adapters.
+        """
+        import_libraries()
+        adapters = plan.adapters if plan.selection == ADAPTERS else None
+        checkpoint = self.settings.checkpoint
+        return plan.freezing(_parts(find_model(backbone), checkpoint, plan.new_output_layer, adapters, plan.frozen))
 
     def _plan(self, request: FreezingRequest) -> TrainingPlan:
         """The request with the gaps filled by its scenario."""

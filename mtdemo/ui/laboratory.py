@@ -21,7 +21,7 @@ from mtdemo.laboratory import MOST_AT_ONCE, MOST_SECONDS, Laboratory, Waiting
 from mtdemo.lessons import MOST_SENTENCES, Lessons, read_lessons
 from mtdemo.packing import pack_run
 from mtdemo.plans import TrainingPlan, run_warnings
-from mtdemo.service import FreezingRequest, ModelService
+from mtdemo.service import ModelService
 from mtdemo.ui.charts import AXES, plot_history, plot_runs
 from mtdemo.ui.messages import as_warnings, shows_errors
 from mtdemo.ui.model_choice import describe_ready
@@ -218,20 +218,10 @@ def check_run(service: ModelService, backbone: str, saved: str, tasks: str, n_st
     """What contradicts itself between the plan and the run, as HTML; what is wrong with the plan itself is told there."""
     try:
         plan = TrainingPlan.from_dict(json.loads(saved or "{}"))
-        names = [part.name for part in service.parts(backbone, plan.new_output_layer)]
-        planned = service.freezing_plan(
-            FreezingRequest(
-                backbone,
-                trainable_parts=tuple(name for name in names if name not in plan.frozen),
-                new_output_layer=plan.new_output_layer,
-                selection=plan.selection,
-                gradual=plan.gradual,
-                adapters=plan.adapters,
-            )
-        )
+        freezing = service.freezing(backbone, plan)
     except MtdemoError:
         return ""
-    return as_warnings(run_warnings(plan, planned.freezing, int(n_steps), TASKS[tasks]))
+    return as_warnings(run_warnings(plan, freezing, int(n_steps), TASKS[tasks]))
 
 
 def describe_file(path: str | None) -> Any:
