@@ -18,6 +18,7 @@ def main() -> None:
     prepare_environment()
     settings = read_settings()
 
+    from mtdemo.lessons import MOST_BYTES
     from mtdemo.service import ModelService
     from mtdemo.ui.page import build_page
     from mtdemo.ui.theme import CSS, make_theme
@@ -34,6 +35,7 @@ def main() -> None:
             footer_links=["api", "settings"],
             prevent_thread_lock=True,
             enable_monitoring=False,
+            max_file_size=MOST_BYTES,
             run_history=False,
             ssr_mode=False,
             share=False,

@@ -114,11 +114,12 @@ def _card(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from mtdemo.data import spread
     from mtdemo.hub_data import labelled_from, tagged_from
     from mtdemo.loading import load_directory, load_model, save_checkpoint
     from mtdemo.sampling import Mix
     from mtdemo.training import STATE_FILE, Training, train
-    from mtdemo.validation import compare, spread
+    from mtdemo.validation import compare
 
     bar = _Bar()
     tagged = [sentence for source in options.ner for sentence in tagged_from(source)]
@@ -166,8 +167,8 @@ def _plan(options: argparse.Namespace) -> TrainingPlan:
 
 
 def _validation_sets(options: argparse.Namespace) -> ValidationSets | None:
-    from mtdemo.data import read_labelled, read_pairs, read_tagged
-    from mtdemo.validation import ValidationSets, spread
+    from mtdemo.data import read_labelled, read_pairs, read_tagged, spread
+    from mtdemo.validation import ValidationSets
 
     def rows(path: Path | None, read: Any) -> Any:
         return spread(read(path), options.dev_limit) if path is not None else ()

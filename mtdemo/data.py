@@ -112,7 +112,7 @@ def _read(path: Path, parse: Parse[Row], limit: int | None, name: str | None = N
                 rows += islice(parse(lines), limit)
             except UnicodeDecodeError:
                 raise
-            except (ValueError, KeyError, TypeError, csv.Error) as error:
+            except (ValueError, KeyError, TypeError, RecursionError, csv.Error) as error:
                 reason = f"no field {error}" if isinstance(error, KeyError) else error
                 raise DataFileError(f"{lines.place}: {reason}.") from error
     except OSError as error:
@@ -183,6 +183,8 @@ def _labelled_in_csv(lines: _Lines) -> Iterator[LabelledSentence]:
     for row in reader:
         if row["text"] is None or row["label"] is None:
             raise ValueError("a row must have a text and a label")
+        if not row["text"].strip():
+            raise ValueError("the text is blank")
         yield LabelledSentence(row["text"], row["label"].strip(), row.get("source") or "", lines.place)
 
 
@@ -198,8 +200,8 @@ def _tagged(line: str, place: str) -> TaggedSentence:
     tokens, tags = _strings(record, "tokens"), _strings(record, "tags")
     if len(tokens) != len(tags):
         raise ValueError(f"{len(tokens)} tokens but {len(tags)} tags")
-    if not tokens:
-        raise ValueError("no tokens")
+    if not "".join(tokens).strip():
+        raise ValueError("no tokens with a text")
     annotated = _strings(record, "annotated") if "annotated" in record else None
     return TaggedSentence(tokens, tags, annotated, str(record.get("source", "")), place)
 
@@ -208,6 +210,8 @@ def _labelled(line: str, place: str) -> LabelledSentence:
     record = _record(line)
     if not isinstance(record["text"], str) or not isinstance(record["label"], str):
         raise ValueError("text and label must be strings")
+    if not record["text"].strip():
+        raise ValueError("the text is blank")
     return LabelledSentence(record["text"], record["label"], str(record.get("source", "")), place)
 
 
@@ -226,3 +230,9 @@ def _strings(record: dict[str, Any], key: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise ValueError(f"{key} must be a list of strings")
     return tuple(values)
+
+
+def spread(rows: Sequence[Any], limit: int) -> Sequence[Any]:
+    """At most so many rows, evenly spaced over all."""
+    step = max(1, -(-len(rows) // limit))
+    return rows[::step]

@@ -11,6 +11,7 @@ import copy
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
@@ -20,7 +21,7 @@ import torch
 
 from mtdemo.errors import PlanError
 from mtdemo.inference import RememberedStates, analyze_plainly, run_windows
-from mtdemo.lessons import Lessons
+from mtdemo.lessons import Lessons, check_labels
 from mtdemo.loading import LoadedModel
 from mtdemo.parts import Parts
 from mtdemo.plans import TrainingPlan
@@ -31,6 +32,7 @@ from mtdemo.validation import Validation, ValidationSets
 MOST_STEPS, MOST_SENTENCES = 1_000, 64
 Ending = Literal["done", "stopped", "out of time"]
 _N_MEASUREMENTS = 10
+_N_TIMED = 30  # steps that the time left is estimated from
 _MAX_LENGTH = 128  # word pieces
 _MAX_FEATURE_BYTES = 256 << 20
 # torch's random numbers belong to the process, so steps of different runs take turns, each with its own state
@@ -86,14 +88,16 @@ class Snapshot:
     Attributes:
         n_done, n_steps: steps.
         seconds: since the run began.
+        seconds_left: estimated from the steps so far; None before the first.
         losses: of the last step; None before the first.
         scores: the last measurement on the held-out sentences.
-        rates: learning rate of each optimizer group.
+        rates: learning rate by what shares one, such as the backbone or a head; 0 where it is still frozen.
     """
 
     n_done: int
     n_steps: int
     seconds: float
+    seconds_left: float | None
     losses: StepLosses | None
     scores: Validation
     rates: dict[str, float]
@@ -165,9 +169,10 @@ class Outcome:
                     "entity_f1": snapshot.scores.entity_f1,
                     "macro_f1": snapshot.scores.macro_f1,
                     "output_f1": snapshot.scores.output_f1,
-                    "losses": None
-                    if snapshot.losses is None
-                    else {"entities": snapshot.losses.ner, "classes": snapshot.losses.classification},
+                    "losses": {
+                        "entities": snapshot.losses.ner if snapshot.losses else None,
+                        "classes": snapshot.losses.classification if snapshot.losses else None,
+                    },
                 }
                 for snapshot in self.snapshots
             ],
@@ -194,6 +199,7 @@ class Experiment:
         self._lessons = lessons
         self._stop = threading.Event()
         self._is_late = False
+        self._clock: deque[tuple[int, float]] = deque(maxlen=_N_TIMED)
         self._times: dict[bool, list[float]] = {True: [], False: []}
         self.outcome: Outcome | None = None
         self.trained: LoadedModel | None = None
@@ -212,12 +218,13 @@ class Experiment:
         """
         started = time.monotonic()
         settings = self.settings
-        before = self._answers(self._base)
         copied = replace(self._base, model=copy.deepcopy(self._base.model), tokenizer=copy.deepcopy(self._base.tokenizer))
+        check_labels(self._lessons, self._base.info.class_labels, self._base.info.entity_types)
+        before = self._answers(copied)
         with _turn:
             trainer = _trainer(copied, self._lessons, settings)
             random = torch.get_rng_state()
-        run = RememberedStates() if trainer.features is not None else run_windows
+        run = RememberedStates(_MAX_FEATURE_BYTES) if trainer.features is not None else run_windows
         held_out = ValidationSets(self._lessons.tagged_aside, self._lessons.labelled_aside, run=run)
         scores = held_out(copied)
         losses = None
@@ -231,8 +238,15 @@ class Experiment:
             if trainer.n_done and (is_last or trainer.n_done % interval == 0):
                 trainer.model.eval()
                 scores = held_out(trainer.current())
-            rates = {group["name"]: group["lr"] for group in trainer.optimizer.param_groups}
-            now = Snapshot(trainer.n_done, settings.n_steps, time.monotonic() - started, losses, scores, rates)
+            now = Snapshot(
+                trainer.n_done,
+                settings.n_steps,
+                time.monotonic() - started,
+                self._seconds_left(trainer.n_done),
+                losses,
+                scores,
+                _rates(trainer),
+            )
             if kept and kept[-1].n_done == now.n_done:
                 kept.pop()  # stopped at a step that was measured already
             if is_last or trainer.n_done % interval == 0:
@@ -260,6 +274,15 @@ class Experiment:
         computes = trainer.features is not None and trainer.features.n_computed > n_computed
         self._times[computes].append(time.monotonic() - started)
         return losses
+
+    def _seconds_left(self, n_done: int) -> float | None:
+        """From how long the last steps took, measurements included."""
+        now = time.monotonic()
+        self._clock.append((n_done, now))
+        (n_before, before), *_ = self._clock
+        if n_done == n_before:
+            return None
+        return (now - before) / (n_done - n_before) * (self.settings.n_steps - n_done)
 
     def _answers(self, model: LoadedModel) -> _Answers:
         tagged, labelled = self._lessons.tagged_aside, self._lessons.labelled_aside
@@ -345,6 +368,15 @@ def _trainer(model: LoadedModel, lessons: Lessons, settings: ExperimentSettings)
         max_feature_bytes=_MAX_FEATURE_BYTES,
     )
     return Trainer(model, lessons.tagged, lessons.labelled, training)
+
+
+def _rates(trainer: Trainer) -> dict[str, float]:
+    rates: dict[str, float] = {}
+    for group in trainer.optimizer.param_groups:
+        title, _, _ = group["name"].rpartition(", ")
+        trains = any(parameter.requires_grad for parameter in group["params"])
+        rates[title] = max(rates.get(title, 0.0), group["lr"] if trains else 0.0)
+    return rates
 
 
 def _reuse(features: Features | None, times: dict[bool, list[float]]) -> Reuse | None:

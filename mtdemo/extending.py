@@ -7,6 +7,7 @@ freezing see them as parameters of the layer that they are in.
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,19 +16,21 @@ from mtdemo.freezing import ADAPTERS, unfrozen_parts
 from mtdemo.parts import Part, PartKind, Parts
 from mtdemo.plans import AdapterSettings, TrainingPlan
 
+_importing = threading.Lock()  # the first import pulls in much that is not meant to be imported by two threads at once
+
 if TYPE_CHECKING:
     from mtdemo.model import MultiTaskConfig, MultiTaskModel
 
 
 def extend_model(model: MultiTaskModel, plan: TrainingPlan) -> None:
-    """Add what the plan needs and the model does not have: an output layer, and adapters to the layers that train.
+    """Add what the plan asks for: a new output layer, in the place of an old one, and adapters to the layers that train.
 
     New weights follow from torch's seed. Nothing that the model says changes by adapters before they are trained.
 
     Raises:
         PlanError: the plan names a part that the model does not have, or targets that its layers do not have.
     """
-    if plan.new_output_layer and model.output_layer is None:
+    if plan.new_output_layer:
         model.add_output_layer(model.config.class_labels)
     if plan.selection == ADAPTERS:
         parts = model.parts()
@@ -74,7 +77,8 @@ def _add_adapters(model: MultiTaskModel, layers: Sequence[Part], settings: Adapt
         raise PlanError(
             f"No linear layer of this backbone is called {' or '.join(settings.targets)}; there are {', '.join(known)}."
         )
-    from peft import LoraConfig, inject_adapter_in_model
+    with _importing:
+        from peft import LoraConfig, inject_adapter_in_model
 
     prefix = "backbone."
     targets = [name.removeprefix(prefix) for name in names]

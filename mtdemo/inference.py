@@ -48,24 +48,33 @@ def run_windows(loaded: LoadedModel, windows: Sequence[Window], n_threads: int) 
 
 class RememberedStates:
     """Runs windows as `run_windows` does, on hidden states that it computes once; for a model whose backbone does not
-    change while its heads do."""
+    change while its heads do. It keeps at most so many bytes of them; what does not fit is computed again."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int) -> None:
         self._states: dict[tuple[tuple[int, ...], ...], Tensor] = {}
+        self._n_bytes_left = max_bytes
 
     def __call__(self, loaded: LoadedModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
         """The same arguments and results as those of `run_windows`."""
         torch.set_num_threads(n_threads)
         keys = [(window.input_ids, window.token_type_ids) for window in windows]
+        fresh: dict[tuple[tuple[int, ...], ...], Tensor] = {}
         with torch.inference_mode():
             missing = [row for row, key in enumerate(keys) if key not in self._states]
             if missing:
                 hidden = loaded.model.backbone(**pad_windows([windows[row] for row in missing], loaded)).last_hidden_state
-                self._states |= {keys[row]: hidden[n, : len(keys[row][0])].clone() for n, row in enumerate(missing)}
-            states = [self._states[key] for key in keys]
+                fresh = {keys[row]: hidden[n, : len(keys[row][0])].clone() for n, row in enumerate(missing)}
+                self._remember(fresh)
+            states = [self._states[key] if key in self._states else fresh[key] for key in keys]
             masks = [torch.ones(len(state), dtype=torch.long) for state in states]
             output = loaded.model.apply_heads(pad_sequence(states, True), pad_sequence(masks, True))
             return _read_output(output, windows)
+
+    def _remember(self, states: dict[tuple[tuple[int, ...], ...], Tensor]) -> None:
+        for key, state in states.items():
+            if state.nbytes <= self._n_bytes_left:
+                self._states[key] = state
+                self._n_bytes_left -= state.nbytes
 
 
 def _read_output(output: Any, windows: Sequence[Window]) -> tuple[WindowOutput, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mtdemo.config import EMBEDDED
 from mtdemo.errors import LaboratoryError
 from mtdemo.lessons import Lessons, read_lessons
 from mtdemo.libraries import import_libraries
@@ -118,8 +119,11 @@ class Laboratory:
                 with self._changed:
                     if visit.gave_up or self._changed.wait_for(lambda: visit.gave_up, _WAIT_S):
                         return
-            experiment = Experiment(self._service.borrow(), lessons or read_lessons(), wanted)
-            visit.running = experiment
+            experiment = Experiment(self._service.borrow(EMBEDDED), lessons or read_lessons(), wanted)
+            with self._changed:
+                if visit.gave_up:
+                    return
+                visit.running = experiment
             yield from experiment.run()
             if experiment.outcome is not None and experiment.trained is not None:
                 run = _describe(visit, title, wanted, experiment.outcome, experiment.trained)
@@ -132,12 +136,11 @@ class Laboratory:
         visit = self._visits.get(visitor)
         if visit is None:
             return
-        if visit.running is not None:
-            visit.running.stop()
-        elif visit.waits:
-            with self._changed:
-                visit.gave_up = True
-                self._changed.notify_all()
+        with self._changed:
+            visit.gave_up = visit.waits
+            if visit.running is not None:
+                visit.running.stop()
+            self._changed.notify_all()
 
     def outcome(self, visitor: str) -> Outcome | None:
         """What the visitor's last finished run did."""
@@ -223,7 +226,10 @@ def _describe(visit: _Visit, title: str, settings: ExperimentSettings, outcome: 
 
     config: Any = trained.model.config
     freezing = settings.plan.freezing(extended_parts(config, settings.plan))
-    batch = Batch(settings.sentences_per_step, _N_TOKENS, config.backbone.num_attention_heads)
+    n_at_once = settings.sentences_per_step  # of one task; the two take turns within a step
+    if all(settings.task_weights) or settings.distillation_weight:
+        n_at_once = -(-n_at_once // 2)
+    batch = Batch(n_at_once, _N_TOKENS, config.backbone.num_attention_heads)
     number = visit.runs[-1].number + 1 if visit.runs else 1
     n_bytes = estimate_step(freezing, batch).n_bytes
     return Run(number, title, settings.plan, freezing.n_trainable, n_bytes, outcome.as_dict())

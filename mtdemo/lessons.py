@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mtdemo.data import COLUMN_SUFFIXES, LabelledSentence, TaggedSentence, read_labelled, read_tagged
+from mtdemo.data import COLUMN_SUFFIXES, LabelledSentence, TaggedSentence, read_labelled, read_tagged, spread
 from mtdemo.errors import DataFileError
 from mtdemo.sample_file import Sample, read_sample
 
 MOST_SENTENCES = 2_000
 MOST_BYTES = 4_000_000
+MOST_CHARACTERS = 1_000  # of a sentence
 FEWEST_SENTENCES = 8
 MOST_HELD_OUT = 200  # measuring more would take longer than training
 _EVERY = 4  # of a file without parts, each fourth sentence is kept aside
@@ -81,7 +82,33 @@ def read_lessons(path: Path | None = None) -> Lessons:
         labelled = read_labelled(path, MOST_SENTENCES + 1, path.name)
         lessons = replace(own, labelled=_learned(labelled), labelled_aside=_aside(labelled))
     _check_sizes(lessons, path.name)
-    return replace(lessons, tagged_aside=_spread(lessons.tagged_aside), labelled_aside=_spread(lessons.labelled_aside))
+    for places in (lessons.tagged, lessons.tagged_aside, lessons.labelled, lessons.labelled_aside):
+        _check_lengths([(sentence.place, len(sentence.text)) for sentence in places])
+    return replace(
+        lessons,
+        tagged_aside=tuple(spread(lessons.tagged_aside, MOST_HELD_OUT)),
+        labelled_aside=tuple(spread(lessons.labelled_aside, MOST_HELD_OUT)),
+    )
+
+
+def check_labels(lessons: Lessons, classes: Sequence[str], types: Sequence[str]) -> None:
+    """Make sure that a model knows every label, also of what is kept aside.
+
+    Args:
+        lessons: what is to be learned and measured.
+        classes: names of the model's classes.
+        types: of its entities, without `O`.
+
+    Raises:
+        DataFileError: a label that is neither, naming file and line.
+    """
+    for labelled in (*lessons.labelled, *lessons.labelled_aside):
+        if labelled.label not in classes:
+            raise DataFileError(f"{labelled.place}: {labelled.label!r} is none of {', '.join(classes)}.")
+    for tagged in (*lessons.tagged, *lessons.tagged_aside):
+        for tag in tagged.tags:
+            if tag != "O" and tag.removeprefix("B-").removeprefix("I-") not in types:
+                raise DataFileError(f"{tagged.place}: the tag {tag!r} is none of O, {', '.join(types)}.")
 
 
 def _first_keys(path: Path) -> set[str]:
@@ -89,7 +116,7 @@ def _first_keys(path: Path) -> set[str]:
     try:
         with path.open(encoding="utf-8-sig") as file:
             first = json.loads(next((line for line in file if line.strip()), ""))
-    except ValueError:
+    except (ValueError, RecursionError):
         return set()
     return set(first) if isinstance(first, dict) else set()
 
@@ -105,13 +132,15 @@ def _check_sizes(lessons: Lessons, name: str) -> None:
             )
 
 
+def _check_lengths(sentences: Sequence[tuple[str, int]]) -> None:
+    for place, length in sentences:
+        if length > MOST_CHARACTERS:
+            raise DataFileError(f"{place}: it has {length:,} characters; at most {MOST_CHARACTERS:,} are read here.")
+
+
 def _learned(rows: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(row for number, row in enumerate(rows, start=1) if number % _EVERY)
 
 
 def _aside(rows: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(rows[_EVERY - 1 :: _EVERY])
-
-
-def _spread(rows: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(rows[:: -(-len(rows) // MOST_HELD_OUT) or 1])

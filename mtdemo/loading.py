@@ -158,10 +158,11 @@ def save_checkpoint(loaded: LoadedModel, directory: Path) -> None:
     model = copy.deepcopy(loaded.model).half()
     model.config.backbone.name_or_path = model.config.name_or_path = ""  # a path of this machine is of no use elsewhere
     model.save_pretrained(directory)
-    loaded.tokenizer.backend_tokenizer.no_truncation()  # the last request's; each request sets its own
+    tokenizer: Any = copy.deepcopy(loaded.tokenizer)  # the model may be answering meanwhile
+    tokenizer.backend_tokenizer.no_truncation()  # the last request's; each request sets its own
     for key in ("is_local", "local_files_only"):
-        loaded.tokenizer.init_kwargs.pop(key, None)
-    loaded.tokenizer.save_pretrained(directory)
+        tokenizer.init_kwargs.pop(key, None)
+    tokenizer.save_pretrained(directory)
 
 
 def model_without_weights(config: MultiTaskConfig) -> MultiTaskModel:

@@ -282,6 +282,7 @@ class MultiTaskModel(PreTrainedModel):
     def add_output_layer(self, labels: Sequence[str]) -> None:
         """Add an untrained linear layer over the sentence embedding, with an output per label."""
         self.config.output_labels = list(labels)
+        self.config.trained_heads = [head for head in self.config.trained_heads if head != "output_layer"]
         self.output_layer = LinearHead(self.config.hidden_size, len(labels), 0.0)
         self.output_layer.to(self.device)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 from dataclasses import dataclass
 from itertools import count
@@ -18,6 +17,7 @@ from mtdemo.libraries import import_libraries
 if TYPE_CHECKING:
     from mtdemo.loading import LoadedModel
 
+MOST_MADE = 4
 _MADE_HERE = "made here: "
 _logger = logging.getLogger(__name__)
 
@@ -42,13 +42,16 @@ class ModelStore:
         self._entries: LruCache[str, ModelEntry] = LruCache(
             settings.max_model_bytes, lambda entry: entry.loaded.n_bytes, settings.max_models
         )
+        self._made: LruCache[str, ModelEntry] = LruCache(
+            settings.max_model_bytes, lambda entry: entry.loaded.n_bytes, MOST_MADE
+        )
         self._numbers = count()
         self._locks: dict[str, threading.Lock] = {}
         self._disk_lock = threading.Lock()
 
     def find(self, name: str) -> ModelEntry | None:
         """A model that is in memory; None while it is not. Never loads and never waits."""
-        return self._entries.get(name)
+        return (self._made if name.startswith(_MADE_HERE) else self._entries).get(name)
 
     def get(self, name: str) -> ModelEntry:
         """Load a model, or wait for the thread that is loading one.
@@ -72,14 +75,19 @@ class ModelStore:
             finally:
                 self._locks.pop(name, None)
 
-    def adopt(self, loaded: LoadedModel) -> str:
-        """Keep a model that was made here as if it had been loaded; like others it leaves when there is no room.
+    def adopt(self, loaded: LoadedModel, owner: str) -> str:
+        """Keep a model that was made here, in the place of the owner's last one. It never takes the place of one that was
+        loaded, and leaves when `MOST_MADE` others came after it.
+
+        Args:
+            loaded: the model.
+            owner: whose it is; a name that nobody else can guess.
 
         Returns:
-            The name to ask for it by, which nobody else can guess.
+            The name to ask for it by.
         """
-        name = f"{_MADE_HERE}{secrets.token_hex(16)}"
-        self._entries.put(name, ModelEntry(next(self._numbers), loaded))
+        name = f"{_MADE_HERE}{owner}"
+        self._made.put(name, ModelEntry(next(self._numbers), loaded))
         return name
 
     def _load(self, name: str) -> LoadedModel:
@@ -90,7 +98,8 @@ class ModelStore:
         settings = self._settings
         if name.startswith(_MADE_HERE):
             raise CheckpointNotFoundError(
-                "The model that you trained had to make room for others. Train it again, or choose another model."
+                "The model that you trained had to make room for those of others. Ask again for it under the run that "
+                "trained it, or go back to the embedded model."
             )
         if name == EMBEDDED:
             directory, name = Path(settings.checkpoint), settings.checkpoint_name

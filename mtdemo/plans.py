@@ -162,8 +162,8 @@ class TrainingPlan:
         )
 
 
-def read_plan(path: Path) -> TrainingPlan:
-    """Read a plan from a JSON file.
+def read_plan(path: Path, name: str | None = None) -> TrainingPlan:
+    """Read a plan from a JSON file; messages call it by its path, or by the name that is given.
 
     Raises:
         DataFileError: the file cannot be read, or is no JSON.
@@ -172,9 +172,9 @@ def read_plan(path: Path) -> TrainingPlan:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise DataFileError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise DataFileError(f"{path} is not JSON: {error}.") from error
+        raise DataFileError(f"{name or path} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise DataFileError(f"{name or path} is not JSON: {error}.") from error
     return TrainingPlan.from_dict(values)
 
 

@@ -155,17 +155,18 @@ class ModelService:
         """
         return self._models.get(model or self.settings.model).loaded
 
-    def adopt(self, loaded: LoadedModel, name: str) -> str:
+    def adopt(self, loaded: LoadedModel, name: str, owner: str) -> str:
         """Let a model that was made here answer.
 
         Args:
             loaded: the model, which must not be changed afterwards.
             name: what answers call it.
+            owner: whose it is; each owner has one, and nobody else can guess this.
 
         Returns:
             What to give as `model` to be answered by it, while there is room for it.
         """
-        return self._models.adopt(replace(loaded, info=replace(loaded.info, id=name)))
+        return self._models.adopt(replace(loaded, info=replace(loaded.info, id=name)), owner)
 
     def analyze(
         self,

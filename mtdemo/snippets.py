@@ -125,9 +125,7 @@ def _gradual(freezing: FreezingPlan, plan: TrainingPlan) -> str:
     if not plan.gradual:
         return ""
     starts = plan.starts(freezing)
-    rows = [
-        f'    "{_beginning(part)}": {starts[part.part.name]:.4g},' for part in freezing.parts if part.part.name in starts
-    ]
+    rows = [f'    "{_beginning(part)}": {starts[part.part.name]!r},' for part in freezing.parts if part.part.name in starts]
     return _GRADUAL.format(starts="\n".join(rows))
 
 

@@ -49,7 +49,7 @@ class Training:
 
     Attributes:
         n_steps: optimizer steps.
-        sentences_per_step: of both tasks together.
+        sentences_per_step: of both tasks together; of one of them where the other is not looked at.
         mix: how many of them each task gives.
         task_weights: of the losses of entities and classes; a task without weight is not looked at.
         distillation_weight: of the drift of embeddings, which is not measured without one.
@@ -312,6 +312,7 @@ class Trainer:
         if self.best:
             self.model.load_state_dict(self.best["weights"])
         self.model.eval()
+        self.optimizer.zero_grad()
         merge_adapters(self.model)
         return self.current()
 
@@ -332,6 +333,8 @@ class Trainer:
             labelled_examples(self.base, labelled, settings.max_length),
         )
         sizes = sentences_per_task(settings.sentences_per_step, [len(kind) for kind in kinds], settings.mix)
+        if not all(settings.task_weights) and not settings.distillation_weight:
+            sizes = tuple(settings.sentences_per_step if weight else 1 for weight in settings.task_weights)
         entities, classes = (
             _Task(
                 kind,

@@ -130,9 +130,3 @@ def compare(one: LoadedModel, other: LoadedModel, texts: Sequence[str], max_leng
         ),
         len(pairs),
     )
-
-
-def spread(rows: Sequence[Any], limit: int) -> Sequence[Any]:
-    """At most so many rows, evenly spaced over all."""
-    step = max(1, -(-len(rows) // limit))
-    return rows[::step]

@@ -49,7 +49,7 @@ ARROWS = {
     },
     "lessons": {"data", "errors", "sample_file"},
     "laboratory": {
-        "costs", "errors", "experiment", "extending", "lessons", "libraries", "loading", "plans", "service",
+        "config", "costs", "errors", "experiment", "extending", "lessons", "libraries", "loading", "plans", "service",
     },
     "packing": {"laboratory", "loading"},
     "experiment": {

@@ -96,17 +96,21 @@ def test_biases_and_adapters_are_counted_as_torch_counts_them(model: MultiTaskMo
     apply_freezing(adapted, freezing)
     assert 0 < freezing.n_trainable < 0.2 * freezing.n_parameters
     assert estimate_step(freezing, BATCH).n_operations == count(adapted)
-    everything = estimate_training_everything(freezing, BATCH)
-    assert abs(estimate_step(freezing, BATCH).activation_bytes - kept_bytes(adapted)) < 0.1 * everything.activation_bytes
-    assert everything == estimate_training_everything(planned(model, None), BATCH)
+    check_kept(freezing, adapted)
+    assert estimate_training_everything(freezing, BATCH) == estimate_training_everything(planned(model, None), BATCH)
 
 
 @pytest.mark.parametrize("names", PLANS.values(), ids=PLANS)
 def test_kept_activations_are_near_what_autograd_keeps(model: MultiTaskModel, names: tuple[str, ...] | None) -> None:
     plan = planned(model, names)
+    check_kept(plan, model)
+
+
+def check_kept(plan: FreezingPlan, model: MultiTaskModel) -> None:
+    """Within a tenth, but for what embeddings and heads keep, which the estimate leaves out."""
     estimated, measured = estimate_step(plan, BATCH).activation_bytes, kept_bytes(model)
-    everything = estimate_training_everything(plan, BATCH).activation_bytes
-    assert abs(estimated - measured) < 0.1 * everything, (estimated, measured)
+    small = 4 * BATCH.n_sentences * BATCH.n_tokens * 64 * 6  # six vectors of the hidden size per word piece
+    assert abs(estimated - measured) < 0.1 * measured + small, (estimated, measured)
 
 
 def kept_bytes(model: MultiTaskModel) -> int:

@@ -63,8 +63,10 @@ def test_a_new_output_layer_has_the_models_classes(model: MultiTaskModel) -> Non
     logits = model(IDS).output_logits
     assert logits is not None and logits.shape == (2, 3)
     layer = model.output_layer
+    model.config.trained_heads = ["output_layer"]
     extend_model(model, TrainingPlan(new_output_layer=True))
-    assert model.output_layer is layer, "one that is there stays"
+    assert model.output_layer is not layer, "a new one takes the place of one that is there"
+    assert model.config.trained_heads == []
 
 
 def test_targets_are_found_by_their_last_name_and_unknown_ones_are_told(model: MultiTaskModel) -> None:

@@ -172,8 +172,8 @@ def test_a_plain_model_in_training_mode_is_not_what_serves(embedded: LoadedModel
 
 
 def test_remembered_states_give_what_computing_gives(embedded: LoadedModel, sentences: list[str]) -> None:
-    run = RememberedStates()
-    for texts in (sentences[:20], sentences[10:40]):  # half of the second are remembered
+    run = RememberedStates(1 << 20)
+    for texts in (sentences[:20], sentences[10:40]):  # half of the second are remembered, and some have no room
         plain = analyze_plainly(embedded, texts, 128)
         for answer, other in zip(plain, analyze_plainly(embedded, texts, 128, run=run), strict=True):
             np.testing.assert_allclose(answer.embedding, other.embedding, atol=ATOL, rtol=0)

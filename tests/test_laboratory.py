@@ -53,13 +53,29 @@ def test_nobody_sees_anothers_runs_and_stops_only_ones_own(service: ModelService
     assert len(laboratory.runs("bob")) == 1
 
 
-def test_the_served_answers_stay_the_same_while_others_train(service: ModelService) -> None:
+def test_the_served_answers_stay_the_same_while_two_others_train_different_plans(service: ModelService) -> None:
     sentences = ["John lives in Paris.", "I love this!"]
     before = [answer.as_dict() for answer in service.analyze(sentences)]
     laboratory = Laboratory(service)
-    run = laboratory.conduct("ada", TrainingPlan(), "all", FEW, n_steps=2, sentences_per_step=4)
-    for number, _ in enumerate(run):  # an answer of another length limit is computed anew, not taken from the cache
-        assert [answer.as_dict() for answer in service.analyze(sentences, max_length=60 + number)] == before
+    plans = {"ada": TrainingPlan(("ner_head",)), "bob": HEADS_ONLY}
+
+    def conduct(name: str) -> None:
+        list(laboratory.conduct(name, plans[name], name, FEW, n_steps=8, sentences_per_step=4))
+
+    threads = [threading.Thread(target=conduct, args=(name,)) for name in plans]
+    for thread in threads:
+        thread.start()
+    n_asked = 0
+    while any(thread.is_alive() for thread in threads):  # of another length limit each time, so none is from the cache
+        answers = service.analyze(sentences, max_length=20 + n_asked % 100)
+        assert [answer.as_dict() for answer in answers] == before
+        n_asked += 1
+    assert n_asked > 1
+    for name, plan in plans.items():
+        (run,) = laboratory.runs(name)
+        assert (run.title, run.plan, run.report["ending"]) == (name, plan, "done")
+    assert laboratory.runs("ada")[0].report["movement"]["layer_0"] > 0
+    assert laboratory.runs("bob")[0].report["movement"]["layer_0"] == 0
 
 
 def test_one_visitor_has_one_run(service: ModelService) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mtdemo.errors import DataFileError
-from mtdemo.lessons import MOST_HELD_OUT, read_lessons
+from mtdemo.lessons import MOST_HELD_OUT, check_labels, read_lessons
 
 OWN = read_lessons()
 CLASSES = [{"text": f"text {n}", "label": "neutral"} for n in range(12)]
@@ -70,6 +70,10 @@ def test_much_that_is_kept_aside_is_thinned(tmp_path: Path) -> None:
         ("a.jsonl", as_lines([{"words": []}]), "a.jsonl, line 1: no field 'text'"),
         ("a.jsonl", "", "a.jsonl holds no sentences"),
         ("a.jsonl", "\x00\x01", "a.jsonl, line 1"),
+        ("a.jsonl", "[" * 100_000, "a.jsonl, line 1"),
+        ("a.jsonl", as_lines([{"text": " ", "label": "neutral"}]), "a.jsonl, line 1: the text is blank"),
+        ("a.jsonl", as_lines([{"tokens": ["", " "], "tags": ["O", "O"]}]), "a.jsonl, line 1: no tokens with a text"),
+        ("a.jsonl", as_lines([*CLASSES, {"text": "x" * 1001, "label": "neutral"}]), "line 13: it has 1,001 characters"),
         ("a.csv", "a,b\n1,2", "must name the columns text and label"),
         ("a.conll", "Rome", "a.conll, line 1: 'Rome' stands alone"),
         ("a.txt", "hello", "a.txt, line 1: a line [train] or [test] must stand before"),
@@ -84,6 +88,17 @@ def test_what_is_wrong_is_told_with_the_line_and_without_the_directory(
         read_lessons(write(tmp_path, name, content))
     assert words in str(caught.value)
     assert str(tmp_path) not in str(caught.value)
+
+
+def test_every_label_must_be_known_also_of_what_is_kept_aside(tmp_path: Path) -> None:
+    classes, types = ("negative", "neutral", "positive"), ("PER", "ORG", "LOC", "MISC")
+    check_labels(OWN, classes, types)
+    rows = [*CLASSES[:3], {"text": "x", "label": "postive"}, *CLASSES]
+    with pytest.raises(DataFileError, match=r"^a.jsonl, line 4: 'postive' is none of negative, neutral, positive\."):
+        check_labels(read_lessons(write(tmp_path, "a.jsonl", as_lines(rows))), classes, types)
+    rows = [*ENTITIES[:7], {"tokens": ["x"], "tags": ["B-CAR"]}, *ENTITIES]
+    with pytest.raises(DataFileError, match=r"^a.jsonl, line 8: the tag 'B-CAR' is none of O, PER"):
+        check_labels(read_lessons(write(tmp_path, "a.jsonl", as_lines(rows))), classes, types)
 
 
 def test_a_binary_file_is_told(tmp_path: Path) -> None:

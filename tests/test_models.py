@@ -7,7 +7,7 @@ import pytest
 from mtdemo import loading
 from mtdemo.config import Settings
 from mtdemo.errors import CheckpointNotFoundError
-from mtdemo.models import ModelStore
+from mtdemo.models import MOST_MADE, ModelStore
 
 Write = Callable[..., Path]
 
@@ -69,3 +69,16 @@ def test_visitors_load_nothing_where_that_is_switched_off(loads: list[str]) -> N
     with pytest.raises(CheckpointNotFoundError, match="switched off"):
         store.get("other")
     assert loads == ["mine"]
+
+
+def test_models_made_here_never_push_out_loaded_ones_and_leave_in_their_turn(loads: list[str]) -> None:
+    store = ModelStore(Settings(max_models=1))
+    loaded = store.get("a").loaded
+    names = [store.adopt(loaded, f"owner {number}") for number in range(MOST_MADE + 1)]
+    assert store.find("a") is not None
+    assert [name for name in names if store.find(name) is None] == names[:1]
+    with pytest.raises(CheckpointNotFoundError, match="had to make room"):
+        store.get(names[0])
+    again = store.adopt(loaded, "owner 1")
+    assert again == names[1], "an owner has one"
+    assert store.find(names[2]) is not None

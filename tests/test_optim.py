@@ -185,3 +185,23 @@ def test_after_a_real_step_of_every_preset_exactly_what_was_planned_has_changed(
     changed, freezing = changed_by_a_step(MultiTaskModel(tiny_config(class_labels=["a", "b"])), plan)
     assert changed == freezing.trainable_names
     assert changed
+
+
+def test_gradual_unfreezing_adds_one_part_per_stage() -> None:
+    """Stages are equal shares of the run: the heads alone, then the last layer, …, the embeddings last."""
+    plan = TrainingPlan(gradual=True)
+    freezing = plan.freezing(MultiTaskModel(tiny_config()).parts())
+    stages = [
+        {part.part.name for part in plan.freezing_at(freezing, share).parts if part.n_trainable}
+        for share in (0.0, 0.24, 0.25, 0.5, 0.75, 1.0)
+    ]
+    heads = {"classification_head", "ner_head"}
+    assert stages == [
+        heads,
+        heads,
+        {*heads, "layer_1"},
+        {*heads, "layer_1", "layer_0"},
+        {*heads, "layer_1", "layer_0", "embeddings"},
+        {*heads, "layer_1", "layer_0", "embeddings"},
+    ]
+    assert TrainingPlan().freezing_at(freezing, 0.0) is freezing

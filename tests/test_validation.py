@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from mtdemo.config import Settings
-from mtdemo.data import LabelledSentence, RatedPair, TaggedSentence
+from mtdemo.data import LabelledSentence, RatedPair, TaggedSentence, spread
 from mtdemo.inference import analyze_plainly
 from mtdemo.loading import LoadedModel, load_directory
 from mtdemo.service import ModelService
-from mtdemo.validation import Validation, ValidationSets, compare, spread
+from mtdemo.validation import Validation, ValidationSets, compare
 
 TEXTS = ["John lives in Paris.", "I love this!", "x", "The United Nations met in Geneva on Monday, said Kofi Annan."]
 

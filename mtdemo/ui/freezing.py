@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -18,12 +19,22 @@ import pandas as pd
 
 from mtdemo.catalog import KNOWN_MODELS
 from mtdemo.costs import COUNTING_RULES
-from mtdemo.freezing import SCENARIOS, SELECTIONS, WEIGHTS, find_scenario, trainable_parts
+from mtdemo.errors import MtdemoError
+from mtdemo.freezing import (
+    ADAPTERS,
+    BACKBONE,
+    SCENARIOS,
+    SELECTIONS,
+    WEIGHTS,
+    find_scenario,
+    trainable_parts,
+    unfrozen_parts,
+)
 from mtdemo.laboratory import Laboratory
 from mtdemo.optim import BACKBONE_LEARNING_RATE, HEAD_LEARNING_RATE, WEIGHT_DECAY, OptimizerSettings
-from mtdemo.parts import PartKind
-from mtdemo.plans import MOST_ALPHA, MOST_RANK, WARMUP_SHARE, AdapterSettings
-from mtdemo.service import MOST_SENTENCES, MOST_TOKENS, FreezingRequest, ModelService, PlannedTraining
+from mtdemo.parts import PartKind, Parts
+from mtdemo.plans import WARMUP_SHARE, AdapterSettings, read_plan
+from mtdemo.service import FreezingRequest, ModelService, PlannedTraining
 from mtdemo.ui.charts import part_title, plot_freezing, plot_rates
 from mtdemo.ui.laboratory import Borrowed, add_laboratory
 from mtdemo.ui.messages import as_warnings, shows_errors
@@ -119,6 +130,7 @@ def add_freezing_tab(
             "The script makes exactly these optimizer groups on a model loaded with transformers. The file is what "
             "`python -m mtdemo train --plan plan.json` takes."
         )
+        loaded = gr.UploadButton("Load a plan.json", file_types=[".json"])
         script = gr.Code(label="plan.py", language="python", interactive=False)
         saved = gr.Code(label="plan.json", language="json", interactive=False)
 
@@ -132,7 +144,21 @@ def add_freezing_tab(
         "concurrency_limit": 8,
     }
     hidden: dict[str, Any] = {"api_visibility": "private", "trigger_mode": "always_last"}
-    others = [control.input for control in controls.presets if control is not controls.scenario]
+    loaded.upload(
+        partial(load_plan, service),
+        [controls.backbone, loaded],
+        [*controls.filled, *controls.adapters, *controls.rates],
+        show_progress="hidden",
+        **hidden,
+    ).success(**plan, api_visibility="private")
+    controls.new_output_layer.input(
+        partial(add_part, service),
+        [controls.backbone, controls.parts, controls.new_output_layer],
+        controls.parts,
+        show_progress="hidden",
+        **hidden,
+    ).success(**plan, api_visibility="private")
+    others = [control.input for control in (controls.backbone, controls.n_first, controls.n_last)]
     for triggers, is_scenario in (([page.load, controls.scenario.input], True), (others, False)):
         gr.on(
             triggers,
@@ -173,24 +199,18 @@ def _add_controls() -> _Controls:
     default = AdapterSettings()
     with gr.Accordion("Low-rank adapters: rank, scale, places", open=False):
         adapters = (
-            gr.Number(default.rank, label="Rank", minimum=1, maximum=MOST_RANK, precision=0),
-            gr.Number(
-                default.alpha,
-                label="Alpha: adapters are scaled by alpha / rank",
-                minimum=1,
-                maximum=MOST_ALPHA,
-                precision=0,
-            ),
+            gr.Number(default.rank, label="Rank", precision=0),
+            gr.Number(default.alpha, label="Alpha: adapters are scaled by alpha / rank", precision=0),
             gr.CheckboxGroup(
                 list(TARGETS), value=list(default.targets), label="Linear layers with one", info="dense: three per layer."
             ),
         )
     with gr.Accordion("Learning rates, decay and schedule", open=False):
-        rates = tuple(gr.Number(value, label=label, minimum=0, maximum=1) for label, value in RATES)
+        rates = tuple(gr.Number(value, label=label) for label, value in RATES)
     with gr.Accordion("What a step reads, for its cost", open=False):
         batch = (
-            gr.Number(_N_SENTENCES, label="Sentences per step", minimum=1, maximum=MOST_SENTENCES, precision=0),
-            gr.Number(_N_TOKENS, label="Word pieces per sentence", minimum=1, maximum=MOST_TOKENS, precision=0),
+            gr.Number(_N_SENTENCES, label="Sentences per step", precision=0),
+            gr.Number(_N_TOKENS, label="Word pieces per sentence", precision=0),
         )
     return _Controls(
         backbone, scenario, n_first, n_last, parts, selection, gradual, new_output_layer, adapters, rates, batch
@@ -214,14 +234,42 @@ def fill_parts(
     declared = service.parts(backbone, has_output)
     n_layers = sum(part.kind is PartKind.LAYER for part in declared)
     first, last = (min(int(number), n_layers) for number in (n_first, n_last))
-    choices = [(part_title(part.name), part.name) for part in declared]
-    trainable = list(trainable_parts(declared, chosen, first, last))
+    trainable = trainable_parts(declared, chosen, first, last)
     sliders = (gr.Slider(maximum=n_layers, value=value) for value in (first, last))
     others = (chosen.selection, chosen.gradual, chosen.new_output_layer) if is_scenario else (gr.skip(),) * 3
-    return gr.CheckboxGroup(choices, value=trainable, info=chosen.hint), *sliders, *others
+    return _list_parts(declared, trainable, info=chosen.hint), *sliders, *others
 
 
 @shows_errors
+def load_plan(service: ModelService, backbone: str, path: str) -> tuple[Any, ...]:
+    """A saved plan to all controls that it fills; the sliders stay, since a plan names its parts one by one."""
+    plan = read_plan(Path(path), Path(path).name)
+    declared = service.parts(backbone, plan.new_output_layer)
+    rates = (
+        plan.optimizer.learning_rate(module) for module in (BACKBONE, "classification_head", "ner_head", "output_layer")
+    )
+    return (
+        _list_parts(declared, unfrozen_parts(declared, plan.frozen)),
+        *(gr.skip(), gr.skip()),
+        *(plan.selection, plan.gradual, plan.new_output_layer),
+        *(plan.adapters.rank, plan.adapters.alpha, list(plan.adapters.targets)),
+        *(*rates, plan.optimizer.weight_decay, plan.optimizer.layer_decay, plan.warmup_share),
+    )
+
+
+@shows_errors
+def add_part(service: ModelService, backbone: str, parts: Sequence[str], new_output_layer: bool) -> Any:
+    """The list of parts with the new output layer or without it; what was chosen by hand stays."""
+    declared = service.parts(backbone, new_output_layer)
+    names = [part.name for part in declared]
+    chosen = [name for name in parts if name in names]
+    return _list_parts(declared, [*chosen, "output_layer"] if new_output_layer else chosen)
+
+
+def _list_parts(declared: Parts, trainable: Sequence[str], **more: Any) -> Any:
+    return gr.CheckboxGroup([(part_title(part.name), part.name) for part in declared], value=list(trainable), **more)
+
+
 def show_plan(
     service: ModelService,
     backbone: str,
@@ -230,30 +278,37 @@ def show_plan(
     gradual: bool,
     new_output_layer: bool,
     *numbers: Any,
-) -> tuple[str, pd.DataFrame, Figure, Figure, pd.DataFrame, str, str]:
+) -> tuple[str, pd.DataFrame | None, Figure | None, Figure | None, pd.DataFrame | None, str, str]:
     """What trains and numbers, to totals, groups, two pictures, the parts, a script and a file. An emptied field counts as
-    its default."""
+    its default. What is no plan is told in the place of the totals, and nothing is left that could be trained."""
     rank, alpha, targets, n_sentences, n_tokens, *rates = numbers
     values = [default if rate is None else rate for rate, (_, default) in zip(rates, RATES, strict=True)]
     *of_optimizer, warmup_share = values
-    default = AdapterSettings()
-    request = FreezingRequest(
-        backbone,
-        trainable_parts=tuple(parts),
-        new_output_layer=new_output_layer,
-        selection=selection,
-        gradual=gradual,
-        adapters=AdapterSettings(
-            default.rank if rank is None else int(rank), default.alpha if alpha is None else int(alpha), tuple(targets)
-        ),
-        optimizer=_optimizer(of_optimizer),
-        warmup_share=warmup_share,
-        n_sentences=_N_SENTENCES if n_sentences is None else int(n_sentences),
-        n_tokens=_N_TOKENS if n_tokens is None else int(n_tokens),
-    )
-    plan = service.freezing_plan(request)
+    try:
+        request = FreezingRequest(
+            backbone,
+            trainable_parts=tuple(parts),
+            new_output_layer=new_output_layer,
+            selection=selection,
+            gradual=gradual,
+            adapters=_adapters(rank, alpha, targets) if selection == ADAPTERS else AdapterSettings(),
+            optimizer=_optimizer(of_optimizer),
+            warmup_share=warmup_share,
+            n_sentences=_N_SENTENCES if n_sentences is None else int(n_sentences),
+            n_tokens=_N_TOKENS if n_tokens is None else int(n_tokens),
+        )
+        plan = service.freezing_plan(request)
+    except MtdemoError as error:
+        return as_warnings([f"This plan cannot be made. {error}"]), None, None, None, None, "", ""
     pictures = plot_freezing(plan.freezing), plot_rates(plan)
     return summarise(plan), tabulate_groups(plan), *pictures, tabulate_parts(plan), plan.script, _as_file(plan)
+
+
+def _adapters(rank: float | None, alpha: float | None, targets: Sequence[str]) -> AdapterSettings:
+    default = AdapterSettings()
+    return AdapterSettings(
+        default.rank if rank is None else int(rank), default.alpha if alpha is None else int(alpha), tuple(targets)
+    )
 
 
 def summarise(plan: PlannedTraining) -> str:

@@ -16,14 +16,14 @@ from gradio.processing_utils import save_bytes_to_cache
 
 from mtdemo.config import EMBEDDED
 from mtdemo.encoding import replace_unreadable
-from mtdemo.errors import MtdemoError, PlanError
+from mtdemo.errors import MtdemoError, PlanError, TooMuchInputError
 from mtdemo.laboratory import MOST_AT_ONCE, MOST_SECONDS, Laboratory, Waiting
-from mtdemo.lessons import MOST_SENTENCES, Lessons, read_lessons
+from mtdemo.lessons import MOST_CHARACTERS, MOST_SENTENCES, Lessons, check_labels, read_lessons
 from mtdemo.packing import pack_run
 from mtdemo.plans import TrainingPlan, run_warnings
 from mtdemo.service import ModelService
 from mtdemo.ui.charts import AXES, plot_history, plot_runs
-from mtdemo.ui.messages import as_warnings, shows_errors
+from mtdemo.ui.messages import as_plain_markdown, as_warnings, shows_errors
 from mtdemo.ui.model_choice import describe_ready
 from mtdemo.ui.outcomes import describe_state, name_plan, show_outcome
 
@@ -100,6 +100,7 @@ class _Results:
     download: gr.DownloadButton
     by: gr.Radio
     use: gr.Button
+    back: gr.Button
     pack: gr.Button
 
     @property
@@ -154,11 +155,18 @@ def add_laboratory(service: ModelService, laboratory: Laboratory, page: gr.Block
         trigger_mode="always_last",
         **quiet,
     )
-    gr.on([controls.file.upload, controls.file.clear], describe_file, controls.file, controls.described, **quiet)
+    gr.on(
+        [controls.file.upload, controls.file.clear],
+        partial(describe_file, service),
+        controls.file,
+        controls.described,
+        **quiet,
+    )
     results.by.input(partial(compare_runs, laboratory), [visitor, results.by], results.compared, **quiet)
     packed = results.download
     results.pack.click(partial(pack_last, laboratory, packed.GRADIO_CACHE), visitor, packed, **private)
     results.use.click(partial(use_trained, service, laboratory), visitor, [borrowed.model, borrowed.status], **private)
+    results.back.click(partial(use_served, service), None, [borrowed.model, borrowed.status], **private)
 
 
 def _add_controls() -> _Controls:
@@ -191,12 +199,26 @@ def _add_results() -> _Results:
         compared = gr.Plot(label="Runs", show_label=False)
         with gr.Row():
             use = gr.Button("Use the trained copy in the other tabs")
+            back = gr.Button("Use this page's model there again")
             pack = gr.Button("Pack the last run as a ZIP")
         download = gr.DownloadButton("Download", visible=False)
         with gr.Accordion("The last run as a file", open=False):
             report = gr.Code(label="run.json", language="json", interactive=False)
     return _Results(
-        status, history, result, moved, sentences, kept, runs, compared, report, download, by=by, use=use, pack=pack
+        status,
+        history,
+        result,
+        moved,
+        sentences,
+        kept,
+        runs,
+        compared,
+        report,
+        download,
+        by=by,
+        use=use,
+        back=back,
+        pack=pack,
     )
 
 
@@ -224,14 +246,16 @@ def check_run(service: ModelService, backbone: str, saved: str, tasks: str, n_st
     return as_warnings(run_warnings(plan, freezing, int(n_steps), TASKS[tasks]))
 
 
-def describe_file(path: str | None) -> Any:
+def describe_file(service: ModelService, path: str | None) -> Any:
     """What a person's file teaches, or what is wrong with it."""
     if path is None:
         return gr.Markdown(visible=False)
     try:
-        words = f"Read: {read_lessons(Path(path)).phrase}."
+        lessons, model = read_lessons(Path(path)), service.load(EMBEDDED)
+        check_labels(lessons, model.class_labels, model.entity_types)
+        words = f"Read: {lessons.phrase}."
     except MtdemoError as error:
-        words = f"**This file cannot be used.** {html.escape(str(error), quote=False)}"
+        words = f"**This file cannot be used.** {as_plain_markdown(str(error))}"
     return gr.Markdown(words, visible=True)
 
 
@@ -255,8 +279,14 @@ def pack_last(laboratory: Laboratory, directory: str, visitor: str) -> Any:
 def use_trained(service: ModelService, laboratory: Laboratory, visitor: str) -> tuple[str, str]:
     """Let the visitor's trained copy answer in the other tabs, for this visitor alone."""
     trained = laboratory.model(visitor)
-    name = service.adopt(trained, f"run {laboratory.runs(visitor)[-1].number} of your laboratory")
+    name = service.adopt(trained, f"run {laboratory.runs(visitor)[-1].number} of your laboratory", visitor)
     return name, describe_ready(service, name)
+
+
+@shows_errors
+def use_served(service: ModelService) -> tuple[None, str]:
+    """Let the model of this page answer in the other tabs again."""
+    return None, describe_ready(service, None)
 
 
 def train(
@@ -276,11 +306,12 @@ def train(
     n_steps, n_sentences, seed = (int(number or 0) for number in numbers)
     seen: list[Snapshot] = []
     shown = 0.0
-    n_before = len(laboratory.runs(visitor))
     try:
         if backbone != EMBEDDED:
             raise PlanError("Only the embedded model can be trained here; choose it as the backbone, or only plan.")
-        plan = TrainingPlan.from_dict(json.loads(saved or "{}"))
+        if not saved:
+            raise PlanError("There is no plan that can be trained: what is wrong with it stands beside its controls.")
+        plan = TrainingPlan.from_dict(json.loads(saved))
         lessons: Lessons | None = read_lessons(Path(file)) if file else None
         for state in laboratory.conduct(
             visitor,
@@ -307,7 +338,7 @@ def train(
     outcome, runs = laboratory.outcome(visitor), laboratory.runs(visitor)
     if not seen:
         yield _while_running("You left the line; nothing was trained.")
-    elif outcome is not None and (len(runs) > n_before or runs[-1].report == outcome.as_dict()):
+    elif outcome is not None:
         yield show_outcome(outcome, seen, runs, by)
 
 
@@ -316,4 +347,11 @@ def _while_running(status: str, history: Any = None) -> tuple[Any, ...]:
 
 
 def _lines(own: str) -> list[str]:
-    return [line.strip() for line in replace_unreadable(own or "").splitlines() if line.strip()][:_MOST_OWN]
+    lines = [line.strip() for line in replace_unreadable(own or "").splitlines() if line.strip()]
+    for number, line in enumerate(lines, start=1):
+        if len(line) > MOST_CHARACTERS:
+            reason = f"It has {len(line):,} characters; your own sentences may have up to {MOST_CHARACTERS:,}."
+            raise TooMuchInputError(reason, number)
+    if len(lines) > _MOST_OWN:
+        raise TooMuchInputError(f"{len(lines)} sentences of your own were given; at most {_MOST_OWN} are compared.")
+    return lines

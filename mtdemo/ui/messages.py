@@ -32,6 +32,11 @@ def shows_errors(callback: Callback) -> Callback:
     return cast(Callback, guarded)
 
 
+def as_plain_markdown(text: str) -> str:
+    """A text in which nothing is Markdown, HTML or a formula."""
+    return "".join(f"&#{ord(c)};" if c in "<>&*_`[]()#!\\|~$" else c for c in text)
+
+
 def as_warnings(warnings: Sequence[str]) -> str:
     """Warnings as an HTML list; nothing where there are none."""
     items = "".join(f"<li>{html.escape(warning, quote=False)}</li>" for warning in warnings)

@@ -13,7 +13,7 @@ from mtdemo.catalog import KNOWN_MODELS, KnownModel
 from mtdemo.config import EMBEDDED
 from mtdemo.errors import CheckpointNotFoundError, MtdemoError
 from mtdemo.service import ModelService
-from mtdemo.ui.messages import describe_model
+from mtdemo.ui.messages import as_plain_markdown, describe_model
 
 OTHER = "other"
 _OTHER_EXPECTATION = (
@@ -86,7 +86,7 @@ def watch_loading(service: ModelService) -> Iterator[str]:
     try:
         yield describe_ready(service, None)
     except MtdemoError as error:
-        yield f"**The model could not be loaded.** {_as_text(error)}"
+        yield f"**The model could not be loaded.** {as_plain_markdown(str(error))}"
 
 
 def show_expectation(service: ModelService, choice: str) -> tuple[str, Any]:
@@ -105,7 +105,7 @@ def use_model(service: ModelService, choice: str, hub_id: str, current: str | No
     except MtdemoError as error:
         in_use = service.loaded(current)
         stays = f" **The model in use stays in use.** **Ready.** {describe_model(in_use)}" if in_use else ""
-        yield current, f"{_as_text(error)}{stays}"
+        yield current, f"{as_plain_markdown(str(error))}{stays}"
     else:
         yield chosen, ready
 
@@ -132,8 +132,3 @@ def _known_ids() -> tuple[str, ...]:
 
 def _code(text: str) -> str:
     return "`" + text.replace("`", "'") + "`"
-
-
-def _as_text(error: MtdemoError) -> str:
-    """An error's words, in which nothing is Markdown or HTML."""
-    return "".join(f"&#{ord(c)};" if c in "<>&*_`[]()#!\\|~$" else c for c in str(error))

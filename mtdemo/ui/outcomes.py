@@ -29,7 +29,7 @@ def show_outcome(outcome: Outcome, seen: Sequence[Snapshot], runs: Sequence[Run]
     return (
         f"<p><b>{state}</b> after {last.n_done} of {last.n_steps} steps and {last.seconds:.1f} s.</p>",
         gr.Plot(plot_history(seen), visible=True),
-        describe_outcome(outcome),
+        describe_outcome(outcome, runs[-1].plan),
         gr.Plot(plot_movement(outcome.movement), visible=True),
         gr.Dataframe(tabulate_sentences(outcome), visible=bool(outcome.own_before)),
         gr.Column(visible=True),
@@ -42,19 +42,16 @@ def show_outcome(outcome: Outcome, seen: Sequence[Snapshot], runs: Sequence[Run]
 
 def describe_state(state: Snapshot) -> str:
     """How far a run is, with the time that is left, as HTML."""
-    left = ""
-    if state.n_done:
-        seconds = state.seconds / state.n_done * (state.n_steps - state.n_done)
-        left = f", about {seconds:.0f} s left"
+    left = "" if state.seconds_left is None else f", about {state.seconds_left:.0f} s left"
     losses = f" Loss: {html.escape(state.losses.phrase)}." if state.losses else ""
-    rates = "; ".join(f"{html.escape(name)} {rate:.2g}" for name, rate in state.rates.items() if "no decay" not in name)
+    rates = "; ".join(f"{html.escape(name)} {rate:.2g}" for name, rate in state.rates.items())
     return (
         f'<progress max="{state.n_steps}" value="{state.n_done}" style="width: 100%"></progress>'
         f"<p>Step {state.n_done} of {state.n_steps}{left}.{losses}<br>Learning rates now: {rates}.</p>"
     )
 
 
-def describe_outcome(outcome: Outcome) -> str:
+def describe_outcome(outcome: Outcome, plan: TrainingPlan) -> str:
     """What happened to each task and to the embeddings, in words, as HTML."""
     moved = any(value for name, value in outcome.movement.items() if not name.endswith("_head"))
     rows = []
@@ -65,7 +62,8 @@ def describe_outcome(outcome: Outcome) -> str:
         scores = f"{measure} {drift.score_before:.3f} → {drift.score_after:.3f}"
         words = f"{scores}; {drift.share_changed:.0%} of the answers changed"
         if outcome.movement[head] == 0.0 and drift.share_changed:
-            words += ". <b>Its head was frozen and its task drifted all the same</b>, since the backbone under it moved"
+            still = "was frozen" if head in plan.frozen else "did not learn in this run"
+            words += f". <b>Its head {still} and its task drifted all the same</b>, since the backbone under it moved"
         elif outcome.movement[head] == 0.0 and not moved:
             words += ": neither its head nor the backbone moved, so every answer is the same, bit for bit"
         rows.append(f"<li>{name}: {words}.</li>")

@@ -1,19 +1,29 @@
 import json
+from pathlib import Path
 
 import gradio as gr
 import pytest
 
 from mtdemo.freezing import SCENARIOS, Scenario
-from mtdemo.plans import TrainingPlan
+from mtdemo.optim import OptimizerSettings
+from mtdemo.plans import AdapterSettings, TrainingPlan
 from mtdemo.service import FreezingRequest, ModelService
 from mtdemo.ui.charts import part_title
-from mtdemo.ui.freezing import RATES, fill_parts, show_plan, summarise
+from mtdemo.ui.freezing import RATES, add_part, fill_parts, load_plan, show_plan, summarise
 from tests.ui.conftest import FakeService
 
 BATCH = (None, None)
 ADAPTERS = (None, None, ["query", "value"])
 PLAIN = ("weights", False, False, *ADAPTERS)
 DEFAULTS = [*BATCH, *(rate for _, rate in RATES)]
+
+
+def refused(fake: FakeService, *values: object) -> str:
+    """What the page says of a plan that cannot be made; nothing of another plan may be left beside it."""
+    summary, *others = show_plan(fake, "embedded", *values)  # type: ignore[arg-type]
+    assert others == [None, None, None, None, "", ""]
+    assert "This plan cannot be made." in summary
+    return summary
 
 
 def fill(fake: FakeService, backbone: str, scenario: str, first: int = 0, new_output_layer: bool = False) -> list[str]:
@@ -73,10 +83,13 @@ def test_adapters_are_counted_like_everything_else(fake: FakeService) -> None:
             fake, "bert-base-uncased", layers, selection, False, False, 8, 16, ["query", "value"], *DEFAULTS
         )
         assert f"<dt>Trainable</dt><dd>{n_trainable:,}</dd>" in summary
-    with pytest.raises(gr.Error, match="No linear layer of this backbone is called q"):
-        show_plan(fake, "embedded", ["layer_0"], "adapters", False, False, 8, 16, ["q"], *DEFAULTS)
-    with pytest.raises(gr.Error, match="The rank of the adapters must be a whole number from 1 to 256, not 0"):
-        show_plan(fake, "embedded", ["layer_0"], "adapters", False, False, 0, 16, ["query"], *DEFAULTS)
+    for adapters, words in (
+        ((8, 16, ["q"]), "No linear layer of this backbone is called q"),
+        ((0, 16, ["query"]), "The rank of the adapters must be a whole number from 1 to 256, not 0"),
+        ((8, 16, []), "The adapters need the names of the linear layers"),
+    ):
+        assert words in refused(fake, ["layer_0"], "adapters", False, False, *adapters, *DEFAULTS)
+        assert "Trainable" in show_plan(fake, "embedded", ["layer_0"], *PLAIN[:3], *adapters, *DEFAULTS)[0]
 
 
 def test_a_smaller_backbone_pulls_the_slider_back(fake: FakeService) -> None:
@@ -107,13 +120,11 @@ def test_warnings_are_shown(fake: FakeService) -> None:
 
 
 def test_a_rate_out_of_range_is_told(fake: FakeService) -> None:
-    with pytest.raises(gr.Error, match="from 0 to 1"):
-        show_plan(fake, "embedded", ["ner_head"], *PLAIN, *BATCH, 7, *DEFAULTS[3:])
+    assert "from 0 to 1" in refused(fake, ["ner_head"], *PLAIN, *BATCH, 7, *DEFAULTS[3:])
 
 
 def test_a_part_of_another_backbone_is_told(fake: FakeService) -> None:
-    with pytest.raises(gr.Error, match="no part"):
-        show_plan(fake, "embedded", ["layer_20"], *PLAIN, *DEFAULTS)
+    assert "no part" in refused(fake, ["layer_20"], *PLAIN, *DEFAULTS)
 
 
 def test_totals_are_figures_of_the_plan(service: ModelService) -> None:
@@ -141,8 +152,7 @@ def test_cost_knows_what_is_frozen(fake: FakeService) -> None:
 
 @pytest.mark.parametrize(("batch", "words"), [((0, 3), "from 1 to 1024, not 0"), ((3, 9999), "from 1 to 512, not 9999")])
 def test_a_step_out_of_range_is_told(fake: FakeService, batch: tuple[int, int], words: str) -> None:
-    with pytest.raises(gr.Error, match=words):
-        show_plan(fake, "embedded", ["ner_head"], *PLAIN, *batch, *DEFAULTS[2:])
+    assert words in refused(fake, ["ner_head"], *PLAIN, *batch, *DEFAULTS[2:])
 
 
 def test_layer_wise_decay_is_drawn_and_the_file_is_the_plan(fake: FakeService) -> None:
@@ -158,3 +168,37 @@ def test_layer_wise_decay_is_drawn_and_the_file_is_the_plan(fake: FakeService) -
     assert plan.warmup_share == 0.1
     assert set(plan.frozen) == {"embeddings", *(f"layer_{n}" for n in range(4)), "classification_head"}
     assert "AutoModel.from_pretrained" in script
+
+
+def test_a_saved_plan_fills_the_controls_and_makes_itself_again(fake: FakeService, tmp_path: Path) -> None:
+    planned = TrainingPlan(
+        ("embeddings", "layer_1", "ner_head"),
+        OptimizerSettings(1e-4, {"classification_head": 1e-3, "ner_head": 2e-3, "output_layer": 3e-3}, 0.1, 0.9),
+        0.2,
+        "adapters",
+        AdapterSettings(4, 32, ("key",)),
+        gradual=True,
+        new_output_layer=True,
+    )
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(planned.as_dict()))
+    parts, _, _, selection, gradual, has_output, *numbers = load_plan(fake, "embedded", str(path))
+    adapters, rates = numbers[:3], numbers[3:]
+    *_, saved = show_plan(fake, "embedded", parts.value, selection, gradual, has_output, *adapters, *BATCH, *rates)
+    assert TrainingPlan.from_dict(json.loads(saved)) == planned
+    for content, words in (
+        ("[", "plan.json is not JSON"),
+        ('{"x": 1}', "no field 'x'"),
+        ('{"frozen": ["x"]}', "no part 'x'"),
+    ):
+        path.write_text(content)
+        with pytest.raises(gr.Error, match=words) as caught:
+            load_plan(fake, "embedded", str(path))
+        assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_new_output_layer_leaves_the_list_as_it_was_chosen_by_hand(fake: FakeService) -> None:
+    added = add_part(fake, "embedded", ["layer_3", "ner_head"], True)
+    assert added.value == ["layer_3", "ner_head", "output_layer"]
+    assert ("new output layer", "output_layer") in added.choices
+    assert add_part(fake, "embedded", added.value, False).value == ["layer_3", "ner_head"]

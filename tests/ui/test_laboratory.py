@@ -22,6 +22,7 @@ from mtdemo.ui.laboratory import (
     describe_file,
     pack_last,
     train,
+    use_served,
     use_trained,
 )
 from mtdemo.ui.outcomes import describe_outcome, name_plan
@@ -108,20 +109,24 @@ def test_a_trained_copy_answers_this_visitor_in_the_other_tabs(laboratory: Labor
     assert mine.model.id.endswith("of your laboratory")
     assert dict(mine.sentences[0].probabilities) != dict(before.probabilities)
     assert service.analyze(sentences).sentences[0].as_dict() == before.as_dict()
+    assert use_served(service)[0] is None
 
 
-def test_a_file_of_ones_own_is_learned(laboratory: Laboratory, tmp_path: Path) -> None:
+def test_a_file_of_ones_own_is_learned(laboratory: Laboratory, service: ModelService, tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("text,label\n" + "\n".join(f"day {n},{'positive' if n % 2 else 'negative'}" for n in range(20)))
-    assert "15 with a class to learn from" in describe_file(str(path)).value
+    assert "15 with a class to learn from" in describe_file(service, str(path)).value
     *_, last = run(laboratory, file=str(path))
     assert "<b>Done</b>" in last[0]
+    path.write_text("text,label\n" + "day,neutral\n" * 11 + "day,[![](http://x.y/z.png)]\n")
+    told = describe_file(service, str(path)).value
+    assert "mine.csv, line 13" in told.replace("&#40;", "(") and "[" not in told, "of what is kept aside, too, and as text"
     path.write_text("text,label\n" + "day,happy\n" * 12)
     *_, last = run(laboratory, file=str(path))
     assert "mine.csv, line 2" in last[0] and "happy" in last[0]
     path.write_text("text,label\nday\n")
-    assert describe_file(str(path)).value.endswith("mine.csv, line 2: a row must have a text and a label.")
-    assert not describe_file(None).visible
+    assert describe_file(service, str(path)).value.endswith("mine.csv, line 2: a row must have a text and a label.")
+    assert not describe_file(service, None).visible
 
 
 @pytest.mark.parametrize(
@@ -152,6 +157,7 @@ def test_what_contradicts_itself_is_told_before_it_runs(
     [
         (HEADS, "bert-base-uncased", 5, "Only the embedded model can be trained here"),
         (HEADS, "embedded", 0, "number of steps must be a whole number"),
+        ("", "embedded", 5, "There is no plan that can be trained"),
         ('{"frozen": ["<b>"]}', "embedded", 5, "There is no part '&lt;b&gt;'"),
         ('{"frozen": ["backbone", "classification_head", "ner_head"]}', "embedded", 5, "Nothing trains"),
     ],
@@ -161,6 +167,14 @@ def test_what_cannot_be_trained_is_a_sentence_in_place_of_the_state(
 ) -> None:
     *_, last = run(laboratory, saved, backbone, n_steps)
     assert words in last[0]
+
+
+@pytest.mark.parametrize(
+    ("own", "words"), [("x" * 1_001, "Sentence 1: It has 1,001 characters"), ("x\n" * 11, "11 sentences of your own")]
+)
+def test_own_sentences_are_bounded_and_that_is_told(laboratory: Laboratory, own: str, words: str) -> None:
+    (only,) = train(laboratory, "ada", "embedded", HEADS, "Classes only", own, None, None, 5, 8, 13, BY)
+    assert words in only[0]
 
 
 def test_waiting_shows_the_place(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +190,9 @@ def test_a_frozen_head_that_drifts_is_called_by_its_name(laboratory: Laboratory)
     assert "Its head was frozen and its task drifted all the same" in last[2]
     outcome = laboratory.outcome("ada")
     assert outcome is not None
-    assert describe_outcome(outcome) == last[2]
+    plan = TrainingPlan(("ner_head",))
+    assert describe_outcome(outcome, plan) == last[2]
+    assert "Its head did not learn in this run and" in describe_outcome(outcome, TrainingPlan())
 
 
 def test_a_new_output_layer_is_measured(laboratory: Laboratory) -> None:
