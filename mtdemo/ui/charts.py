@@ -85,7 +85,7 @@ def plot_freezing(plan: FreezingPlan) -> Figure:
         ]
     )
     for part, name in zip(plan.parts, names, strict=True):
-        words = {"all": "trains", "none": "frozen", "partial": f"{part.n_trainable:,} train"}[part.state]
+        words = {"all": "trains", "none": "frozen", "partial": f"in all, {part.n_trainable:,} train"}[part.state]
         text = f"{_compact(part.n_parameters)} {words}"
         figure.add_annotation(y=name, x=part.n_parameters, text=text, xanchor="left", showarrow=False, xshift=4)
     _styled(figure, height=80 + 24 * len(names))
@@ -154,7 +154,7 @@ def plot_history(snapshots: Sequence[Snapshot]) -> Figure:
     """Left the losses of each step, right the scores on the sentences kept aside."""
     from plotly.subplots import make_subplots
 
-    figure = make_subplots(1, 2, subplot_titles=("Loss by step", "Score on sentences kept aside"), horizontal_spacing=0.12)
+    figure = make_subplots(1, 2, subplot_titles=("Loss by step", "Score, kept aside"), horizontal_spacing=0.12)
     trained = [snapshot for snapshot in snapshots if snapshot.losses is not None]
     steps = [snapshot.n_done for snapshot in trained]
     scored = _changes(snapshots)
@@ -198,7 +198,7 @@ def plot_movement(movement: Mapping[str, float]) -> Figure:
     )
     figure = _styled(Figure(bar), height=90 + 24 * len(names))
     most = max(*movement.values(), 0.0) or 0.01
-    figure.update_layout(title={"text": "How far each part moved, % of the length of its weights", "font": {"size": 13}})
+    figure.update_layout(title={"text": "How far each part moved, %", "font": {"size": 13}})
     figure.update_xaxes(range=[0, 140 * most], gridcolor=GRID)
     figure.update_yaxes(showgrid=False, automargin=True, type="category")
     return figure
