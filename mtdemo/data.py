@@ -183,8 +183,6 @@ def _labelled_in_csv(lines: _Lines) -> Iterator[LabelledSentence]:
     for row in reader:
         if row["text"] is None or row["label"] is None:
             raise ValueError("a row must have a text and a label")
-        if not row["text"].strip():
-            raise ValueError("the text is blank")
         yield LabelledSentence(row["text"], row["label"].strip(), row.get("source") or "", lines.place)
 
 
@@ -200,8 +198,8 @@ def _tagged(line: str, place: str) -> TaggedSentence:
     tokens, tags = _strings(record, "tokens"), _strings(record, "tags")
     if len(tokens) != len(tags):
         raise ValueError(f"{len(tokens)} tokens but {len(tags)} tags")
-    if not "".join(tokens).strip():
-        raise ValueError("no tokens with a text")
+    if not tokens:
+        raise ValueError("no tokens")
     annotated = _strings(record, "annotated") if "annotated" in record else None
     return TaggedSentence(tokens, tags, annotated, str(record.get("source", "")), place)
 
@@ -210,8 +208,6 @@ def _labelled(line: str, place: str) -> LabelledSentence:
     record = _record(line)
     if not isinstance(record["text"], str) or not isinstance(record["label"], str):
         raise ValueError("text and label must be strings")
-    if not record["text"].strip():
-        raise ValueError("the text is blank")
     return LabelledSentence(record["text"], record["label"], str(record.get("source", "")), place)
 
 

@@ -45,8 +45,6 @@ def tagged_examples(model: LoadedModel, sentences: Sequence[TaggedSentence], max
             _check_known(entity_type(tag), known, sentence.place)
         token_at = np.repeat(np.arange(len(sentence.tokens)), [len(token) + 1 for token in sentence.tokens])
         window = encoded.windows[0]
-        if not window.n_pieces:
-            raise DataFileError(f"{sentence.place}: nothing of this sentence can be read.")
         allowed = np.zeros((window.n_pieces, len(labels)), dtype=np.bool_)
         for row in range(window.n_pieces):
             tag = sentence.tags[token_at[encoded.pieces[row].start]]

@@ -83,7 +83,7 @@ def read_lessons(path: Path | None = None) -> Lessons:
         lessons = replace(own, labelled=_learned(labelled), labelled_aside=_aside(labelled))
     _check_sizes(lessons, path.name)
     for places in (lessons.tagged, lessons.tagged_aside, lessons.labelled, lessons.labelled_aside):
-        _check_lengths([(sentence.place, len(sentence.text)) for sentence in places])
+        _check_lengths([(sentence.place, len(sentence.text.strip())) for sentence in places])
     return replace(
         lessons,
         tagged_aside=tuple(spread(lessons.tagged_aside, MOST_HELD_OUT)),
@@ -134,6 +134,8 @@ def _check_sizes(lessons: Lessons, name: str) -> None:
 
 def _check_lengths(sentences: Sequence[tuple[str, int]]) -> None:
     for place, length in sentences:
+        if not length:
+            raise DataFileError(f"{place}: there is no text.")
         if length > MOST_CHARACTERS:
             raise DataFileError(f"{place}: it has {length:,} characters; at most {MOST_CHARACTERS:,} are read here.")
 

@@ -367,6 +367,8 @@ class Trainer:
         measures_drift = self.settings.distillation_weight > 0 or self.features is not None
         for rows in plan_batches([len(window.input_ids) for window in windows], self.settings.tokens_per_pass):
             chosen = [examples[row] for row in rows]
+            if not any(example.n_asked for example in chosen):
+                continue  # sentences of which nothing can be read
             indices = [task.offset + batch[row] for row in rows]
             output, drift = self._forward([windows[row] for row in rows], indices)
             loss = task.loss(output, chosen) * (sum(example.n_asked for example in chosen) / n_asked)

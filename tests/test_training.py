@@ -237,3 +237,13 @@ def test_new_heads_follow_from_the_seed_and_trained_ones_stay(directory: Path) -
     Trainer(other, TAGGED, LABELLED, QUICK)
     assert torch.equal(other.model.ner_head.linear.weight, before)
     assert torch.equal(other.model.classification_head.linear.weight, one.model.classification_head.linear.weight)
+
+
+def test_sentences_of_which_nothing_can_be_read_do_no_harm(directory: Path) -> None:
+    """Real data has them; a pass of only such sentences must not make the loss no number."""
+    nothing = [TaggedSentence(("\u200d", " "), ("O", "O"))] * 40
+    trainer = Trainer(load_directory(directory), [*nothing, *TAGGED[:2]], LABELLED, Training(n_steps=8, tokens_per_pass=8))
+    assert {example.n_asked for example in trainer.tasks[0].examples} > {0}
+    for _ in range(8):
+        losses = trainer.step()
+        assert losses.ner is not None and losses.ner == losses.ner
