@@ -141,7 +141,7 @@ def _train(options: argparse.Namespace) -> int:
     bar.close()
     save_checkpoint(trained, options.output)
     (options.output / STATE_FILE).unlink(missing_ok=True)  # several times the size of the checkpoint, and of no more use
-    texts = [sentence.text for sentence in spread([*tagged, *labelled], _COMPARED)]
+    texts = [sentence.text for sentence in spread([*tagged, *labelled], _COMPARED) if sentence.text.strip()]
     rounded = compare(trained, load_directory(options.output), texts)
     print(f"Saved to {options.output} as float16: {rounded.phrase}.", file=sys.stderr)
     return 0
