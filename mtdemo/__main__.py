@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _TASKS = ("ner", "classification", "similarity")
 _COMPARED = 500  # sentences on which a checkpoint is compared with what was saved
 _MIXES = ("equal", "square-root", "proportional")
+_POOLINGS = ("mean", "cls")
 
 
 class _Bar:
@@ -134,6 +135,9 @@ def _train(options: argparse.Namespace) -> int:
         case_noise=options.case_noise,
         dropout=options.dropout,
         word_dropout=options.word_dropout,
+        label_smoothing=options.label_smoothing,
+        averaging=options.averaging,
+        pooling=options.pooling,
         interval=options.interval,
         seed=options.seed,
     )
@@ -240,9 +244,14 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--freeze", nargs="+", metavar="PART", help="parts that do not train: embeddings, layer_0, backbone …"
     )
-    train.add_argument("--dropout", type=float, help="of the backbone (default: what its configuration says)")
-    train.add_argument("--case-noise", type=float, default=0.0, help="share of sentences read as if in one case")
-    train.add_argument("--word-dropout", type=float, default=0.0, help="share of word pieces that are hidden")
+    train.add_argument("--dropout", type=_share, help="of the backbone (default: what its configuration says)")
+    train.add_argument("--case-noise", type=_share, default=0.0, help="share of sentences read as if in one case")
+    train.add_argument("--word-dropout", type=_share, default=0.0, help="share of word pieces that are hidden")
+    train.add_argument("--label-smoothing", type=_share, default=0.0, help="share of the classes' targets that is spread")
+    train.add_argument(
+        "--averaging", type=_share, default=0.0, help="share the average of the weights keeps at a step"
+    )
+    train.add_argument("--pooling", choices=_POOLINGS, help="what the class head reads: mean of the tokens, or the first")
     train.add_argument("--interval", type=_positive, default=200, help="steps between measurements and saved states")
     train.add_argument("--no-casing", action="store_true", help="do not give an uncased model the case of words")
     train.add_argument("--dev-ner", type=Path, metavar="FILE", help="tagged sentences to measure on while it trains")
@@ -258,6 +267,13 @@ def _positive(value: str) -> int:
     number = int(value)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
+
+
+def _share(value: str) -> float:
+    number = float(value)
+    if not 0.0 <= number < 1.0:
+        raise argparse.ArgumentTypeError(f"must be from 0 to less than 1, not {value}")
     return number
 
 

@@ -15,14 +15,16 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, astuple, dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mtdemo.batching import plan_batches
 from mtdemo.data import LabelledSentence, TaggedSentence
@@ -34,6 +36,7 @@ from mtdemo.freezing import BACKBONE, FreezingPlan, apply_freezing, unfrozen_par
 from mtdemo.inference import pad_windows
 from mtdemo.loading import LoadedModel
 from mtdemo.losses import embedding_drift, partial_cross_entropy
+from mtdemo.model import MultiTaskModel
 from mtdemo.optim import build_optimizer, plan_optimizer
 from mtdemo.plans import TrainingPlan
 from mtdemo.sampling import Batches, Mix, Noise, sentences_per_task
@@ -61,6 +64,12 @@ class Training:
         dropout: of the backbone while it trains, 0 to 1; None leaves what its configuration says.
         word_dropout: share of the word pieces, 0 to 1, that are hidden behind the mask token. Where the backbone
             is frozen there is neither noise nor dropout of it, since its hidden states are computed once.
+        label_smoothing: share of the probability, 0 to 1, that the classes' targets spread over all classes (Szegedy et
+            al. 2016, https://arxiv.org/abs/1512.00567).
+        averaging: share of itself, 0 to 1, that an average of the weights over the steps keeps at each; the average is
+            what is measured and kept (Izmailov et al. 2018, https://arxiv.org/abs/1803.05407). 0 keeps none.
+        pooling: what a new classification head reads (`MultiTaskConfig.classification_pooling`); None leaves what the
+            configuration says.
         max_gradient_norm: gradients are clipped to it.
         max_length: word pieces read of a sentence.
         max_feature_bytes: kept of the hidden states of a frozen backbone; what does not fit is computed again.
@@ -79,6 +88,9 @@ class Training:
     case_noise: float = 0.0
     dropout: float | None = None
     word_dropout: float = 0.0
+    label_smoothing: float = 0.0
+    averaging: float = 0.0
+    pooling: Literal["mean", "cls"] | None = None
     max_gradient_norm: float = 1.0
     max_length: int = 128
     max_feature_bytes: int = 1 << 30
@@ -121,6 +133,7 @@ class Scores(Protocol):
 
 
 Measure = Callable[[LoadedModel], Scores]
+_Loss = Callable[[Any, Sequence[Example]], Tensor]
 
 
 class Teacher:
@@ -191,7 +204,7 @@ class _Task:
     noise: Noise
     weight: float
     offset: int
-    loss: Callable[[Any, Sequence[Example]], Tensor]
+    loss: _Loss
 
 
 class Trainer:
@@ -214,7 +227,10 @@ class Trainer:
         self.tasks = self._make_tasks(tagged, labelled)
         windows = [example.window for task in self.tasks for example in task.examples]
         self.freezing = _plan(base, settings)
-        base.model.renew_heads(sorted(set(self._trained_heads()) - set(base.model.trained_heads)))
+        new_heads = sorted(set(self._trained_heads()) - set(base.model.trained_heads))
+        base.model.renew_heads(new_heads)
+        if settings.pooling is not None and "classification_head" in new_heads:
+            base.model.config.classification_pooling = settings.pooling
         self.teacher = Teacher(base, windows)
         self.features = (
             Features(base, windows, settings.max_feature_bytes) if self.freezing.backbone_state == "none" else None
@@ -225,6 +241,9 @@ class Trainer:
         self.optimizer = build_optimizer(self.model, plan_optimizer(self.freezing, settings.plan.optimizer))
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, lambda step: settings.plan.rate_factor(step, settings.n_steps)
+        )
+        self.average = (
+            AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging)) if settings.averaging else None
         )
         self.n_done = 0
         self.log: list[dict[str, Any]] = []
@@ -249,15 +268,17 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(trainable, self.settings.max_gradient_norm)
         self.optimizer.step()
         self.schedule.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
         self.n_done += 1
         return losses
 
     def measure(self, measure: Measure) -> Scores:
         """Measure the model as it is now, and remember its weights if they are the best so far."""
-        self.model.eval()
-        scores = measure(self.current())
+        now = self.current()
+        scores = measure(now)
         if not self.best or scores.criterion > self.best["criterion"]:
-            weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+            weights = {name: tensor.clone() for name, tensor in now.model.state_dict().items()}
             self.best = {"criterion": scores.criterion, "step": self.n_done, "weights": weights}
         return scores
 
@@ -269,6 +290,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": {"last_epoch": self.schedule.last_epoch},
+            "average": self.average.state_dict() if self.average is not None else None,
             "random": torch.get_rng_state(),
             "teacher": {"embeddings": self.teacher.embeddings, "known": self.teacher.known},
             "log": self.log,
@@ -295,26 +317,28 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.last_epoch = state["schedule"]["last_epoch"]
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
         torch.set_rng_state(state["random"])
         self.teacher.embeddings, self.teacher.known = state["teacher"]["embeddings"], state["teacher"]["known"]
         self.n_done, self.log, self.best = state["n_done"], state["log"], state["best"]
 
     def current(self) -> LoadedModel:
-        """The model as it is now, saying which heads were trained."""
-        self.model.config.trained_heads = sorted({*self.model.config.trained_heads, *self._trained_heads()})
-        n_parameters = self.model.num_parameters()
-        return replace(
-            self.base, info=replace(self.base.info, trained_heads=self.model.trained_heads, n_parameters=n_parameters)
-        )
+        """The model as it is now, or its average where one is kept, saying which heads were trained."""
+        return self._described(self.model if self.average is None else cast(MultiTaskModel, self.average.module))
 
     def finished(self) -> LoadedModel:
         """The model with the best weights that were measured, or the last where none were; adapters are merged."""
-        if self.best:
-            self.model.load_state_dict(self.best["weights"])
-        self.model.eval()
+        self.model.load_state_dict(self.best["weights"] if self.best else self.current().model.state_dict())
         self.optimizer.zero_grad()
         merge_adapters(self.model)
-        return self.current()
+        return self._described(self.model)
+
+    def _described(self, model: MultiTaskModel) -> LoadedModel:
+        model.eval()
+        model.config.trained_heads = sorted({*model.config.trained_heads, *self._trained_heads()})
+        info = replace(self.base.info, trained_heads=model.trained_heads, n_parameters=model.num_parameters())
+        return replace(self.base, model=model, info=info)
 
     def _unfreeze(self) -> None:
         """Let train what the plan lets train by now."""
@@ -335,6 +359,7 @@ class Trainer:
         sizes = sentences_per_task(settings.sentences_per_step, [len(kind) for kind in kinds], settings.mix)
         if not all(settings.task_weights) and not settings.distillation_weight:
             sizes = tuple(settings.sentences_per_step if weight else 1 for weight in settings.task_weights)
+        losses: tuple[_Loss, _Loss] = (_entity_loss, partial(_class_loss, smoothing=settings.label_smoothing))
         entities, classes = (
             _Task(
                 kind,
@@ -350,7 +375,7 @@ class Trainer:
                 loss,
             )
             for number, (kind, size, weight, offset, loss) in enumerate(
-                zip(kinds, sizes, settings.task_weights, (0, len(tagged)), (_entity_loss, _class_loss), strict=True)
+                zip(kinds, sizes, settings.task_weights, (0, len(tagged)), losses, strict=True)
             )
         )
         return entities, classes
@@ -472,7 +497,8 @@ def _entity_loss(output: Any, examples: Sequence[Example]) -> Tensor:
     return partial_cross_entropy(logits, torch.from_numpy(np.concatenate([example.target for example in examples])))
 
 
-def _class_loss(output: Any, examples: Sequence[Example]) -> Tensor:
+def _class_loss(output: Any, examples: Sequence[Example], smoothing: float) -> Tensor:
     targets = torch.tensor([example.target for example in examples])
-    loss = functional.cross_entropy(output.classification_logits, targets)
-    return loss if output.output_logits is None else loss + functional.cross_entropy(output.output_logits, targets)
+    of_heads = (output.classification_logits, output.output_logits)
+    losses = [functional.cross_entropy(x, targets, label_smoothing=smoothing) for x in of_heads if x is not None]
+    return torch.stack(losses).sum()

@@ -45,7 +45,7 @@ ARROWS = {
     "validation": {"data", "inference", "loading", "metrics", "results"},
     "training": {
         "batching", "data", "encoding", "errors", "examples", "extending", "freezing", "inference", "loading", "losses",
-        "optim", "plans", "sampling",
+        "model", "optim", "plans", "sampling",
     },
     "lessons": {"data", "errors", "sample_file"},
     "laboratory": {

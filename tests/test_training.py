@@ -106,6 +106,56 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(directory: 
     assert not torch.equal(state(one)["ner_head.linear.weight"], state(third)["ner_head.linear.weight"])
 
 
+def test_the_average_is_that_of_the_weights_after_each_step(directory: Path) -> None:
+    trainer = Trainer(load_directory(directory), TAGGED, LABELLED, replace(QUICK, averaging=0.8))
+    expected: dict[str, torch.Tensor] = {}
+    for _ in range(6):
+        trainer.step()
+        now = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
+        expected = {name: 0.8 * expected[name] + 0.2 * now[name] for name in now} if expected else now
+    averaged = state(trainer.current())
+    for name, tensor in expected.items():
+        torch.testing.assert_close(averaged[name], tensor)
+    assert not torch.equal(averaged["ner_head.linear.weight"], trainer.model.ner_head.linear.weight)
+    assert all(torch.equal(tensor, averaged[name]) for name, tensor in state(trainer.finished()).items())
+
+
+def test_an_average_survives_a_stop_and_leaves_what_is_frozen_bit_identical(directory: Path, tmp_path: Path) -> None:
+    settings = replace(QUICK, averaging=0.8, plan=TrainingPlan(("embeddings",), FAST), casing=False)
+    before = state(load_directory(directory))
+    whole, _ = run(directory, settings)
+
+    def stop(phrase: str, done: int, total: int) -> None:
+        if done == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(load_directory(directory), TAGGED, LABELLED, settings, stop, tmp_path / "out")
+    resumed, _ = run(directory, settings, directory=tmp_path / "out", resume=True)
+    for name, tensor in state(whole).items():
+        assert torch.equal(tensor, state(resumed)[name]), name
+        assert torch.equal(tensor, before[name]) == name.startswith("backbone.embeddings."), name
+
+
+def test_smoothed_targets_give_the_loss_against_a_spread_distribution(directory: Path) -> None:
+    base = load_directory(directory)
+    trainer = Trainer(base, TAGGED, LABELLED[:1], replace(QUICK, label_smoothing=0.3, sentences_per_step=2))
+    task = trainer.tasks[1]
+    output = base.model.eval()(input_ids=torch.tensor([task.examples[0].window.input_ids]))
+    log_probabilities = output.classification_logits.log_softmax(dim=-1)[0]
+    targets = torch.full((3,), 0.1)
+    targets[base.info.class_labels.index("positive")] = 0.8
+    torch.testing.assert_close(task.loss(output, task.examples[:1]), -(targets * log_probabilities).sum())
+
+
+def test_a_new_class_head_reads_what_it_is_told_to_and_a_trained_one_what_it_always_read(directory: Path) -> None:
+    first, _ = run(directory, replace(QUICK, pooling="cls"))
+    assert first.model.config.classification_pooling == "cls"
+    assert load_directory(directory).model.config.classification_pooling == "mean"
+    again = Trainer(first, TAGGED, LABELLED, replace(QUICK, pooling="mean"))
+    assert again.model.config.classification_pooling == "cls"
+
+
 def test_resuming_with_other_settings_or_without_a_state_is_refused(directory: Path, tmp_path: Path) -> None:
     run(directory, QUICK, directory=tmp_path / "out")
     with pytest.raises(DataFileError, match="other settings"):
