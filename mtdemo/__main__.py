@@ -130,6 +130,7 @@ def _train(options: argparse.Namespace) -> int:
         n_steps=options.steps,
         sentences_per_step=options.sentences,
         mix=Mix.named(options.mix),
+        distillation_weight=options.distillation,
         plan=_plan(options),
         casing=not options.no_casing,
         case_noise=options.case_noise,
@@ -244,13 +245,14 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--freeze", nargs="+", metavar="PART", help="parts that do not train: embeddings, layer_0, backbone …"
     )
+    train.add_argument(
+        "--distillation", type=_weight, default=10.0, help="weight of keeping the base model's embeddings (default: 10)"
+    )
     train.add_argument("--dropout", type=_share, help="of the backbone (default: what its configuration says)")
     train.add_argument("--case-noise", type=_share, default=0.0, help="share of sentences read as if in one case")
     train.add_argument("--word-dropout", type=_share, default=0.0, help="share of word pieces that are hidden")
     train.add_argument("--label-smoothing", type=_share, default=0.0, help="share of the classes' targets that is spread")
-    train.add_argument(
-        "--averaging", type=_share, default=0.0, help="share the average of the weights keeps at a step"
-    )
+    train.add_argument("--averaging", type=_share, default=0.0, help="share the average of the weights keeps at a step")
     train.add_argument("--pooling", choices=_POOLINGS, help="what the class head reads: mean of the tokens, or the first")
     train.add_argument("--interval", type=_positive, default=200, help="steps between measurements and saved states")
     train.add_argument("--no-casing", action="store_true", help="do not give an uncased model the case of words")
@@ -267,6 +269,13 @@ def _positive(value: str) -> int:
     number = int(value)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
+
+
+def _weight(value: str) -> float:
+    number = float(value)
+    if not 0.0 <= number <= 1e6:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 1e6, not {value}")
     return number
 
 

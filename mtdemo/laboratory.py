@@ -223,12 +223,12 @@ class Laboratory:
 def _describe(visit: _Visit, title: str, settings: ExperimentSettings, outcome: Outcome, trained: LoadedModel) -> Run:
     from mtdemo.costs import Batch, estimate_step
     from mtdemo.extending import extended_parts
+    from mtdemo.sampling import Mix, looked_at, sentences_per_task
 
     config: Any = trained.model.config
     freezing = settings.plan.freezing(extended_parts(config, settings.plan))
-    n_at_once = settings.sentences_per_step  # of one task; the two take turns within a step
-    if all(settings.task_weights) or settings.distillation_weight:
-        n_at_once = -(-n_at_once // 2)
+    is_looked_at = looked_at(settings.task_weights, settings.distillation_weight)
+    n_at_once = max(sentences_per_task(settings.sentences_per_step, (1, 1), Mix.EQUAL, is_looked_at))  # tasks take turns
     batch = Batch(n_at_once, _N_TOKENS, config.backbone.num_attention_heads)
     number = visit.runs[-1].number + 1 if visit.runs else 1
     n_bytes = estimate_step(freezing, batch).n_bytes

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -30,17 +31,28 @@ class Mix(Enum):
         return cls[name.upper().replace("-", "_")]
 
 
-def sentences_per_task(n_sentences: int, sizes: Sequence[int], mix: Mix) -> tuple[int, ...]:
+def looked_at(task_weights: Sequence[float], distillation_weight: float) -> tuple[bool, ...]:
+    """Of each task, whether a step reads its sentences: to learn it, or to keep their embeddings."""
+    return tuple(weight > 0 or distillation_weight > 0 for weight in task_weights)
+
+
+def sentences_per_task(
+    n_sentences: int, sizes: Sequence[int], mix: Mix, looked_at: Sequence[bool] | None = None
+) -> tuple[int, ...]:
     """Divide the sentences of a step among tasks: in proportion to size ** mix, at least one each.
 
     Args:
         n_sentences: of all tasks together, at least one per task.
         sizes: sentences that each task has.
         mix: the exponent.
+        looked_at: of each task, whether it gives any; at least one does. All do by default.
 
     Returns:
         Counts that sum to `n_sentences`; what rounding leaves over goes to the largest remainders.
     """
+    if looked_at is not None and not all(looked_at):
+        given = iter(sentences_per_task(n_sentences, list(compress(sizes, looked_at)), mix))
+        return tuple(next(given) if is_looked_at else 0 for is_looked_at in looked_at)
     shares = np.asarray(sizes, dtype=np.float64) ** mix.value
     free = n_sentences - len(sizes)
     wanted = shares / shares.sum() * n_sentences - 1

@@ -39,7 +39,7 @@ from mtdemo.losses import embedding_drift, partial_cross_entropy
 from mtdemo.model import MultiTaskModel
 from mtdemo.optim import build_optimizer, plan_optimizer
 from mtdemo.plans import TrainingPlan
-from mtdemo.sampling import Batches, Mix, Noise, sentences_per_task
+from mtdemo.sampling import Batches, Mix, Noise, looked_at, sentences_per_task
 
 Progress = Callable[[str, int, int], None]
 STATE_FILE = "training_state.pt"
@@ -97,6 +97,11 @@ class Training:
     tokens_per_pass: int = 4096
     seed: int = 13
     interval: int = 100
+
+    @property
+    def looked_at(self) -> tuple[bool, ...]:
+        """Of each task, whether a step reads its sentences."""
+        return looked_at(self.task_weights, self.distillation_weight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +199,7 @@ class _Task:
         examples: what is learned from.
         batches: which of them each step takes.
         noise: how they are disguised.
+        is_looked_at: whether a step reads any of them.
         weight: of the loss.
         offset: index of the first example among those of all tasks.
         loss: mean loss over what the examples ask, a word piece or a sentence each.
@@ -202,6 +208,7 @@ class _Task:
     examples: Sequence[Example]
     batches: Batches
     noise: Noise
+    is_looked_at: bool
     weight: float
     offset: int
     loss: _Loss
@@ -356,33 +363,28 @@ class Trainer:
             tagged_examples(self.base, tagged, settings.max_length),
             labelled_examples(self.base, labelled, settings.max_length),
         )
-        sizes = sentences_per_task(settings.sentences_per_step, [len(kind) for kind in kinds], settings.mix)
-        if not all(settings.task_weights) and not settings.distillation_weight:
-            sizes = tuple(settings.sentences_per_step if weight else 1 for weight in settings.task_weights)
-        losses: tuple[_Loss, _Loss] = (_entity_loss, partial(_class_loss, smoothing=settings.label_smoothing))
-        entities, classes = (
-            _Task(
+        sizes = sentences_per_task(
+            settings.sentences_per_step, [len(kind) for kind in kinds], settings.mix, settings.looked_at
+        )
+        case_noise = settings.case_noise if self.model.config.casing else 0.0
+
+        def task(number: int, offset: int, loss: _Loss) -> _Task:
+            kind, seed = kinds[number], settings.seed + number
+            return _Task(
                 kind,
-                Batches([len(example.window.input_ids) for example in kind], size, settings.seed + number),
-                Noise(
-                    settings.case_noise if self.model.config.casing else 0.0,
-                    settings.word_dropout,
-                    self.base.tokenizer.mask_token_id,
-                    settings.seed + number,
-                ),
-                weight,
+                Batches([len(example.window.input_ids) for example in kind], sizes[number], seed),
+                Noise(case_noise, settings.word_dropout, self.base.tokenizer.mask_token_id, seed),
+                settings.looked_at[number],
+                settings.task_weights[number],
                 offset,
                 loss,
             )
-            for number, (kind, size, weight, offset, loss) in enumerate(
-                zip(kinds, sizes, settings.task_weights, (0, len(tagged)), losses, strict=True)
-            )
-        )
-        return entities, classes
+
+        return task(0, 0, _entity_loss), task(1, len(tagged), partial(_class_loss, smoothing=settings.label_smoothing))
 
     def _backward(self, task: _Task) -> tuple[float | None, float | None]:
         """Add one task's gradients; its loss and drift over all its sentences of the step, where they are looked at."""
-        if not (task.weight or self.settings.distillation_weight):
+        if not task.is_looked_at:
             return None, None
         batch = task.batches[self.n_done]
         examples = [task.examples[index] for index in batch]

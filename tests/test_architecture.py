@@ -49,7 +49,8 @@ ARROWS = {
     },
     "lessons": {"data", "errors", "sample_file"},
     "laboratory": {
-        "config", "costs", "errors", "experiment", "extending", "lessons", "libraries", "loading", "plans", "service",
+        "config", "costs", "errors", "experiment", "extending", "lessons", "libraries", "loading", "plans", "sampling",
+        "service",
     },
     "packing": {"laboratory", "loading"},
     "experiment": {

@@ -57,6 +57,32 @@ def few(tmp_path: Path) -> list[str]:
     return [*files, "--output", str(tmp_path / "out"), "--steps", "2"]
 
 
+def test_train_hands_on_how_to_learn(tiny: Write, few: list[str], tmp_path: Path) -> None:
+    """A log of other losses for every option that changes the loss, and the reading of the class head in the checkpoint."""
+
+    def first_losses(*more: str) -> dict[str, float]:
+        assert main(["train", "--base", str(tiny()), *few, "--interval", "1", *more]) == 0
+        row: dict[str, dict[str, float]] = json.loads((tmp_path / "out" / "training_log.jsonl").read_text().splitlines()[0])
+        return row["losses"]
+
+    plain = first_losses()
+    assert first_losses("--averaging", "0.9") == plain, "averaging changes what is kept, not what is learned"
+    assert first_losses("--label-smoothing", "0.2")["classification"] != plain["classification"]
+    assert first_losses("--distillation", "0")["drift"] is None
+    assert first_losses("--pooling", "cls")["classification"] != plain["classification"]
+    assert load_directory(tmp_path / "out").model.config.classification_pooling == "cls"
+
+
+@pytest.mark.parametrize("option", ["--averaging", "--label-smoothing", "--dropout", "--word-dropout", "--case-noise"])
+@pytest.mark.parametrize("value", ["1", "-0.1", "nan"])
+def test_a_share_out_of_its_range_is_refused(
+    option: str, value: str, few: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--base", "x", *few, option, value])
+    assert "must be from 0 to less than 1" in capsys.readouterr().err
+
+
 def test_train_takes_the_plan_of_the_page(tmp_path: Path, tiny: Write, few: list[str]) -> None:
     """Every field of it: here adapters in one layer, and a new output layer, with a rate that the command line changes."""
     fast = OptimizerSettings(0.05)

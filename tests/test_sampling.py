@@ -3,7 +3,7 @@
 import pytest
 
 from mtdemo.encoding import LOWER, TITLE, UPPER, Window
-from mtdemo.sampling import Batches, Mix, Noise, sentences_per_task
+from mtdemo.sampling import Batches, Mix, Noise, looked_at, sentences_per_task
 
 MASK = 103
 WINDOWS = [Window((101, *range(1000, 1000 + n), 102), (0,) * (n + 2), slice(1, n + 1), 0) for n in range(40)]
@@ -22,6 +22,14 @@ WINDOWS = [Window((101, *range(1000, 1000 + n), 102), (0,) * (n + 2), slice(1, n
 )
 def test_a_step_is_divided_by_the_rule(n: int, sizes: tuple[int, ...], mix: Mix, expected: tuple[int, ...]) -> None:
     assert sentences_per_task(n, sizes, mix) == expected
+
+
+@pytest.mark.parametrize("mix", Mix)
+def test_a_task_that_is_not_looked_at_leaves_its_share_to_the_other(mix: Mix) -> None:
+    assert looked_at((1.0, 0.0), 0.0) == (True, False)
+    assert looked_at((1.0, 0.0), 10.0) == (True, True)
+    assert sentences_per_task(9, (100, 900), mix, looked_at((0.0, 0.5), 0.0)) == (0, 9)
+    assert sentences_per_task(9, (100, 900), mix, (True, True)) == sentences_per_task(9, (100, 900), mix)
 
 
 @pytest.mark.parametrize("mix", Mix)
