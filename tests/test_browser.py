@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from mtdemo.inference import analyze_plainly
+from mtdemo.loading import LoadedModel
 from tests.app_process import AppProcess
 
 expect.set_options(timeout=30_000)  # a shared machine can be slow
@@ -151,6 +153,30 @@ def test_numbers_follow_scenario_slider_backbone_and_toggles(page: Page) -> None
     expect(page.locator(".warnings").first).to_contain_text("freezing a head does not protect its task")
 
 
+def test_a_list_chosen_by_hand_is_planned_saved_and_loaded_back(page: Page, tmp_path: Path) -> None:
+    open_tab(page, "Freezing & optimizer")
+    totals = page.locator(".totals").first
+    expect(totals).to_contain_text("22,717,064")
+    for part, n_trainable in (("layer 3", "20,942,600"), ("embeddings", "9,023,240")):
+        page.get_by_label(part, exact=True).click()
+        expect(totals).to_contain_text(n_trainable)
+    page.get_by_role("button", name="This plan as code and as a file").click()
+    saved = page.locator(".cm-content", has_text='"frozen"')
+    expect(saved).to_contain_text("layer_2")
+    (tmp_path / "plan.json").write_text(saved.inner_text())
+    page.get_by_label("Biases only (BitFit)", exact=True).click()
+    expect(totals).to_contain_text("176,648")
+    page.locator("input[type=file][accept='.json']").set_input_files(tmp_path / "plan.json")
+    expect(totals).to_contain_text("9,023,240")
+    for part in ("layer 3", "embeddings"):
+        expect(page.get_by_label(part, exact=True)).not_to_be_checked()
+    expect(page.get_by_label("layer 4", exact=True)).to_be_checked()
+    (tmp_path / "bad.json").write_text('{"frozen": ["layer_99"]}')
+    page.locator("input[type=file][accept='.json']").set_input_files(tmp_path / "bad.json")
+    expect(page.get_by_text("layer_99").first).to_be_visible()
+    expect(totals).to_contain_text("9,023,240")
+
+
 def test_another_model_says_what_to_expect_before_it_is_loaded(page: Page) -> None:
     page.get_by_role("button", name="Choose another model").click()
     page.get_by_label("bert-large-uncased (24 layers)").first.click()
@@ -216,6 +242,40 @@ def test_the_third_scenario_of_the_reference_both_ways(page: Page, freeze: list[
     begin(page, 10)
     expect(page.get_by_text("after 10 of 10 steps")).to_be_visible(timeout=120_000)
     expect(page.get_by_text(words)).to_be_visible()
+
+
+def test_who_only_asks_gets_the_same_answers_before_while_and_after_others_train(
+    browser: Browser, app: AppProcess, embedded: LoadedModel
+) -> None:
+    visits = [open_page(browser, app, 1280, "light") for _ in range(3)]
+    ada, bob, eve = (next(visit) for visit in visits)
+    open_tab(eve, "Classification")
+
+    def check_answers(*sentences: str) -> None:
+        """None was asked before, so none comes from a cache; what a model of this process says is what they must be."""
+        ask(eve, "Sentences to classify", "\n".join(sentences), "Classify")
+        expect(eve.get_by_role("gridcell", name=sentences[-1], exact=True)).to_be_visible()
+        cells = [cell.inner_text() for cell in eve.get_by_role("gridcell").all()]
+        for answer in analyze_plainly(embedded, sentences, 128):
+            row = cells[cells.index(answer.text) + 1 :]
+            assert row[0] == answer.label
+            assert [float(cell) for cell in row[1:4]] == pytest.approx(list(answer.probabilities.values()), abs=1e-4)
+
+    check_answers("The soup was cold before.", "The train was late before.")
+    plan(ada, ["entity head"])
+    plan(bob, ["Freeze the backbone", "entity head"])
+    begin(ada, 40)
+    expect(ada.get_by_text("of 40, about")).to_be_visible(timeout=60_000)
+    begin(bob, 500)
+    expect(bob.get_by_text("of 500, about")).to_be_visible(timeout=60_000)
+    check_answers("The soup was cold meanwhile.", "The train was late meanwhile.")
+    expect(bob.get_by_text("of 500, about")).to_be_visible()
+    bob.get_by_role("button", name="Stop and keep what there is").click()
+    expect(bob.get_by_text("Stopped after")).to_be_visible(timeout=60_000)
+    expect(ada.get_by_text("after 40 of 40 steps")).to_be_visible(timeout=120_000)
+    check_answers("The soup was cold afterwards.", "The train was late afterwards.")
+    for visit in visits:
+        assert next(visit, None) is None
 
 
 def test_two_visitors_train_at_once_a_third_waits_and_a_closed_tab_makes_room(browser: Browser, app: AppProcess) -> None:
