@@ -6,10 +6,11 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
@@ -18,6 +19,7 @@ from mtdemo.config import EMBEDDED, Settings, prepare_environment, read_settings
 from mtdemo.errors import DataFileError, MtdemoError
 
 if TYPE_CHECKING:
+    from mtdemo.loading import LoadedModel
     from mtdemo.plans import TrainingPlan
     from mtdemo.validation import ValidationSets
 
@@ -25,6 +27,7 @@ _TASKS = ("ner", "classification", "similarity")
 _COMPARED = 500  # sentences on which a checkpoint is compared with what was saved
 _MIXES = ("equal", "square-root", "proportional")
 _POOLINGS = ("mean", "cls")
+_OUTPUT = Path()  # of --resume: the directory that --output names
 
 
 class _Bar:
@@ -52,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 when it worked, also where single lines had a problem and were reported; 2 when it could not be done at all.
+        0 when it worked, also where single lines had a problem and were reported; 2 when it could not be done at all; 130
+        when it was stopped by Ctrl+C.
     """
     prepare_environment()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -62,6 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MtdemoError as error:
         print(f"mtdemo {options.command}: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        hint = " The same command with --resume goes on from the last saved state." if options.command == "train" else ""
+        print(f"\nmtdemo {options.command}: stopped.{hint}", file=sys.stderr)
+        return 130
 
 
 def _annotate(options: argparse.Namespace) -> int:
@@ -97,11 +105,14 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _card(options: argparse.Namespace) -> int:
-    from mtdemo.card import measure, read_report, render, write_report, write_section
+    from mtdemo.card import around_section, measure, read_report, render, write_report, write_section
     from mtdemo.service import ModelService
 
     settings = _settings(options)
-    directory = Path(settings.checkpoint)
+    if settings.model != EMBEDDED:
+        raise DataFileError(f"A card is written beside the weights, so {settings.model!r} must be a directory.")
+    directory = Path(settings.checkpoint).expanduser()
+    around_section(directory)
     files = (options.ner, options.classification, options.similarity)
     if any(files) and not all(files):
         raise DataFileError("A measurement needs all of --ner, --classification and --similarity.")
@@ -122,10 +133,14 @@ def _train(options: argparse.Namespace) -> int:
     from mtdemo.training import STATE_FILE, Training, train
     from mtdemo.validation import compare
 
+    _make_writable(options.output)
     bar = _Bar()
     tagged = [sentence for source in options.ner for sentence in tagged_from(source)]
     labelled = [sentence for source in options.classification for sentence in labelled_from(source)]
     base = load_model(options.base)
+    validation = _validation_sets(options, base)
+    if not (options.no_casing or base.model.can_carry_case):
+        print(f"{options.base} cannot carry the case of words; it learns without.", file=sys.stderr)
     settings = Training(
         n_steps=options.steps,
         sentences_per_step=options.sentences,
@@ -142,7 +157,8 @@ def _train(options: argparse.Namespace) -> int:
         interval=options.interval,
         seed=options.seed,
     )
-    trained = train(base, tagged, labelled, settings, bar, options.output, options.resume, _validation_sets(options))
+    resume = options.output if options.resume == _OUTPUT else options.resume
+    trained = train(base, tagged, labelled, settings, bar, options.output, resume, validation)
     bar.close()
     save_checkpoint(trained, options.output)
     (options.output / STATE_FILE).unlink(missing_ok=True)  # several times the size of the checkpoint, and of no more use
@@ -171,8 +187,18 @@ def _plan(options: argparse.Namespace) -> TrainingPlan:
     return replace(plan, frozen=frozen, optimizer=optimizer)
 
 
-def _validation_sets(options: argparse.Namespace) -> ValidationSets | None:
-    from mtdemo.data import read_labelled, read_pairs, read_tagged, spread
+def _make_writable(directory: Path) -> None:
+    """Make sure before hours of training that their result can be written."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise DataFileError(f"{directory} cannot be written to: {error.strerror}.") from error
+
+
+def _validation_sets(options: argparse.Namespace, base: LoadedModel) -> ValidationSets | None:
+    from mtdemo.data import check_labels, read_labelled, read_pairs, read_tagged, spread
     from mtdemo.validation import ValidationSets
 
     def rows(path: Path | None, read: Any) -> Any:
@@ -183,6 +209,9 @@ def _validation_sets(options: argparse.Namespace) -> ValidationSets | None:
         rows(options.dev_classification, read_labelled),
         rows(options.dev_similarity, read_pairs),
     )
+    check_labels(sets.tagged, sets.labelled, base.info.class_labels, base.info.entity_types)
+    if sets.pairs and len({pair.score for pair in sets.pairs}) < 2:
+        raise DataFileError(f"{options.dev_similarity}: its pairs need at least two different ratings.")
     return sets if sets.tagged or sets.labelled or sets.pairs else None
 
 
@@ -235,12 +264,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--output", type=Path, required=True, help="directory to write the checkpoint to")
     train.add_argument("--plan", type=Path, help="JSON: what is frozen, rates, decay; the options below change it")
-    train.add_argument("--seed", type=int, default=13)
+    train.add_argument("--seed", type=_seed, default=13)
     train.add_argument("--steps", type=_positive, default=800, help="optimizer steps (default: 800)")
     train.add_argument("--backbone-rate", type=float, help="learning rate of the backbone (default: 2e-5)")
     train.add_argument("--head-rate", type=float, help="learning rate of the heads (default: 3e-4)")
     train.add_argument("--layer-decay", type=float, help="factor from a layer's rate to that of the one below")
-    train.add_argument("--sentences", type=_positive, default=64, help="sentences per step, of both tasks (default: 64)")
+    train.add_argument("--sentences", type=_at_least(2), default=64, help="sentences per step, of both tasks (default: 64)")
     train.add_argument("--mix", choices=_MIXES, default="equal", help="how a step divides them (default: equal)")
     train.add_argument(
         "--freeze", nargs="+", metavar="PART", help="parts that do not train: embeddings, layer_0, backbone …"
@@ -260,16 +289,26 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--dev-classification", type=Path, metavar="FILE", help="the same for classes")
     train.add_argument("--dev-similarity", type=Path, metavar="FILE", help="the same for similarity: rated pairs")
     train.add_argument("--dev-limit", type=_positive, default=1000, help="rows of each, evenly spaced (default: 1000)")
-    train.add_argument("--resume", action="store_true", help="go on from the state in --output")
+    train.add_argument(
+        "--resume", type=Path, nargs="?", const=_OUTPUT, metavar="DIR", help="go on from the state in DIR, or in --output"
+    )
     train.set_defaults(run=_train)
     return parser
 
 
-def _positive(value: str) -> int:
-    number = int(value)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+def _at_least(least: int, most: int | None = None) -> Callable[[str], int]:
+    def number(value: str) -> int:
+        found = int(value)
+        if found < least or (most is not None and found > most):
+            limit = f"at least {least}" if most is None else f"from {least} to {most}"
+            raise argparse.ArgumentTypeError(f"must be {limit}, not {found}")
+        return found
+
     return number
+
+
+_positive = _at_least(1)
+_seed = _at_least(0, 2**31)
 
 
 def _weight(value: str) -> float:

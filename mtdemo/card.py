@@ -23,6 +23,22 @@ Progress = Callable[[int, int], None]
 REPORT_FILE = "evaluation.json"
 CARD_FILE = "README.md"
 _BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
+_NEW_CARD = f"""---
+library_name: transformers
+pipeline_tag: feature-extraction
+tags: [sentence-similarity, text-classification, token-classification, multi-task]
+---
+
+# A multi-task sentence encoder
+
+One shared backbone that gives a sentence embedding, a class and named entities from one forward pass. Write here how it was
+made, from which data under which licences, and what it is bad at.
+
+## How good it is
+
+{_BEGIN}
+{_END}
+"""
 _ALL = "all"
 
 
@@ -70,7 +86,7 @@ def render(report: Mapping[str, Any]) -> str:
     entities, classes = report["entities"], report["classes"]
     parts = [
         f"Written by `python -m mtdemo card --ner {data['entities']} --classification {data['classes']} "
-        f"--similarity {data['similarity']}`, the development files: not trained on, used for choices.",
+        f"--similarity {data['similarity']}`.",
         "**Entities** by source; an entity is right when type, first and last word are:",
         _table(
             ("source", "sentences", "entities", "precision", "recall", "F1"),
@@ -123,20 +139,27 @@ def write_report(directory: Path, report: Mapping[str, Any]) -> None:
 
 
 def write_section(directory: Path, section: str) -> None:
-    """Put a section between the two marks of the card.
+    """Put a section between the two marks of the card; where there is no card, begin one."""
+    before, after = around_section(directory)
+    (directory / CARD_FILE).write_text(f"{before}{_BEGIN}\n{section}\n{_END}{after}", encoding="utf-8")
+
+
+def around_section(directory: Path) -> tuple[str, str]:
+    """What stands before and after the section of a card, or of a new one.
 
     Raises:
-        DataFileError: the checkpoint has no card, or the card has no marks.
+        DataFileError: the card cannot be read, or has no marks.
     """
     path = directory / CARD_FILE
     try:
-        before, _, rest = path.read_text(encoding="utf-8").partition(_BEGIN)
-    except OSError as error:
-        raise DataFileError(f"{path} cannot be read: {error.strerror}.") from error
+        card = path.read_text(encoding="utf-8") if path.exists() else _NEW_CARD
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataFileError(f"{path} cannot be read: {error}.") from error
+    before, _, rest = card.partition(_BEGIN)
     _, mark, after = rest.partition(_END)
     if not mark:
         raise DataFileError(f"{path} has no lines {_BEGIN} and {_END} to write between.")
-    path.write_text(f"{before}{_BEGIN}\n{section}\n{_END}{after}", encoding="utf-8")
+    return before, after
 
 
 def _by_source(

@@ -118,10 +118,17 @@ def _read(path: Path, parse: Parse[Row], limit: int | None, name: str | None = N
     except OSError as error:
         raise DataFileError(f"{name} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise DataFileError(f"{name} is not a UTF-8 text file: {error.reason} at byte {error.start}.") from error
+        raise DataFileError(f"{name} is not a UTF-8 text file{_first_undecodable(path)}: {error.reason}.") from error
     if not rows:
         raise DataFileError(f"{name} holds no sentences.")
     return tuple(rows)
+
+
+def _first_undecodable(path: Path) -> str:
+    """Where a file stops to be text; the error itself counts within the last piece that was read."""
+    with path.open("rb") as file:
+        broken = (number for number, line in enumerate(file, start=1) if line.decode(errors="ignore").encode() != line)
+        return f", line {next(broken)}"
 
 
 class _Lines:
@@ -170,19 +177,26 @@ def _sentences_in_columns(lines: _Lines) -> Iterator[TaggedSentence]:
 
 
 def _is_remark(columns: Sequence[str]) -> bool:
-    """Whether a line is no token: the start of a document, or a comment as `# text = …`, not the token `#` with a tag."""
+    """Whether a line is no token: the start of a document, or a comment as `# text = …`; `#` and `#word` with a tag are
+    tokens."""
+    if columns[0] == "-DOCSTART-":
+        return True
+    if columns[0] != "#":
+        return columns[0].startswith("#") and len(columns) == 1
     is_tagged = len(columns) > 1 and (columns[-1] == "O" or columns[-1][:2] in ("B-", "I-"))
-    return columns[0] == "-DOCSTART-" or (columns[0].startswith("#") and not is_tagged)
+    return columns[2:3] == ["="] or not is_tagged
 
 
 def _labelled_in_csv(lines: _Lines) -> Iterator[LabelledSentence]:
-    reader = csv.DictReader(lines)
+    reader = csv.DictReader(lines, strict=True)
     missing = {"text", "label"} - set(reader.fieldnames or ())
     if missing:
         raise ValueError(f"the first line must name the columns text and label, but has {reader.fieldnames}")
     for row in reader:
         if row["text"] is None or row["label"] is None:
             raise ValueError("a row must have a text and a label")
+        if None in row:
+            raise ValueError("a row has more columns than the first line; a text with a comma must stand in quotes")
         yield LabelledSentence(row["text"], row["label"].strip(), row.get("source") or "", lines.place)
 
 
@@ -226,6 +240,36 @@ def _strings(record: dict[str, Any], key: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise ValueError(f"{key} must be a list of strings")
     return tuple(values)
+
+
+def check_labels(
+    tagged: Iterable[TaggedSentence], labelled: Iterable[LabelledSentence], classes: Sequence[str], types: Sequence[str]
+) -> None:
+    """Make sure that a model knows every label.
+
+    Args:
+        tagged: sentences with entity tags.
+        labelled: sentences with a class.
+        classes: names of the model's classes.
+        types: of its entities, without `O`.
+
+    Raises:
+        DataFileError: a label that is neither, naming file and line.
+    """
+    for sentence in tagged:
+        for tag in sentence.tags:
+            if tag != "O" and tag.removeprefix("B-").removeprefix("I-") not in types:
+                _refuse(sentence.place, f"the tag {tag!r}", ("O", *types))
+        for name in sentence.annotated or ():
+            if name not in types:
+                _refuse(sentence.place, f"{name!r} in `annotated`", types)
+    for labelled_sentence in labelled:
+        if labelled_sentence.label not in classes:
+            _refuse(labelled_sentence.place, f"the class {labelled_sentence.label!r}", classes)
+
+
+def _refuse(place: str, what: str, known: Sequence[str]) -> None:
+    raise DataFileError(f"{place}{': ' if place else ''}{what} is none of the model's: {', '.join(known)}.")
 
 
 def spread(rows: Sequence[Any], limit: int) -> Sequence[Any]:

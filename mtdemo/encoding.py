@@ -147,7 +147,7 @@ def _with_casing(sentence: EncodedSentence) -> EncodedSentence:
     cases: list[int] = []
     for _, group in groupby(sentence.pieces, key=lambda piece: piece.word):
         pieces = list(group)
-        cases += [word_case(sentence.text[pieces[0].start : pieces[-1].end])] * len(pieces)
+        cases += [word_case(sentence.text[pieces[0].start : pieces[-1].end].strip())] * len(pieces)
 
     def cased(window: Window) -> Window:
         types = [LOWER] * len(window.input_ids)

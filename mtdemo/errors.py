@@ -11,6 +11,8 @@
     │   ├── HubUnreachableError     the hub did not answer
     │   └── ModelTooLargeError      it would not fit the memory bound
     ├── PlanError                   a freezing or optimizer plan that contradicts itself
+    ├── LaboratoryError             a run that cannot begin now
+    ├── TrainingError               a run that cannot go on
     └── DataFileError               a data file with a line that cannot be read
 
 Each message is one sentence or two for the person at the screen: what was given, what is allowed, what to do.
@@ -74,6 +76,10 @@ class PlanError(MtdemoError):
 
 class LaboratoryError(MtdemoError):
     """A run that cannot begin now."""
+
+
+class TrainingError(MtdemoError):
+    """A run that cannot go on, since something in it is no number any more."""
 
 
 class DataFileError(MtdemoError):

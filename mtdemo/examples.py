@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from mtdemo.data import LabelledSentence, TaggedSentence
+from mtdemo.data import LabelledSentence, TaggedSentence, check_labels
 from mtdemo.decoding import entity_type
 from mtdemo.encoding import Window
-from mtdemo.errors import DataFileError
 from mtdemo.loading import LoadedModel
 
 
@@ -32,22 +31,27 @@ class Example:
 
 
 def tagged_examples(model: LoadedModel, sentences: Sequence[TaggedSentence], max_length: int) -> tuple[Example, ...]:
-    """Tokenise tagged sentences; every word piece takes the tag of the token that it begins in.
+    """Tokenise tagged sentences; every word piece takes the tag of the token that it ends in.
+
+    Where a model tells the beginning of an entity from its inside, a token of several words begins with its first one.
 
     Raises:
         DataFileError: a tag of a type that the model does not have, naming file and line.
     """
     labels: list[str] = model.model.config.entity_labels
-    known = tuple(dict.fromkeys(map(entity_type, labels)))
+    check_labels(sentences, (), (), model.info.entity_types)
     examples = []
     for sentence, encoded in zip(sentences, model.encode([s.text for s in sentences], max_length), strict=True):
-        for tag in sentence.tags:
-            _check_known(entity_type(tag), known, sentence.place)
         token_at = np.repeat(np.arange(len(sentence.tokens)), [len(token) + 1 for token in sentence.tokens])
         window = encoded.windows[0]
         allowed = np.zeros((window.n_pieces, len(labels)), dtype=np.bool_)
-        for row in range(window.n_pieces):
-            tag = sentence.tags[token_at[encoded.pieces[row].start]]
+        first_word: dict[int, int | None] = {}
+        for row, piece in enumerate(encoded.pieces[: window.n_pieces]):
+            token = int(token_at[max(piece.start, piece.end - 1)])  # some tokenizers count the space before a word to it
+            tag = sentence.tags[token]
+            inside = f"I-{entity_type(tag)}"
+            if first_word.setdefault(token, piece.word) != piece.word and tag.startswith("B-") and inside in labels:
+                tag = inside
             allowed[row] = allowed_labels(labels, tag, sentence.annotated)
         examples.append(Example(window, allowed, window.n_pieces))
     return tuple(examples)
@@ -60,8 +64,7 @@ def labelled_examples(model: LoadedModel, sentences: Sequence[LabelledSentence],
         DataFileError: a class that the model does not have, naming file and line.
     """
     labels: list[str] = model.model.config.class_labels
-    for sentence in sentences:
-        _check_known(sentence.label, labels, sentence.place)
+    check_labels((), sentences, labels, ())
     encoded = model.encode([sentence.text for sentence in sentences], max_length)
     return tuple(Example(e.windows[0], labels.index(s.label), 1) for s, e in zip(sentences, encoded, strict=True))
 
@@ -78,9 +81,3 @@ def allowed_labels(labels: Sequence[str], tag: str, annotated: Sequence[str] | N
     if tag in labels:
         return tuple(label == tag for label in labels)
     return tuple(entity_type(label) == entity_type(tag) for label in labels)
-
-
-def _check_known(found: str, known: Sequence[str], place: str) -> None:
-    if found not in known:
-        where = f"{place}: the" if place else "The"
-        raise DataFileError(f"{where} label {found!r} is not one of the model's: {', '.join(known)}.")

@@ -212,8 +212,8 @@ class Experiment:
         """Train, and tell where it stands before the first step and after each; the outcome is there at the end.
 
         Raises:
-            PlanError: nothing trains in this plan, it names a part that the model does not have, or its rates are so high
-                that the loss is no number any more.
+            PlanError: nothing trains in this plan, or it names a part that the model does not have.
+            TrainingError: the loss is no number any more, such as where rates are too high.
             DataFileError: the lessons have a label that the model does not have.
         """
         started = time.monotonic()
@@ -267,10 +267,7 @@ class Experiment:
     def _step(self, trainer: Trainer) -> StepLosses:
         """One step; how long it took is noted by whether it computed hidden states that are reused later."""
         started, n_computed = time.monotonic(), trainer.features.n_computed if trainer.features else 0
-        try:
-            losses = trainer.step()
-        except FloatingPointError as error:
-            raise PlanError(f"{error} The learning rates are too high for it; lower them.") from error
+        losses = trainer.step()
         computes = trainer.features is not None and trainer.features.n_computed > n_computed
         self._times[computes].append(time.monotonic() - started)
         return losses

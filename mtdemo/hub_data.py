@@ -66,11 +66,11 @@ def _tagged(dataset: Any, source: str) -> Iterator[TaggedSentence]:
     tokens = _column(dataset, ("tokens",), source)
     names = getattr(getattr(dataset.features[tags], "feature", None), "names", None)
     for number, row in enumerate(dataset):
+        place = f"{source}, row {number}"
         if len(row[tokens]) != len(row[tags]):
-            raise DataFileError(f"{source}, row {number}: {len(row[tokens])} tokens but {len(row[tags])} tags.")
-        yield TaggedSentence(
-            tuple(row[tokens]), tuple(_name(tag, names) for tag in row[tags]), place=f"{source}, row {number}"
-        )
+            raise DataFileError(f"{place}: {len(row[tokens])} tokens but {len(row[tags])} tags.")
+        of_tokens = tuple(_text(token, place) for token in row[tokens])
+        yield TaggedSentence(of_tokens, tuple(_name(tag, names, place) for tag in row[tags]), place=place)
 
 
 def _labelled(dataset: Any, source: str) -> Iterator[LabelledSentence]:
@@ -78,7 +78,8 @@ def _labelled(dataset: Any, source: str) -> Iterator[LabelledSentence]:
     label = _column(dataset, ("label",), source)
     names = getattr(dataset.features[label], "names", None)
     for number, row in enumerate(dataset):
-        yield LabelledSentence(row[text], _name(row[label], names), place=f"{source}, row {number}")
+        place = f"{source}, row {number}"
+        yield LabelledSentence(_text(row[text], place), _name(row[label], names, place), place=place)
 
 
 def _column(dataset: Any, names: Sequence[str], source: str) -> str:
@@ -88,5 +89,15 @@ def _column(dataset: Any, names: Sequence[str], source: str) -> str:
     return found[0]
 
 
-def _name(value: Any, names: Sequence[str] | None) -> str:
-    return str(value) if names is None else names[value]
+def _name(value: Any, names: Sequence[str] | None, place: str) -> str:
+    if names is None:
+        return str(value)
+    if not isinstance(value, int) or not 0 <= value < len(names):
+        raise DataFileError(f"{place}: {value} is no label; they are 0 to {len(names) - 1}, {', '.join(names)}.")
+    return names[value]
+
+
+def _text(value: Any, place: str) -> str:
+    if not isinstance(value, str):
+        raise DataFileError(f"{place}: {value!r} is no text.")
+    return value

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mtdemo import data
 from mtdemo.data import COLUMN_SUFFIXES, LabelledSentence, TaggedSentence, read_labelled, read_tagged, spread
 from mtdemo.errors import DataFileError
 from mtdemo.sample_file import Sample, read_sample
@@ -102,13 +103,9 @@ def check_labels(lessons: Lessons, classes: Sequence[str], types: Sequence[str])
     Raises:
         DataFileError: a label that is neither, naming file and line.
     """
-    for labelled in (*lessons.labelled, *lessons.labelled_aside):
-        if labelled.label not in classes:
-            raise DataFileError(f"{labelled.place}: {labelled.label!r} is none of {', '.join(classes)}.")
-    for tagged in (*lessons.tagged, *lessons.tagged_aside):
-        for tag in tagged.tags:
-            if tag != "O" and tag.removeprefix("B-").removeprefix("I-") not in types:
-                raise DataFileError(f"{tagged.place}: the tag {tag!r} is none of O, {', '.join(types)}.")
+    data.check_labels(
+        (*lessons.tagged, *lessons.tagged_aside), (*lessons.labelled, *lessons.labelled_aside), classes, types
+    )
 
 
 def _first_keys(path: Path) -> set[str]:

@@ -263,17 +263,25 @@ class MultiTaskModel(PreTrainedModel):
             output_logits=self.output_layer(embedding) if self.output_layer is not None else None,
         )
 
+    @property
+    def can_carry_case(self) -> bool:
+        """Whether the backbone has segment embeddings, which DistilBERT, MPNet and ModernBERT lack."""
+        return isinstance(getattr(self._embeddings, "token_type_embeddings", None), nn.Embedding)
+
+    @property
+    def _embeddings(self) -> Any:
+        return getattr(self.backbone, "embeddings", None)
+
     def add_casing(self) -> None:
         """Give the segment embeddings four rows, all equal to the first, so that nothing changes until they are trained.
 
         Raises:
             ValueError: the backbone has no segment embeddings.
         """
-        embeddings: Any = getattr(self.backbone, "embeddings", None)
-        segments = getattr(embeddings, "token_type_embeddings", None)
-        if not isinstance(segments, nn.Embedding):
+        if not self.can_carry_case:
             raise ValueError(f"A {self.config.backbone.model_type} backbone has no segment embeddings to carry case.")
-        embeddings.token_type_embeddings = nn.Embedding.from_pretrained(
+        segments = self._embeddings.token_type_embeddings
+        self._embeddings.token_type_embeddings = nn.Embedding.from_pretrained(
             segments.weight.detach()[:1].repeat(N_CASES, 1), freeze=False
         )
         self.config.backbone.type_vocab_size = N_CASES

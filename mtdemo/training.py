@@ -10,12 +10,13 @@ progress is measured on, which are `mtdemo.validation`'s.
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
@@ -29,7 +30,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mtdemo.batching import plan_batches
 from mtdemo.data import LabelledSentence, TaggedSentence
 from mtdemo.encoding import Window
-from mtdemo.errors import DataFileError
+from mtdemo.errors import DataFileError, TrainingError
 from mtdemo.examples import Example, labelled_examples, tagged_examples
 from mtdemo.extending import extend_model, merge_adapters
 from mtdemo.freezing import BACKBONE, FreezingPlan, apply_freezing, unfrozen_parts
@@ -44,6 +45,7 @@ from mtdemo.sampling import Batches, Mix, Noise, looked_at, sentences_per_task
 Progress = Callable[[str, int, int], None]
 STATE_FILE = "training_state.pt"
 LOG_FILE = "training_log.jsonl"
+_ADVICE = "A lower learning rate may help."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,13 @@ class Training:
             is frozen there is neither noise nor dropout of it, since its hidden states are computed once.
         label_smoothing: share of the probability, 0 to 1, that the classes' targets spread over all classes (Szegedy et
             al. 2016, https://arxiv.org/abs/1512.00567).
-        averaging: share of itself, 0 to 1, that an average of the weights over the steps keeps at each; the average is
-            what is measured and kept (Izmailov et al. 2018, https://arxiv.org/abs/1803.05407). 0 keeps none.
+        averaging: share of itself, 0 to 1, that an average of the weights keeps at each step; the average is what is
+            measured and kept (Tarvainen & Valpola 2017, https://arxiv.org/abs/1703.01780). It begins as the weights after
+            the first step, so it is of use after several times 1 / (1 - averaging) steps. 0 keeps none.
         pooling: what a new classification head reads (`MultiTaskConfig.classification_pooling`); None leaves what the
             configuration says.
         max_gradient_norm: gradients are clipped to it.
-        max_length: word pieces read of a sentence.
+        max_length: word pieces read of a sentence, if the model can read so many.
         max_feature_bytes: kept of the hidden states of a frozen backbone; what does not fit is computed again.
         tokens_per_pass: word pieces in one forward pass; a step with more takes several and sums their gradients.
         seed: of new heads, order, noise and dropout.
@@ -149,6 +152,11 @@ class Teacher:
         self._windows = windows
         self.embeddings = torch.zeros(len(windows), base.info.hidden_size, dtype=torch.float16)
         self.known = torch.zeros(len(windows), dtype=torch.bool)
+
+    @property
+    def model(self) -> MultiTaskModel:
+        """The model as it was."""
+        return self._base.model
 
     def __getitem__(self, indices: Sequence[int]) -> Tensor:
         """float32 (sentences, hidden) for indices into the windows."""
@@ -260,7 +268,7 @@ class Trainer:
         """Take one step.
 
         Raises:
-            FloatingPointError: a loss is not a number; nothing was changed by this step.
+            TrainingError: a loss or a gradient is not a number; no weight was changed by this step.
         """
         self.model.train()
         self.model.backbone.train(self.features is None)
@@ -270,9 +278,10 @@ class Trainer:
         drifts = [drift for drift in (ner_drift, class_drift) if drift is not None]
         losses = StepLosses(ner, classes, sum(drifts) / len(drifts) if drifts else None)
         if not all(math.isfinite(loss) for loss in astuple(losses) if loss is not None):
-            raise FloatingPointError(f"Step {self.n_done + 1} has a loss that is no number: {losses.phrase}.")
+            raise TrainingError(f"Step {self.n_done + 1} has a loss that is no number: {losses.phrase}. {_ADVICE}")
         trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        torch.nn.utils.clip_grad_norm_(trainable, self.settings.max_gradient_norm)
+        if not torch.nn.utils.clip_grad_norm_(trainable, self.settings.max_gradient_norm).isfinite():
+            raise TrainingError(f"Step {self.n_done + 1} has gradients that are no numbers. {_ADVICE}")
         self.optimizer.step()
         self.schedule.step()
         if self.average is not None:
@@ -284,16 +293,18 @@ class Trainer:
         """Measure the model as it is now, and remember its weights if they are the best so far."""
         now = self.current()
         scores = measure(now)
-        if not self.best or scores.criterion > self.best["criterion"]:
+        criterion = scores.criterion if math.isfinite(scores.criterion) else -math.inf
+        if not self.best or criterion > self.best["criterion"]:
             weights = {name: tensor.clone() for name, tensor in now.model.state_dict().items()}
-            self.best = {"criterion": scores.criterion, "step": self.n_done, "weights": weights}
+            self.best = {"criterion": criterion, "step": self.n_done, "weights": weights}
         return scores
 
     def save(self, path: Path) -> None:
         """Write all that is needed to go on from here; a run that dies while it writes leaves the old state."""
         state = {
             "n_done": self.n_done,
-            "settings": repr(self.settings),
+            "settings": _as_plain(self.settings),
+            "fingerprint": self.fingerprint,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": {"last_epoch": self.schedule.last_epoch},
@@ -311,16 +322,18 @@ class Trainer:
         """Go on from a saved state.
 
         Raises:
-            DataFileError: there is none, or it is of a run with other settings or data.
+            DataFileError: there is none, or it is of a run with other settings or data, or from another model.
         """
         try:
             state: dict[str, Any] = torch.load(path, weights_only=True)
         except Exception as error:
             raise DataFileError(f"{path} cannot be read, so there is nothing to resume.") from error
-        if state["settings"] != repr(self.settings):
-            raise DataFileError(f"{path} is of a run with other settings ({state['settings']}).")
-        if len(state["teacher"]["known"]) != len(self.teacher.known):
-            raise DataFileError(f"{path} is of a run with other data.")
+        before, now = ({**_as_plain(Training()), **settings} for settings in (state["settings"], _as_plain(self.settings)))
+        changed = [f"{name} was {before[name]} and is now {now[name]}" for name in now if before[name] != now[name]]
+        if changed:
+            raise DataFileError(f"{path} is of a run with other settings: {'; '.join(changed)}.")
+        if state["fingerprint"] != self.fingerprint:
+            raise DataFileError(f"{path} is of a run with other sentences, or from another model.")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.last_epoch = state["schedule"]["last_epoch"]
@@ -329,6 +342,23 @@ class Trainer:
         torch.set_rng_state(state["random"])
         self.teacher.embeddings, self.teacher.known = state["teacher"]["embeddings"], state["teacher"]["known"]
         self.n_done, self.log, self.best = state["n_done"], state["log"], state["best"]
+        if self.features is not None:  # computed again in the same batches, so that they are the same bit for bit
+            for step in range(self.n_done):
+                for task in self.tasks:
+                    for indices, _, _ in self._passes(task, step):
+                        self.features[indices]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of what is learned, from which model: a SHA-256 in hexadecimal digits."""
+        digest = hashlib.sha256()
+        for tensor in self.teacher.model.state_dict().values():
+            digest.update(tensor.numpy().tobytes())
+        for task in self.tasks:
+            for example in task.examples:
+                digest.update(np.asarray([*example.window.input_ids, *example.window.token_type_ids]).tobytes())
+                digest.update(np.asarray(example.target).tobytes())
+        return digest.hexdigest()
 
     def current(self) -> LoadedModel:
         """The model as it is now, or its average where one is kept, saying which heads were trained."""
@@ -359,9 +389,10 @@ class Trainer:
 
     def _make_tasks(self, tagged: Sequence[TaggedSentence], labelled: Sequence[LabelledSentence]) -> tuple[_Task, _Task]:
         settings = self.settings
+        max_length = min(settings.max_length, self.base.info.max_length)
         kinds: tuple[Sequence[Example], ...] = (
-            tagged_examples(self.base, tagged, settings.max_length),
-            labelled_examples(self.base, labelled, settings.max_length),
+            tagged_examples(self.base, tagged, max_length),
+            labelled_examples(self.base, labelled, max_length),
         )
         sizes = sentences_per_task(
             settings.sentences_per_step, [len(kind) for kind in kinds], settings.mix, settings.looked_at
@@ -387,19 +418,13 @@ class Trainer:
         if not task.is_looked_at:
             return None, None
         batch = task.batches[self.n_done]
-        examples = [task.examples[index] for index in batch]
-        windows = task.noise([example.window for example in examples], self.n_done)
-        n_asked = sum(example.n_asked for example in examples)
+        n_asked = sum(task.examples[index].n_asked for index in batch)
         loss_in_all, drift_in_all = 0.0, 0.0
         measures_drift = self.settings.distillation_weight > 0 or self.features is not None
-        for rows in plan_batches([len(window.input_ids) for window in windows], self.settings.tokens_per_pass):
-            chosen = [examples[row] for row in rows]
-            if not any(example.n_asked for example in chosen):
-                continue  # sentences of which nothing can be read
-            indices = [task.offset + batch[row] for row in rows]
-            output, drift = self._forward([windows[row] for row in rows], indices)
-            loss = task.loss(output, chosen) * (sum(example.n_asked for example in chosen) / n_asked)
-            drift = drift * (len(rows) / len(batch))
+        for indices, windows, examples in self._passes(task, self.n_done):
+            output, drift = self._forward(windows, indices)
+            loss = task.loss(output, examples) * (sum(example.n_asked for example in examples) / n_asked)
+            drift = drift * (len(examples) / len(batch))
             objective = self.settings.distillation_weight * drift / 2
             if task.weight:  # a loss times 0 would give gradients of 0, and what has a gradient decays
                 objective = objective + task.weight * loss
@@ -408,6 +433,16 @@ class Trainer:
             loss_in_all += loss.item()
             drift_in_all += drift.item()
         return loss_in_all, drift_in_all if measures_drift else None
+
+    def _passes(self, task: _Task, step: int) -> Iterator[tuple[list[int], list[Window], list[Example]]]:
+        """The forward passes of a step: indices of sentences, their windows in disguise, and the sentences themselves.
+        Those of which nothing can be read are left out."""
+        batch = task.batches[step]
+        windows = task.noise([task.examples[index].window for index in batch], step)
+        for rows in plan_batches([len(window.input_ids) for window in windows], self.settings.tokens_per_pass):
+            examples = [task.examples[batch[row]] for row in rows]
+            if any(example.n_asked for example in examples):
+                yield [task.offset + batch[row] for row in rows], [windows[row] for row in rows], examples
 
     def _forward(self, windows: Sequence[Window], indices: Sequence[int]) -> tuple[Any, Tensor]:
         """The model's output for windows, and how far their embeddings are from the teacher's."""
@@ -426,7 +461,7 @@ def train(
     settings: Training,
     progress: Progress,
     directory: Path | None = None,
-    resume: bool = False,
+    resume: Path | None = None,
     measure: Measure | None = None,
 ) -> LoadedModel:
     """Train a model for all tasks.
@@ -438,18 +473,18 @@ def train(
         settings: how.
         progress: called with a phrase, steps done and steps in all.
         directory: where states and the log are saved; none are without it.
-        resume: whether to go on from the state in `directory`.
+        resume: the directory with the state to go on from.
         measure: how good a model is, asked every `settings.interval` steps and at the end; the best weights are kept.
 
     Raises:
         DataFileError: a label that the model does not have, or no state to resume.
-        FloatingPointError: a loss is not a number; the last saved state is good.
+        TrainingError: a loss or a gradient is not a number; the last saved state is good.
     """
     trainer = Trainer(base, tagged, labelled, settings)
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
-        if resume:
-            trainer.restore(directory / STATE_FILE)
+    if resume is not None:
+        trainer.restore(resume / STATE_FILE)
     started, recent = time.monotonic(), list[StepLosses]()
     while trainer.n_done < settings.n_steps:
         recent.append(trainer.step())
@@ -464,7 +499,7 @@ def train(
                 "step": trainer.n_done,
                 "seconds": round(time.monotonic() - started),
                 "losses": asdict(StepLosses.mean(recent)),
-                "scores": scores.as_dict() if scores is not None else None,
+                "scores": _numbers(scores.as_dict()) if scores is not None else None,
             }
         )
         recent.clear()
@@ -481,10 +516,25 @@ def _plan(base: LoadedModel, settings: Training) -> FreezingPlan:
 
 
 def _learns_casing(base: LoadedModel, settings: Training) -> bool:
-    """Whether case is to be learned, and something of the backbone trains that can learn it."""
+    """Whether case is to be learned, the backbone can carry it, and something of it trains that can learn it."""
     parts = base.model.parts()
     trained = unfrozen_parts(parts, settings.plan.frozen)
-    return settings.casing and any(part.kind.in_backbone and part.name in trained for part in parts)
+    return (
+        settings.casing
+        and base.model.can_carry_case
+        and any(part.kind.in_backbone and part.name in trained for part in parts)
+    )
+
+
+def _as_plain(settings: Training) -> dict[str, Any]:
+    """Settings as JSON knows values, which can be saved and compared."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(settings), default=lambda mix: mix.name))
+    return plain
+
+
+def _numbers(scores: dict[str, Any]) -> dict[str, Any]:
+    """Scores with None in the place of what is no number, which JSON does not know."""
+    return {name: value if value is None or math.isfinite(value) else None for name, value in scores.items()}
 
 
 def _set_dropout(model: torch.nn.Module, dropout: float | None) -> None:

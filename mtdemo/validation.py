@@ -83,7 +83,7 @@ class ValidationSets:
         return Validation(entity_f1, macro_f1, spearman, output_f1)
 
     def _answers(self, loaded: LoadedModel, texts: Sequence[str]) -> list[SentenceAnalysis]:
-        return analyze_plainly(loaded, texts, self.max_length, run=self.run)
+        return analyze_plainly(loaded, texts, min(self.max_length, loaded.info.max_length), run=self.run)
 
 
 def _output_labels(loaded: LoadedModel, answers: Sequence[SentenceAnalysis]) -> list[str]:

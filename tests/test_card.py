@@ -81,7 +81,7 @@ def test_only_the_section_of_the_card_changes_and_it_can_be_made_again_without_d
     [
         (lambda d: None, ["--ner", "x"], "needs all of --ner, --classification and --similarity"),
         (lambda d: None, [], f"{REPORT_FILE} cannot be read"),
-        (lambda d: (shutil.copy(EMBEDDED / REPORT_FILE, d), (d / CARD_FILE).unlink()), [], "README.md cannot be read"),
+        (lambda d: (d / CARD_FILE).write_bytes(b"\xff"), [], "README.md cannot be read"),
         (lambda d: (shutil.copy(EMBEDDED / REPORT_FILE, d), (d / CARD_FILE).write_text("x")), [], "no lines <!--"),
     ],
 )
@@ -95,3 +95,19 @@ def test_what_cannot_be_written_is_one_line(
     prepare(checkpoint)
     assert main(["card", "--checkpoint", str(checkpoint), *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_checkpoint_without_a_card_gets_one(checkpoint: Path) -> None:
+    (checkpoint / CARD_FILE).unlink()
+    shutil.copy(EMBEDDED / REPORT_FILE, checkpoint)
+    assert main(["card", "--checkpoint", str(checkpoint)]) == 0
+    card = (checkpoint / CARD_FILE).read_text()
+    assert card.startswith("---\nlibrary_name: transformers\n")
+    assert render(read_report(EMBEDDED)) in card
+
+
+def test_no_card_is_written_for_a_model_of_the_hub(capsys: pytest.CaptureFixture[str]) -> None:
+    card = (EMBEDDED / CARD_FILE).read_bytes()
+    assert main(["card", "--checkpoint", "someone/model"]) == 2
+    assert "'someone/model' must be a directory" in capsys.readouterr().err
+    assert (EMBEDDED / CARD_FILE).read_bytes() == card

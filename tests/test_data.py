@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mtdemo.data import read_labelled, read_pairs, read_tagged
+from mtdemo.data import LabelledSentence, TaggedSentence, check_labels, read_labelled, read_pairs, read_tagged
 from mtdemo.errors import DataFileError
 
 TAGGED = '{"tokens": ["Ada", "slept", "."], "tags": ["B-PER", "O", "O"], "annotated": ["PER"], "source": "s"}\n'
@@ -50,7 +50,12 @@ def test_a_limit_reads_only_the_beginning(tmp_path: Path) -> None:
         (read_pairs, "1.0\tonly one", "2 columns instead of 3"),
         (read_pairs, "high\ta\tb", "line 1"),
         (read_pairs, "nan\ta\tb", "must be a number"),
-        (read_pairs, b"\xff\xfe", "not a UTF-8 text file"),
+        (read_pairs, b"\xff\xfe", "not a UTF-8 text file, line 1"),
+        (
+            read_labelled,
+            b'{"text": "a", "label": "b"}\n' * 9999 + b'{"text": "\xff"}\n',
+            "not a UTF-8 text file, line 10000",
+        ),
         (read_labelled, "", "holds no sentences"),
     ],
 )
@@ -96,6 +101,36 @@ def test_columns_give_sentences(tmp_path: Path, name: str, ends: str) -> None:
     assert (second.tokens, second.tags, second.annotated) == (("Paris",), ("B-LOC",), None)
 
 
+def test_a_hash_is_a_token_where_it_has_a_tag_and_a_remark_where_it_says_something(tmp_path: Path) -> None:
+    content = "# text = Jackie O\n#brand ORG\nJackie PER\nO PER\n#newdoc\n"
+    (sentence,) = read_tagged(named(tmp_path, "a.conll", content))
+    assert sentence.tokens == ("#brand", "Jackie", "O")
+    assert sentence.tags == ("ORG", "PER", "PER")
+
+
+@pytest.mark.parametrize(
+    ("tagged", "labelled", "words"),
+    [
+        (
+            [TaggedSentence(("a",), ("B-CAR",), place="f, line 2")],
+            [],
+            "f, line 2: the tag 'B-CAR' is none of the model's: O, PER",
+        ),
+        ([TaggedSentence(("a",), ("O",), ("per",))], [], "'per' in `annotated` is none of the model's: PER, ORG"),
+        ([], [LabelledSentence("a", "fine")], "the class 'fine' is none of the model's: good, bad"),
+    ],
+)
+def test_labels_that_a_model_does_not_have_are_refused(
+    tagged: list[TaggedSentence], labelled: list[LabelledSentence], words: str
+) -> None:
+    check_labels(
+        [TaggedSentence(("a",), ("I-ORG",), ("ORG",))], [LabelledSentence("a", "bad")], ("good", "bad"), ("PER", "ORG")
+    )
+    with pytest.raises(DataFileError) as caught:
+        check_labels(tagged, labelled, ("good", "bad"), ("PER", "ORG"))
+    assert str(caught.value).startswith(words)
+
+
 def test_csv_may_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None:
     content = '\N{BYTE ORDER MARK}label,text,extra\r\npositive,"so, ""good""\nindeed",1\r\nnegative,bad,2\r\n'
     first, second = read_labelled(named(tmp_path, "a.csv", content))
@@ -110,6 +145,8 @@ def test_csv_may_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None:
         ("a.conll", "\n\n", "holds no sentences"),
         ("a.csv", "sentence,label\nx,y\n", "line 1: the first line must name the columns text and label"),
         ("a.csv", "text,label\nx\n", "line 2: a row must have a text and a label"),
+        ("a.csv", "label,text\npositive,I like it, really\n", "line 2: a row has more columns than the first line"),
+        ("a.csv", 'label,text\npositive,"never closed\nnegative,bad\n', "line 3: unexpected end of data"),
         ("a.csv", "text,label\n", "holds no sentences"),
         ("a.csv", "", "must name the columns"),
     ],

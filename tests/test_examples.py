@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from mtdemo.data import LabelledSentence, TaggedSentence
 from mtdemo.errors import DataFileError
 from mtdemo.examples import allowed_labels, labelled_examples, tagged_examples
-from mtdemo.loading import load_directory
+from mtdemo.loading import LoadedModel, load_directory
 
 LABELS = ["O", "PER", "ORG", "LOC", "MISC"]
 
@@ -40,6 +41,30 @@ def test_every_piece_takes_the_tag_of_its_token(tiny: Callable[..., Path]) -> No
     ]  # fmt: skip
     assert found == ["PER", "PER", "O", "LOC", "LOC"]
     assert (example.target.sum(axis=1) == 1).all()
+
+
+def test_a_space_that_a_tokenizer_counts_to_the_word_after_it_changes_no_tag(
+    tiny: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = load_directory(tiny())
+    sentence = TaggedSentence(("john", "sat", "on", "paris"), ("PER", "O", "O", "LOC"))
+    (expected,) = tagged_examples(base, [sentence], 32)
+    encoded = base.encode([sentence.text], 32)
+    with_spaces = [replace(e, pieces=tuple(replace(p, start=max(0, p.start - 1)) for p in e.pieces)) for e in encoded]
+    monkeypatch.setattr(LoadedModel, "encode", lambda *_: with_spaces)
+    (found,) = tagged_examples(base, [sentence], 32)
+    assert np.array_equal(found.target, expected.target)
+
+
+def test_only_the_first_word_of_a_token_begins_an_entity(tiny: Callable[..., Path]) -> None:
+    labels = ["O", "B-PER", "I-PER"]
+    base = load_directory(tiny(entity_labels=labels))
+    sentence = TaggedSentence(("johns!john", "paris", "sat"), ("B-PER", "I-PER", "O"))
+    (example,) = tagged_examples(base, [sentence], 32)
+    assert base.tokenizer.convert_ids_to_tokens(list(example.window.input_ids))[1:-1] == [
+        "john", "##s", "!", "john", "paris", "sat",
+    ]  # fmt: skip
+    assert [labels[int(row.argmax())] for row in example.target] == ["B-PER", "B-PER", "I-PER", "I-PER", "I-PER", "O"]
 
 
 def test_what_does_not_fit_is_left_out_of_both(tiny: Callable[..., Path]) -> None:

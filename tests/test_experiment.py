@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from mtdemo.config import Settings
-from mtdemo.errors import PlanError
+from mtdemo.errors import PlanError, TrainingError
 from mtdemo.experiment import Experiment, ExperimentSettings, Outcome, Snapshot, movement
 from mtdemo.lessons import Lessons, lessons_of
 from mtdemo.loading import LoadedModel, load_directory
@@ -238,5 +238,5 @@ def test_rates_that_are_too_high_are_told(model: LoadedModel, lessons: Lessons) 
     broken = replace(model, model=deepcopy(model.model))
     with torch.no_grad():
         broken.model.ner_head.linear.bias.fill_(float("nan"))
-    with pytest.raises(PlanError, match="rates are too high"):
+    with pytest.raises(TrainingError, match="A lower learning rate may help"):
         conduct(broken, lessons, quick("backbone"))

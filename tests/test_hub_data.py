@@ -74,6 +74,22 @@ def test_what_a_data_set_lacks_is_named(monkeypatch: pytest.MonkeyPatch, rows: d
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize("label", [-1, None])
+def test_a_sentence_without_a_label_is_not_taken_for_one_of_the_last_class(
+    monkeypatch: pytest.MonkeyPatch, label: int | None
+) -> None:
+    features = Features({"text": Value("string"), "label": ClassLabel(names=["negative", "positive"])})
+    serve(monkeypatch, Dataset.from_dict({"text": ["fine", "?"], "label": [1, label]}, features=features))
+    with pytest.raises(DataFileError, match=f"hub:x, row 1: {label} is no label; they are 0 to 1, negative, positive"):
+        labelled_from("hub:x")
+
+
+def test_a_row_without_a_text_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(monkeypatch, Dataset.from_dict({"text": [None], "label": ["positive"]}))
+    with pytest.raises(DataFileError, match="hub:x, row 0: None is no text"):
+        labelled_from("hub:x")
+
+
 def test_a_data_set_that_cannot_be_loaded_is_named_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     def load_dataset(name: str, split: str) -> Dataset:
         raise ConnectionError("no route\nto the hub")

@@ -94,10 +94,12 @@ def test_every_label_must_be_known_also_of_what_is_kept_aside(tmp_path: Path) ->
     classes, types = ("negative", "neutral", "positive"), ("PER", "ORG", "LOC", "MISC")
     check_labels(OWN, classes, types)
     rows = [*CLASSES[:3], {"text": "x", "label": "postive"}, *CLASSES]
-    with pytest.raises(DataFileError, match=r"^a.jsonl, line 4: 'postive' is none of negative, neutral, positive\."):
+    with pytest.raises(
+        DataFileError, match=r"^a.jsonl, line 4: the class 'postive' is none of the model's: negative, neutral, positive\."
+    ):
         check_labels(read_lessons(write(tmp_path, "a.jsonl", as_lines(rows))), classes, types)
     rows = [*ENTITIES[:7], {"tokens": ["x"], "tags": ["B-CAR"]}, *ENTITIES]
-    with pytest.raises(DataFileError, match=r"^a.jsonl, line 8: the tag 'B-CAR' is none of O, PER"):
+    with pytest.raises(DataFileError, match=r"^a.jsonl, line 8: the tag 'B-CAR' is none of the model's: O, PER"):
         check_labels(read_lessons(write(tmp_path, "a.jsonl", as_lines(rows))), classes, types)
 
 

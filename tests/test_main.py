@@ -10,6 +10,7 @@ from mtdemo.__main__ import main
 from mtdemo.loading import load_directory
 from mtdemo.optim import OptimizerSettings
 from mtdemo.plans import TrainingPlan
+from mtdemo.training import Trainer
 
 Write = Callable[..., Path]
 
@@ -81,6 +82,60 @@ def test_a_share_out_of_its_range_is_refused(
     with pytest.raises(SystemExit):
         main(["train", "--base", "x", *few, option, value])
     assert "must be from 0 to less than 1" in capsys.readouterr().err
+
+
+def test_a_stopped_training_goes_on_from_its_own_directory_or_another(
+    tiny: Write, few: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", "--base", str(tiny()), *few, "--steps", "3", "--interval", "1"]
+    assert main(arguments) == 0
+    whole = (tmp_path / "out" / "model.safetensors").read_bytes()
+    save, n_saved = Trainer.save, 0
+
+    def save_once(trainer: Trainer, path: Path) -> None:
+        nonlocal n_saved
+        save(trainer, path)
+        n_saved += 1
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "save", save_once)
+        assert main(arguments) == 130
+    assert n_saved == 1
+    assert "stopped. The same command with --resume goes on" in capsys.readouterr().err
+    assert main([*arguments, "--output", str(tmp_path / "new"), "--resume", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "new" / "model.safetensors").read_bytes() == whole
+    (tmp_path / "out" / "model.safetensors").unlink()
+    assert main([*arguments, "--resume"]) == 0
+    assert (tmp_path / "out" / "model.safetensors").read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--output", "{tmp}/ner"], "/ner cannot be written to: File exists"),
+        (["--dev-classification", "{tmp}/bad"], "bad, line 1: the class 'POSITIVE' is none of the model's"),
+        (["--dev-similarity", "{tmp}/pairs"], "pairs: its pairs need at least two different ratings"),
+    ],
+)
+def test_what_would_fail_hours_later_is_refused_at_once(
+    more: list[str], words: str, tiny: Write, few: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad").write_text('{"text": "a", "label": "POSITIVE"}\n')
+    (tmp_path / "pairs").write_text("1\ta\tb\n1\tc\td\n")
+    more = [argument.replace("{tmp}", str(tmp_path)) for argument in more]
+    assert main(["train", "--base", str(tiny()), *few, *more]) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out" / "training_log.jsonl").exists()
+
+
+@pytest.mark.parametrize(("option", "value"), [("--seed", "-1"), ("--sentences", "1"), ("--steps", "0")])
+def test_a_number_out_of_its_range_is_refused(
+    option: str, value: str, few: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--base", "x", *few, option, value])
+    assert f"argument {option}: must be" in capsys.readouterr().err
 
 
 def test_train_takes_the_plan_of_the_page(tmp_path: Path, tiny: Write, few: list[str]) -> None:

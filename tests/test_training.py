@@ -1,18 +1,22 @@
 """The multi-task trainer on a tiny model: laws, not scores."""
 
+import copy
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from transformers import DistilBertConfig
 
 from mtdemo.data import LabelledSentence, TaggedSentence
-from mtdemo.errors import DataFileError
+from mtdemo.errors import DataFileError, TrainingError
 from mtdemo.inference import pad_windows
 from mtdemo.loading import LoadedModel, load_directory
 from mtdemo.losses import embedding_drift
+from mtdemo.model import MultiTaskConfig, MultiTaskModel
 from mtdemo.optim import OptimizerSettings
 from mtdemo.plans import TrainingPlan
 from mtdemo.training import LOG_FILE, STATE_FILE, Teacher, Trainer, Training, train
@@ -94,10 +98,33 @@ def test_a_resumed_run_ends_as_one_that_was_never_stopped(directory: Path, tmp_p
 
     with pytest.raises(KeyboardInterrupt):
         train(load_directory(directory), TAGGED, LABELLED, QUICK, stop, tmp_path / "out")
-    resumed, told = run(directory, QUICK, directory=tmp_path / "out", resume=True)
+    resumed, told = run(directory, QUICK, directory=tmp_path / "out", resume=tmp_path / "out")
     assert len(told) == 12 - 5, "the last saved state is that of step 5"
     for name, tensor in state(whole).items():
         assert torch.equal(tensor, state(resumed)[name]), name
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        TrainingPlan(("backbone",), FAST),
+        TrainingPlan(optimizer=FAST, gradual=True),
+        TrainingPlan(optimizer=FAST, selection="adapters"),
+        TrainingPlan(("backbone",), FAST, new_output_layer=True),
+    ],
+)
+def test_a_run_of_any_plan_ends_as_if_it_had_not_been_stopped(directory: Path, tmp_path: Path, plan: TrainingPlan) -> None:
+    settings = replace(QUICK, plan=plan, tokens_per_pass=100)
+    whole, _ = run(directory, settings)
+
+    def stop(phrase: str, done: int, total: int) -> None:
+        if done == 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(load_directory(directory), TAGGED, LABELLED, settings, stop, tmp_path / "out")
+    resumed, _ = run(directory, settings, directory=tmp_path / "other", resume=tmp_path / "out")
+    assert all(torch.equal(tensor, state(resumed)[name]) for name, tensor in state(whole).items())
 
 
 def test_the_same_seed_gives_the_same_model_and_another_seed_another(directory: Path) -> None:
@@ -131,7 +158,7 @@ def test_an_average_survives_a_stop_and_leaves_what_is_frozen_bit_identical(dire
 
     with pytest.raises(KeyboardInterrupt):
         train(load_directory(directory), TAGGED, LABELLED, settings, stop, tmp_path / "out")
-    resumed, _ = run(directory, settings, directory=tmp_path / "out", resume=True)
+    resumed, _ = run(directory, settings, directory=tmp_path / "out", resume=tmp_path / "out")
     for name, tensor in state(whole).items():
         assert torch.equal(tensor, state(resumed)[name]), name
         assert torch.equal(tensor, before[name]) == name.startswith("backbone.embeddings."), name
@@ -159,12 +186,24 @@ def test_a_new_class_head_reads_what_it_is_told_to_and_a_trained_one_what_it_alw
 def test_resuming_with_other_settings_or_without_a_state_is_refused(directory: Path, tmp_path: Path) -> None:
     run(directory, QUICK, directory=tmp_path / "out")
     with pytest.raises(DataFileError, match="other settings"):
-        run(directory, Training(n_steps=13), directory=tmp_path / "out", resume=True)
+        run(directory, Training(n_steps=13), directory=tmp_path / "out", resume=tmp_path / "out")
+    with pytest.raises(
+        DataFileError, match=r"other settings: label_smoothing was 0.0 and is now 0.1; seed was 13 and is now 5\."
+    ):
+        run(directory, replace(QUICK, seed=5, label_smoothing=0.1), directory=tmp_path / "out", resume=tmp_path / "out")
+    trainer = Trainer(load_directory(directory), TAGGED[::-1], LABELLED, QUICK)
+    with pytest.raises(DataFileError, match="other sentences, or from another model"):
+        trainer.restore(tmp_path / "out" / STATE_FILE)
+    other = load_directory(directory)
+    with torch.no_grad():
+        other.model.backbone.encoder.layer[0].output.dense.bias.add_(1)
+    with pytest.raises(DataFileError, match="other sentences, or from another model"):
+        Trainer(other, TAGGED, LABELLED, QUICK).restore(tmp_path / "out" / STATE_FILE)
     with pytest.raises(DataFileError, match="nothing to resume"):
-        run(directory, QUICK, directory=tmp_path / "empty", resume=True)
+        run(directory, QUICK, directory=tmp_path / "empty", resume=tmp_path / "empty")
     (tmp_path / "out" / STATE_FILE).write_bytes(b"broken")
     with pytest.raises(DataFileError, match="cannot be read"):
-        run(directory, QUICK, directory=tmp_path / "out", resume=True)
+        run(directory, QUICK, directory=tmp_path / "out", resume=tmp_path / "out")
 
 
 def test_distillation_keeps_embeddings_where_training_without_it_loses_them(directory: Path) -> None:
@@ -199,9 +238,58 @@ def test_a_loss_that_is_no_number_stops_before_anything_is_written(directory: Pa
     base = load_directory(directory)
     with torch.no_grad():
         base.model.backbone.encoder.layer[0].output.dense.bias.fill_(float("nan"))
-    with pytest.raises(FloatingPointError, match="Step 1"):
+    with pytest.raises(TrainingError, match="Step 1"):
         train(base, TAGGED, LABELLED, Training(n_steps=2, interval=1), lambda *_: None, tmp_path / "out")
     assert not (tmp_path / "out" / STATE_FILE).exists()
+
+
+def test_a_gradient_that_is_no_number_changes_no_weight(directory: Path) -> None:
+    trainer = Trainer(load_directory(directory), TAGGED, LABELLED, QUICK)
+    trainer.step()
+    before = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
+    trainer.model.ner_head.linear.weight.register_hook(lambda gradient: gradient * math.inf)
+    with pytest.raises(TrainingError, match="Step 2 has gradients that are no numbers"):
+        trainer.step()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.model.state_dict().items())
+
+
+def test_a_measure_that_is_no_number_is_never_the_best_and_the_log_stays_json(directory: Path, tmp_path: Path) -> None:
+    class Score:
+        phrase = "x"
+
+        def __init__(self, criterion: float) -> None:
+            self.criterion = criterion
+
+        def as_dict(self) -> dict[str, float]:
+            return {"criterion": self.criterion}
+
+    scores = iter((math.nan, 0.5, math.nan))
+    trainers: list[LoadedModel] = []
+
+    def measure(model: LoadedModel) -> Score:
+        trainers.append(replace(model, model=copy.deepcopy(model.model)))
+        return Score(next(scores))
+
+    trained, _ = run(directory, replace(QUICK, n_steps=6, interval=2), directory=tmp_path / "out", measure=measure)
+    assert all(torch.equal(tensor, state(trainers[1])[name]) for name, tensor in state(trained).items())
+    rows = [json.loads(line, parse_constant=pytest.fail) for line in (tmp_path / "out" / LOG_FILE).read_text().splitlines()]
+    assert [row["scores"]["criterion"] for row in rows] == [None, 0.5, None]
+
+
+def test_no_more_is_read_of_a_sentence_than_the_model_can_read(directory: Path) -> None:
+    long = LabelledSentence("the cat sat on the mat " * 40, "positive")
+    trainer = Trainer(load_directory(directory), TAGGED, [long, *LABELLED], QUICK)
+    assert max(len(example.window.input_ids) for example in trainer.tasks[1].examples) == 64
+    assert trainer.step().classification is not None
+
+
+def test_a_backbone_without_segment_embeddings_learns_without_case(directory: Path) -> None:
+    backbone = DistilBertConfig(vocab_size=18, dim=16, n_layers=2, n_heads=2, hidden_dim=32, max_position_embeddings=64)
+    base = load_directory(directory)
+    other = replace(base, model=MultiTaskModel(MultiTaskConfig(backbone=backbone)).eval())
+    trained = train(other, TAGGED, LABELLED, QUICK, lambda *_: None)
+    assert not trained.model.can_carry_case
+    assert not trained.model.config.casing
 
 
 def test_a_frozen_backbone_stays_bit_identical_and_its_features_give_what_recomputing_gives(directory: Path) -> None:
@@ -258,7 +346,7 @@ def test_the_best_weights_are_kept_and_the_log_tells_each_measurement(directory:
 
     with pytest.raises(KeyboardInterrupt):
         train(load_directory(directory), TAGGED, LABELLED, settings, stop, tmp_path / "out", measure=measure)
-    trained, _ = run(directory, settings, directory=tmp_path / "out", resume=True, measure=measure)
+    trained, _ = run(directory, settings, directory=tmp_path / "out", resume=tmp_path / "out", measure=measure)
     assert torch.equal(trained.model.ner_head.linear.weight, weights[1])
     assert not torch.equal(weights[1], weights[-1])
     rows = [json.loads(line) for line in (tmp_path / "out" / LOG_FILE).read_text().splitlines()]
