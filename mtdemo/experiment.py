@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import threading
 import time
 from collections import deque
@@ -80,6 +81,17 @@ class ExperimentSettings:
         if not all(math.isfinite(weight) and weight >= 0 for weight in weights) or not sum(self.task_weights):
             raise PlanError("The weights of the losses must be 0 or more, and one of the two tasks must have more than 0.")
 
+    def as_dict(self) -> dict[str, Any]:
+        """All that is needed to try it again, but for the plan and the person's sentences."""
+        entities, classes = self.task_weights
+        return {
+            "n_steps": self.n_steps,
+            "sentences_per_step": self.sentences_per_step,
+            "task_weights": {"entities": entities, "classes": classes},
+            "distillation_weight": self.distillation_weight,
+            "seed": self.seed,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -110,11 +122,13 @@ class TaskDrift:
     Attributes:
         score_before, score_after: entity F1, macro-F1 of classes, 0 to 1.
         share_changed: sentences whose answer is another now, 0 to 1.
+        is_identical: whether every probability of a class, or of an entity found, is what it was, bit for bit.
     """
 
     score_before: float
     score_after: float
     share_changed: float
+    is_identical: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +152,7 @@ class Outcome:
 
     Attributes:
         snapshots: before the first step, at each measurement, and at the end.
+        training_s: seconds that the steps took, without measurements and without waiting for the turns of others.
         entities, classes: drift of the two tasks.
         embedding_cosine: mean cosine, -1 to 1, between the held-out sentences' embeddings before and after.
         movement: per part, the length of its change relative to its length before; exactly 0 where nothing moved.
@@ -147,6 +162,7 @@ class Outcome:
     """
 
     snapshots: tuple[Snapshot, ...]
+    training_s: float
     entities: TaskDrift
     classes: TaskDrift
     embedding_cosine: float
@@ -161,6 +177,7 @@ class Outcome:
         return {
             "n_steps": last.n_done,
             "seconds": last.seconds,
+            "training_seconds": self.training_s,
             "ending": self.ending,
             "history": [
                 {
@@ -169,10 +186,7 @@ class Outcome:
                     "entity_f1": snapshot.scores.entity_f1,
                     "macro_f1": snapshot.scores.macro_f1,
                     "output_f1": snapshot.scores.output_f1,
-                    "losses": {
-                        "entities": snapshot.losses.ner if snapshot.losses else None,
-                        "classes": snapshot.losses.classification if snapshot.losses else None,
-                    },
+                    "losses": (snapshot.losses or StepLosses(None, None, None)).as_dict(),
                 }
                 for snapshot in self.snapshots
             ],
@@ -180,6 +194,7 @@ class Outcome:
                 "entities": self.entities.share_changed,
                 "classes": self.classes.share_changed,
             },
+            "identical_answers": {"entities": self.entities.is_identical, "classes": self.classes.is_identical},
             "embedding_cosine": self.embedding_cosine,
             "movement": self.movement,
             "reuse": None if self.reuse is None else asdict(self.reuse),
@@ -195,8 +210,8 @@ class Experiment:
 
     def __init__(self, base: LoadedModel, lessons: Lessons, settings: ExperimentSettings) -> None:
         self.settings = settings
+        self.lessons = lessons
         self._base = base
-        self._lessons = lessons
         self._stop = threading.Event()
         self._is_late = False
         self._clock: deque[tuple[int, float]] = deque(maxlen=_N_TIMED)
@@ -219,13 +234,13 @@ class Experiment:
         started = time.monotonic()
         settings = self.settings
         copied = replace(self._base, model=copy.deepcopy(self._base.model), tokenizer=copy.deepcopy(self._base.tokenizer))
-        check_labels(self._lessons, self._base.info.class_labels, self._base.info.entity_types)
+        check_labels(self.lessons, self._base.info.class_labels, self._base.info.entity_types)
         before = self._answers(copied)
         with _turn:
-            trainer = _trainer(copied, self._lessons, settings)
+            trainer = _trainer(copied, self.lessons, settings)
             random = torch.get_rng_state()
         run = RememberedStates(_MAX_FEATURE_BYTES) if trainer.features is not None else run_windows
-        held_out = ValidationSets(self._lessons.tagged_aside, self._lessons.labelled_aside, run=run)
+        held_out = ValidationSets(self.lessons.tagged_aside, self.lessons.labelled_aside, run=run)
         scores = held_out(copied)
         losses = None
         kept: list[Snapshot] = []
@@ -257,6 +272,7 @@ class Experiment:
             if self._stop.is_set():
                 continue
             with _turn:
+                _use_all_cores()
                 torch.set_rng_state(random)
                 losses = self._step(trainer)
                 random = torch.get_rng_state()
@@ -282,7 +298,8 @@ class Experiment:
         return (now - before) / (n_done - n_before) * (self.settings.n_steps - n_done)
 
     def _answers(self, model: LoadedModel) -> _Answers:
-        tagged, labelled = self._lessons.tagged_aside, self._lessons.labelled_aside
+        _use_all_cores()
+        tagged, labelled = self.lessons.tagged_aside, self.lessons.labelled_aside
         aside = dict.fromkeys([*(sentence.text for sentence in tagged), *(sentence.text for sentence in labelled)])
         answers = analyze_plainly(model, [*aside, *self.settings.own_sentences], _MAX_LENGTH)
         by_text = dict(zip(aside, answers, strict=False))
@@ -302,12 +319,23 @@ class Experiment:
         reuse: Reuse | None,
     ) -> Outcome:
         first, last = snapshots[0].scores, snapshots[-1].scores
-        entities = [_spans(a) != _spans(b) for a, b in zip(before.tagged, after.tagged, strict=True)]
-        classes = [a.label != b.label for a, b in zip(before.labelled, after.labelled, strict=True)]
+        tagged = list(zip(before.tagged, after.tagged, strict=True))
+        labelled = list(zip(before.labelled, after.labelled, strict=True))
         return Outcome(
             tuple(snapshots),
-            TaskDrift(first.entity_f1 or 0.0, last.entity_f1 or 0.0, float(np.mean(entities))),
-            TaskDrift(first.macro_f1 or 0.0, last.macro_f1 or 0.0, float(np.mean(classes))),
+            sum(seconds for times in self._times.values() for seconds in times),
+            TaskDrift(
+                first.entity_f1 or 0.0,
+                last.entity_f1 or 0.0,
+                float(np.mean([_spans(a) != _spans(b) for a, b in tagged])),
+                all(a.entities == b.entities for a, b in tagged),
+            ),
+            TaskDrift(
+                first.macro_f1 or 0.0,
+                last.macro_f1 or 0.0,
+                float(np.mean([a.label != b.label for a, b in labelled])),
+                all(a.probabilities == b.probabilities for a, b in labelled),
+            ),
             float(np.mean([_cosine(a, b) for a, b in zip(before.aside, after.aside, strict=True)])),
             movement(self._base, trained, self._base.model.parts()),
             before.own,
@@ -350,6 +378,11 @@ def movement(before: LoadedModel, after: LoadedModel, parts: Parts) -> dict[str,
             length += float(old[name].double().square().sum())
         moved[part.name] = math.sqrt(change / max(length, 1e-24))
     return moved
+
+
+def _use_all_cores() -> None:
+    """Torch counts threads for each thread that calls it, and the steps of a run come from several."""
+    torch.set_num_threads(os.cpu_count() or 1)
 
 
 def _trainer(model: LoadedModel, lessons: Lessons, settings: ExperimentSettings) -> Trainer:

@@ -42,10 +42,13 @@ def extend_model(model: MultiTaskModel, plan: TrainingPlan) -> None:
 
 def extended_parts(config: MultiTaskConfig, plan: TrainingPlan) -> Parts:
     """The parts that a model of this configuration has when the plan's additions are made, without weights."""
+    import torch
+
     from mtdemo.loading import model_without_weights
 
     model = model_without_weights(copy.deepcopy(config))
-    extend_model(model, plan)
+    with torch.device("meta"):  # where nothing is drawn from torch's random numbers, which a run may be using
+        extend_model(model, plan)
     return model.parts()
 
 

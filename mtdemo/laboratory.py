@@ -19,7 +19,7 @@ from mtdemo.plans import TrainingPlan
 from mtdemo.service import ModelService
 
 if TYPE_CHECKING:
-    from mtdemo.experiment import Experiment, ExperimentSettings, Outcome, Snapshot
+    from mtdemo.experiment import Experiment, Outcome, Snapshot
     from mtdemo.loading import LoadedModel
 
 MOST_SECONDS = 900.0  # of a run
@@ -103,7 +103,7 @@ class Laboratory:
             Where it stands: in line, then before the first step and after each.
 
         Raises:
-            LaboratoryError: a run of this visitor is going on, or the line is full.
+            LaboratoryError: a run of this visitor is going on, the line is full, or nobody knows any more who this is.
             PlanError, DataFileError, CheckpointError: what cannot be trained.
         """
         import_libraries()
@@ -126,7 +126,7 @@ class Laboratory:
                 visit.running = experiment
             yield from experiment.run()
             if experiment.outcome is not None and experiment.trained is not None:
-                run = _describe(visit, title, wanted, experiment.outcome, experiment.trained)
+                run = _describe(visit, title, experiment, experiment.outcome, experiment.trained)
                 self._keep(visitor, visit, run, experiment.outcome, experiment.trained)
         finally:
             self._leave(visit, ticket, has_place)
@@ -151,8 +151,9 @@ class Laboratory:
         """The model that the visitor's last run has trained.
 
         Raises:
-            LaboratoryError: there is none, or it had to make room for those of others.
+            LaboratoryError: there is none, it had to make room for those of others, or nobody knows any more who this is.
         """
+        _check_known(visitor)
         trained = self._models.get(visitor)
         if trained is None:
             raise LaboratoryError(
@@ -174,16 +175,19 @@ class Laboratory:
             self._models.pop(visitor, None)
 
     def _enter(self, visitor: str, ticket: object) -> _Visit:
+        _check_known(visitor)
         with self._changed:
-            visit = self._visits.setdefault(visitor, _Visit())
-            self._visits.move_to_end(visitor)
+            visit = self._visits.get(visitor) or _Visit()
             if visit.waits or visit.running is not None:
                 raise LaboratoryError("A run of yours is going on already. Stop it, or wait until it has ended.")
             if len(self._line) >= self._max_waiting:
                 raise LaboratoryError(f"{len(self._line)} runs are waiting already, which is the limit. Try again soon.")
+            self._visits[visitor] = visit
+            self._visits.move_to_end(visitor)
             for other in [name for name, v in self._visits.items() if not v.waits and v.running is None]:
                 if len(self._visits) > MOST_VISITORS and other != visitor:
                     del self._visits[other]
+                    self._models.pop(other, None)
             visit.waits, visit.gave_up = True, False
             self._line.append(ticket)
             return visit
@@ -220,16 +224,24 @@ class Laboratory:
                 self._models.popitem(last=False)
 
 
-def _describe(visit: _Visit, title: str, settings: ExperimentSettings, outcome: Outcome, trained: LoadedModel) -> Run:
+def _check_known(visitor: str) -> None:
+    """A page that was asleep for an hour is forgotten by its server, and all such pages would be one visitor."""
+    if not visitor:
+        raise LaboratoryError("This page was left alone for too long, and the server forgot whose it is. Reload it.")
+
+
+def _describe(visit: _Visit, title: str, experiment: Experiment, outcome: Outcome, trained: LoadedModel) -> Run:
     from mtdemo.costs import Batch, estimate_step
     from mtdemo.extending import extended_parts
     from mtdemo.sampling import Mix, looked_at, sentences_per_task
 
+    settings = experiment.settings
     config: Any = trained.model.config
     freezing = settings.plan.freezing(extended_parts(config, settings.plan))
-    is_looked_at = looked_at(settings.task_weights, settings.distillation_weight)
+    keeping = settings.distillation_weight if freezing.backbone_state != "none" else 0.0
+    is_looked_at = looked_at(settings.task_weights, keeping)
     n_at_once = max(sentences_per_task(settings.sentences_per_step, (1, 1), Mix.EQUAL, is_looked_at))  # tasks take turns
     batch = Batch(n_at_once, _N_TOKENS, config.backbone.num_attention_heads)
     number = visit.runs[-1].number + 1 if visit.runs else 1
-    n_bytes = estimate_step(freezing, batch).n_bytes
-    return Run(number, title, settings.plan, freezing.n_trainable, n_bytes, outcome.as_dict())
+    report = {**outcome.as_dict(), "settings": settings.as_dict(), "learned_from": experiment.lessons.phrase}
+    return Run(number, title, settings.plan, freezing.n_trainable, estimate_step(freezing, batch).n_bytes, report)

@@ -75,7 +75,9 @@ def read_lessons(path: Path | None = None) -> Lessons:
         raise DataFileError(f"{path.name} has {size / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.0f} MB are read here.")
     suffix = path.suffix.lower()
     if suffix == _MARKED:
-        lessons = lessons_of(read_sample(path, path.name))
+        sample = read_sample(path, path.name)
+        _check_lengths([(sentence.place, len(sentence.text)) for sentence in (*sample.train, *sample.test)])
+        lessons = lessons_of(sample)
     elif suffix in COLUMN_SUFFIXES or (suffix != ".csv" and _first_keys(path) >= {"tokens"}):
         tagged = read_tagged(path, MOST_SENTENCES + 1, path.name)
         lessons = replace(own, tagged=_learned(tagged), tagged_aside=_aside(tagged))

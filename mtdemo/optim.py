@@ -192,16 +192,18 @@ def _trainable_by_module(freezing: FreezingPlan) -> dict[str, list[ParameterSpec
 def _warnings(freezing: FreezingPlan, settings: OptimizerSettings) -> tuple[str, ...]:
     trainable = _trainable_by_module(freezing)
     rates = {module: settings.learning_rate(module) for module in trainable}
+    of_parts = rates_by_part(freezing, settings)  # of which a layer-wise decay of 0 leaves nothing to the backbone
+    moves = any(of_parts[part.part.name] for part in freezing.parts if part.part.kind.in_backbone and part.n_trainable)
     warnings = []
     if not freezing.n_trainable:
         warnings.append("Nothing trains: every parameter is frozen. Unfreeze a part, or add a new output layer.")
     for module, members in trainable.items():
-        if not members and module != BACKBONE and trainable[BACKBONE]:
+        if not members and module != BACKBONE and moves:
             warnings.append(
                 f"The {TITLES[module]} is frozen while the backbone under it moves. Its weights stay, but its inputs "
                 "change, so its task drifts: freezing a head does not protect its task."
             )
-        if members and rates[module] == 0:
+        if members and not (moves if module == BACKBONE else rates[module]):
             warnings.append(f"The {TITLES[module]} may train, but its learning rate is 0, so it will not move.")
     idle = [f"{TITLES[module]} ({rates[module]:g})" for module in trainable if not trainable[module] and rates[module]]
     if idle:

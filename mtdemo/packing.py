@@ -42,14 +42,19 @@ def pack_run(run: Run, runs: Sequence[Run], trained: LoadedModel) -> bytes:
     plan = run.plan.as_dict()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive, tempfile.TemporaryDirectory() as directory:
-        archive.writestr("README.txt", _README)
-        archive.writestr("run.json", json.dumps({"title": run.title, **run.report, "plan": plan}, indent=1))
-        archive.writestr("plan.json", json.dumps(plan, indent=2))
-        archive.writestr("history.csv", _as_csv(run.report["history"]))
-        archive.writestr("runs.csv", _as_csv([_summary(each) for each in runs]))
         save_checkpoint(trained, Path(directory))
-        for path in sorted(Path(directory).iterdir()):
-            archive.write(path, f"{CHECKPOINT}/{path.name}")
+        contents: dict[str, str | bytes] = {
+            "README.txt": _README,
+            "run.json": json.dumps({"title": run.title, **run.report, "plan": plan}, indent=1),
+            "plan.json": json.dumps(plan, indent=2),
+            "history.csv": _as_csv(run.report["history"]),
+            "runs.csv": _as_csv([_summary(each) for each in runs]),
+            **{f"{CHECKPOINT}/{path.name}": path.read_bytes() for path in sorted(Path(directory).iterdir())},
+        }
+        for name, content in contents.items():
+            member = zipfile.ZipInfo(name)  # without a date, so that the same run gives the same file
+            member.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(member, content)
     return buffer.getvalue()
 
 
@@ -62,7 +67,9 @@ def _summary(run: Run) -> dict[str, Any]:
         "memory_bytes": run.n_bytes,
         "n_steps": run.report["n_steps"],
         "ending": run.report["ending"],
+        "training_seconds": run.report["training_seconds"],
         **{key: last[key] for key in ("seconds", "entity_f1", "macro_f1", "output_f1")},
+        **run.report["settings"],
         "embedding_cosine": run.report["embedding_cosine"],
         "share_of_changed_answers": run.report["share_of_changed_answers"],
     }

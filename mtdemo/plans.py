@@ -153,6 +153,8 @@ class TrainingPlan:
             raise PlanError(f"frozen is a list of names of parts, not {frozen!r}.")
         if not isinstance(rates, Mapping) or not all(map(_is_number, rates.values())):
             raise PlanError(f"learning_rates gives a number for the backbone or a head, not {rates!r}.")
+        if set(rates) - set(TITLES):
+            raise PlanError(f"learning_rates knows {', '.join(TITLES)}, not {min(set(rates) - set(TITLES))!r}.")
         of_heads = {name: float(rate) for name, rate in rates.items() if name != BACKBONE}
         of_backbone = rates.get(BACKBONE, OptimizerSettings().backbone_learning_rate)
         optimizer = OptimizerSettings(of_backbone, of_heads, given["weight_decay"], given["layer_decay"])
@@ -179,7 +181,11 @@ def read_plan(path: Path, name: str | None = None) -> TrainingPlan:
 
 
 def run_warnings(
-    plan: TrainingPlan, freezing: FreezingPlan, n_steps: int, task_weights: tuple[float, float]
+    plan: TrainingPlan,
+    freezing: FreezingPlan,
+    n_steps: int,
+    task_weights: tuple[float, float],
+    distillation_weight: float = 0.0,
 ) -> tuple[str, ...]:
     """In words, what contradicts itself between a plan and a run under it.
 
@@ -188,9 +194,12 @@ def run_warnings(
         freezing: the same for the model's parts.
         n_steps: of the run.
         task_weights: of the losses of entities and classes.
+        distillation_weight: of keeping the embeddings.
     """
     trained = {part.part.name for part in freezing.parts if part.n_trainable}
     warnings = []
+    if distillation_weight and freezing.backbone_state == "none":
+        warnings.append("With a frozen backbone embeddings stay as they are, so the weight of keeping them does nothing.")
     for (task, heads), weight in zip(_HEADS_OF_TASKS.items(), task_weights, strict=True):
         present = [head for head in heads if any(part.part.name == head for part in freezing.parts)]
         if weight and freezing.backbone_state == "none" and not trained & set(heads):

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass, field, replace
 from functools import cached_property, partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
@@ -101,11 +102,6 @@ class Training:
     seed: int = 13
     interval: int = 100
 
-    @property
-    def looked_at(self) -> tuple[bool, ...]:
-        """Of each task, whether a step reads its sentences."""
-        return looked_at(self.task_weights, self.distillation_weight)
-
 
 @dataclass(frozen=True, slots=True)
 class StepLosses:
@@ -114,11 +110,22 @@ class StepLosses:
     ner: float | None
     classification: float | None
     drift: float | None
+    output: float | None = None
 
     @property
     def phrase(self) -> str:
-        named = (("entities", self.ner, 3), ("classes", self.classification, 3), ("drift", self.drift, 4))
+        digits = {"drift": 4}
+        named = ((name.replace("_", " "), value, digits.get(name, 3)) for name, value in self.as_dict().items())
         return ", ".join(f"{name} {value:.{digits}f}" for name, value, digits in named if value is not None)
+
+    def as_dict(self) -> dict[str, float | None]:
+        """By what each is a loss of."""
+        return {
+            "entities": self.ner,
+            "classes": self.classification,
+            "new_output_layer": self.output,
+            "drift": self.drift,
+        }
 
     @classmethod
     def mean(cls, of_steps: Sequence[StepLosses]) -> StepLosses:
@@ -141,7 +148,7 @@ class Scores(Protocol):
 
 
 Measure = Callable[[LoadedModel], Scores]
-_Loss = Callable[[Any, Sequence[Example]], Tensor]
+_Loss = Callable[[Any, Sequence[Example]], Sequence[Tensor]]
 
 
 class Teacher:
@@ -210,7 +217,7 @@ class _Task:
         is_looked_at: whether a step reads any of them.
         weight: of the loss.
         offset: index of the first example among those of all tasks.
-        loss: mean loss over what the examples ask, a word piece or a sentence each.
+        loss: of each head that answers them, the mean loss over what the examples ask, a word piece or a sentence each.
     """
 
     examples: Sequence[Example]
@@ -239,17 +246,17 @@ class Trainer:
         extend_model(base.model, settings.plan)
         self.base = base
         self.model = base.model
+        self.freezing = _plan(base, settings)
+        moves = self.freezing.backbone_state != "none"
+        self.distillation_weight = settings.distillation_weight if moves else 0.0  # what does not move needs no keeping
         self.tasks = self._make_tasks(tagged, labelled)
         windows = [example.window for task in self.tasks for example in task.examples]
-        self.freezing = _plan(base, settings)
         new_heads = sorted(set(self._trained_heads()) - set(base.model.trained_heads))
         base.model.renew_heads(new_heads)
         if settings.pooling is not None and "classification_head" in new_heads:
             base.model.config.classification_pooling = settings.pooling
         self.teacher = Teacher(base, windows)
-        self.features = (
-            Features(base, windows, settings.max_feature_bytes) if self.freezing.backbone_state == "none" else None
-        )
+        self.features = Features(base, windows, settings.max_feature_bytes) if not moves else None
         self._training_now = self.freezing
         apply_freezing(self.model, self.freezing)
         _set_dropout(self.model, settings.dropout)
@@ -274,9 +281,9 @@ class Trainer:
         self.model.backbone.train(self.features is None)
         self._unfreeze()
         self.optimizer.zero_grad()
-        (ner, ner_drift), (classes, class_drift) = map(self._backward, self.tasks)
+        ((ner, *_), ner_drift), ((classes, *output), class_drift) = map(self._backward, self.tasks)
         drifts = [drift for drift in (ner_drift, class_drift) if drift is not None]
-        losses = StepLosses(ner, classes, sum(drifts) / len(drifts) if drifts else None)
+        losses = StepLosses(ner, classes, sum(drifts) / len(drifts) if drifts else None, *output)
         if not all(math.isfinite(loss) for loss in astuple(losses) if loss is not None):
             raise TrainingError(f"Step {self.n_done + 1} has a loss that is no number: {losses.phrase}. {_ADVICE}")
         trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
@@ -394,9 +401,8 @@ class Trainer:
             tagged_examples(self.base, tagged, max_length),
             labelled_examples(self.base, labelled, max_length),
         )
-        sizes = sentences_per_task(
-            settings.sentences_per_step, [len(kind) for kind in kinds], settings.mix, settings.looked_at
-        )
+        is_looked_at = looked_at(settings.task_weights, self.distillation_weight)
+        sizes = sentences_per_task(settings.sentences_per_step, [len(kind) for kind in kinds], settings.mix, is_looked_at)
         case_noise = settings.case_noise if self.model.config.casing else 0.0
 
         def task(number: int, offset: int, loss: _Loss) -> _Task:
@@ -405,7 +411,7 @@ class Trainer:
                 kind,
                 Batches([len(example.window.input_ids) for example in kind], sizes[number], seed),
                 Noise(case_noise, settings.word_dropout, self.base.tokenizer.mask_token_id, seed),
-                settings.looked_at[number],
+                is_looked_at[number],
                 settings.task_weights[number],
                 offset,
                 loss,
@@ -413,26 +419,29 @@ class Trainer:
 
         return task(0, 0, _entity_loss), task(1, len(tagged), partial(_class_loss, smoothing=settings.label_smoothing))
 
-    def _backward(self, task: _Task) -> tuple[float | None, float | None]:
-        """Add one task's gradients; its loss and drift over all its sentences of the step, where they are looked at."""
+    def _backward(self, task: _Task) -> tuple[Sequence[float | None], float | None]:
+        """Add one task's gradients; its losses and drift over all its sentences of the step, where they are looked at."""
         if not task.is_looked_at:
-            return None, None
+            return [None], None
         batch = task.batches[self.n_done]
         n_asked = sum(task.examples[index].n_asked for index in batch)
-        loss_in_all, drift_in_all = 0.0, 0.0
-        measures_drift = self.settings.distillation_weight > 0 or self.features is not None
+        losses_in_all: Sequence[float] = ()
+        drift_in_all = 0.0
+        measures_drift = self.distillation_weight > 0 or self.features is not None
         for indices, windows, examples in self._passes(task, self.n_done):
             output, drift = self._forward(windows, indices)
-            loss = task.loss(output, examples) * (sum(example.n_asked for example in examples) / n_asked)
+            share = sum(example.n_asked for example in examples) / n_asked
+            losses = [loss * share for loss in task.loss(output, examples)]
             drift = drift * (len(examples) / len(batch))
-            objective = self.settings.distillation_weight * drift / 2
+            objective = self.distillation_weight * drift / 2
             if task.weight:  # a loss times 0 would give gradients of 0, and what has a gradient decays
-                objective = objective + task.weight * loss
+                objective = objective + task.weight * torch.stack(losses).sum()
             if objective.requires_grad:  # not where the task's own head and all under it are frozen
                 objective.backward()
-            loss_in_all += loss.item()
+            of_pass = [loss.item() for loss in losses]
+            losses_in_all = [a + b for a, b in zip_longest(losses_in_all, of_pass, fillvalue=0.0)]
             drift_in_all += drift.item()
-        return loss_in_all, drift_in_all if measures_drift else None
+        return losses_in_all or [0.0], drift_in_all if measures_drift else None
 
     def _passes(self, task: _Task, step: int) -> Iterator[tuple[list[int], list[Window], list[Example]]]:
         """The forward passes of a step: indices of sentences, their windows in disguise, and the sentences themselves.
@@ -449,7 +458,7 @@ class Trainer:
         if self.features is not None:
             return self.model.apply_heads(*self.features[indices]), torch.zeros(())
         output = self.model(**pad_windows(windows, self.base))
-        if not self.settings.distillation_weight:
+        if not self.distillation_weight:
             return output, torch.zeros(())
         return output, embedding_drift(output.sentence_embedding, self.teacher[indices])
 
@@ -544,13 +553,12 @@ def _set_dropout(model: torch.nn.Module, dropout: float | None) -> None:
             module.p = dropout
 
 
-def _entity_loss(output: Any, examples: Sequence[Example]) -> Tensor:
+def _entity_loss(output: Any, examples: Sequence[Example]) -> list[Tensor]:
     logits = torch.cat([output.ner_logits[row, example.window.content] for row, example in enumerate(examples)])
-    return partial_cross_entropy(logits, torch.from_numpy(np.concatenate([example.target for example in examples])))
+    return [partial_cross_entropy(logits, torch.from_numpy(np.concatenate([example.target for example in examples])))]
 
 
-def _class_loss(output: Any, examples: Sequence[Example], smoothing: float) -> Tensor:
+def _class_loss(output: Any, examples: Sequence[Example], smoothing: float) -> list[Tensor]:
     targets = torch.tensor([example.target for example in examples])
     of_heads = (output.classification_logits, output.output_logits)
-    losses = [functional.cross_entropy(x, targets, label_smoothing=smoothing) for x in of_heads if x is not None]
-    return torch.stack(losses).sum()
+    return [functional.cross_entropy(x, targets, label_smoothing=smoothing) for x in of_heads if x is not None]

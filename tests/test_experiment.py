@@ -206,6 +206,34 @@ def test_each_kind_of_plan_moves_its_parts_and_no_other(
     assert set(trained.model.state_dict()) == expected, "adapters have become part of the matrices"
 
 
+def test_a_new_output_layer_has_a_loss_of_its_own(model: LoadedModel, lessons: Lessons) -> None:
+    plan = TrainingPlan(("backbone", "classification_head", "ner_head"), FAST, new_output_layer=True)
+    outcome, told = conduct(model, lessons, ExperimentSettings(plan, 30, task_weights=(0.0, 1.0)))
+    losses = [snapshot.losses for snapshot in told if snapshot.losses is not None]
+    assert losses[0].output is not None and losses[-1].output is not None
+    assert losses[-1].output < losses[0].output, "it learns"
+    assert outcome.as_dict()["history"][-1]["losses"]["new_output_layer"] == losses[-1].output
+    assert losses[0].classification is not None
+    assert losses[0].classification < 0.7 < losses[0].output, "that of the trained head, not the sum of both"
+
+
+def test_keeping_embeddings_that_cannot_move_costs_nothing(model: LoadedModel, lessons: Lessons) -> None:
+    settings = ExperimentSettings(TrainingPlan(("backbone",), FAST), 3, task_weights=(0.0, 1.0), distillation_weight=5.0)
+    plain, _ = conduct(model, lessons, replace(settings, distillation_weight=0.0))
+    kept, told = conduct(model, lessons, settings)
+    assert told[-1].losses is not None and told[-1].losses.ner is None
+    assert kept.movement == plain.movement
+
+
+def test_whether_answers_are_the_same_is_measured(model: LoadedModel, lessons: Lessons) -> None:
+    heads, _ = conduct(model, lessons, ExperimentSettings(TrainingPlan(("backbone",), FAST), 3, task_weights=(0.0, 1.0)))
+    assert (heads.entities.is_identical, heads.classes.is_identical) == (True, False)
+    slow = OptimizerSettings(1e-7)
+    moved, _ = conduct(model, lessons, ExperimentSettings(TrainingPlan(("ner_head", "classification_head"), slow), 1))
+    assert (moved.entities.share_changed, moved.entities.is_identical) == (0.0, False), "a change too small to see"
+    assert 0 < moved.training_s < moved.snapshots[-1].seconds
+
+
 def test_a_task_that_is_not_learned_leaves_its_head_alone(model: LoadedModel, lessons: Lessons) -> None:
     """Not even weight decay touches it."""
     outcome, told = conduct(

@@ -57,6 +57,12 @@ def test_parts_are_known_without_weights(model: MultiTaskModel) -> None:
     assert model.config.output_labels == [], "the configuration that was given stays as it was"
 
 
+def test_planning_draws_no_random_number_since_a_run_may_be_drawing_its_own(model: MultiTaskModel) -> None:
+    before = torch.get_rng_state()
+    extended_parts(model.config, TrainingPlan(selection="adapters", new_output_layer=True))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_a_new_output_layer_has_the_models_classes(model: MultiTaskModel) -> None:
     extend_model(model, TrainingPlan(new_output_layer=True))
     assert model.config.output_labels == model.config.class_labels

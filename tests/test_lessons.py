@@ -77,6 +77,11 @@ def test_much_that_is_kept_aside_is_thinned(tmp_path: Path) -> None:
         ("a.csv", "a,b\n1,2", "must name the columns text and label"),
         ("a.conll", "Rome", "a.conll, line 1: 'Rome' stands alone"),
         ("a.txt", "hello", "a.txt, line 1: a line [train] or [test] must stand before"),
+        (
+            "a.txt",
+            "[train]\nneutral | " + "[a](PER) " * 300_000 + "\n[test]\nneutral | b",
+            "line 2: it has 599,999 characters",
+        ),
         ("a.jsonl", as_lines(CLASSES * 200), "a.jsonl has more than 2,000 sentences"),
         ("a.jsonl", "x" * 4_000_001, "a.jsonl has 4.0 MB; at most 4 MB"),
     ],

@@ -194,6 +194,11 @@ def test_nothing_decays_but_matrices(name: str) -> None:
 def test_backbones_without_pooler_have_the_published_number_of_parameters(shape: dict[str, int], expected: int) -> None:
     parts = model_without_weights(MultiTaskConfig(backbone=BertConfig(**shape))).parts()
     assert count_parameters(tuple(part for part in parts if part.kind.in_backbone)) == expected
+    with torch.device("meta"):
+        theirs = BertModel(BertConfig(**shape), add_pooling_layer=False)
+    modules = {"embeddings": theirs.embeddings, **{f"layer_{i}": layer for i, layer in enumerate(theirs.encoder.layer)}}
+    counted = {part.name: count_parameters((part,)) for part in parts if part.kind.in_backbone}
+    assert counted == {name: sum(p.numel() for p in module.parameters()) for name, module in modules.items()}
 
 
 def test_the_embedded_checkpoint_is_a_standard_checkpoint_with_both_heads_trained() -> None:

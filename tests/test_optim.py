@@ -127,10 +127,10 @@ def test_with_layer_wise_decay_each_layer_learns_slower_than_the_one_above(model
     assert len(build_optimizer(model, planned).param_groups) == len(planned.groups)
 
 
-def changed_by_a_step(model: MultiTaskModel, plan: TrainingPlan) -> tuple[set[str], FreezingPlan]:
+def changed_by_a_step(model: MultiTaskModel, plan: TrainingPlan, share_done: float = 0.0) -> tuple[set[str], FreezingPlan]:
     """What a real backward pass and optimizer step change, bit for bit, under a plan that is applied for real."""
     extend_model(model, plan)
-    freezing = plan.freezing(model.parts())
+    freezing = plan.freezing_at(plan.freezing(model.parts()), share_done)
     apply_freezing(model, freezing)
     optimizer = build_optimizer(model, plan_optimizer(freezing, plan.optimizer))
     grouped = [id(p) for group in optimizer.param_groups for p in group["params"]]
@@ -154,7 +154,8 @@ def changed_by_a_step(model: MultiTaskModel, plan: TrainingPlan) -> tuple[set[st
 def test_after_a_real_step_of_100_random_plans_exactly_what_was_planned_has_changed() -> None:
     draw = random.Random(11)
     torch.manual_seed(3)
-    for _ in range(100):
+    n_tried = 0
+    while n_tried < 100:
         model = MultiTaskModel(tiny_config(output_labels=["yes", "no"]))
         names = [part.name for part in model.parts()]
         heads = {"classification_head", "ner_head", "output_layer"}
@@ -169,22 +170,41 @@ def test_after_a_real_step_of_100_random_plans_exactly_what_was_planned_has_chan
         )
         if plan.selection == "adapters" and heads <= frozen and {"layer_0", "layer_1"} <= frozen:
             continue  # nothing would train, which is an error of its own
+        n_tried += 1
         changed, freezing = changed_by_a_step(model, plan)
         assert changed == freezing.trainable_names, plan
 
 
 @pytest.mark.parametrize("scenario", [s for s in SCENARIOS if s.name != "freeze_network"], ids=lambda s: s.name)
 def test_after_a_real_step_of_every_preset_exactly_what_was_planned_has_changed(scenario: Scenario) -> None:
-    torch.manual_seed(3)
     plan = TrainingPlan(
         scenario.frozen,
         OptimizerSettings(1e-2),
         selection=scenario.selection,
+        gradual=scenario.gradual,
         new_output_layer=scenario.new_output_layer,
     )
-    changed, freezing = changed_by_a_step(MultiTaskModel(tiny_config(class_labels=["a", "b"])), plan)
-    assert changed == freezing.trainable_names
-    assert changed
+    for share_done in (0.0, 0.3, 1.0) if plan.gradual else (0.0,):
+        torch.manual_seed(3)
+        model = MultiTaskModel(tiny_config(class_labels=["a", "b"]))
+        changed, freezing = changed_by_a_step(model, plan, share_done)
+        assert changed == freezing.trainable_names
+        assert changed
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (OptimizerSettings(0.0), "The backbone may train, but its learning rate is 0"),
+        (OptimizerSettings(1e-4, layer_decay=0.0), "The backbone may train, but its learning rate is 0"),
+    ],
+)
+def test_a_backbone_without_a_rate_moves_no_task(settings: OptimizerSettings, words: str) -> None:
+    freezing = TrainingPlan(("ner_head",)).freezing(MultiTaskModel(tiny_config()).parts())
+    warnings = " ".join(plan_optimizer(freezing, settings).warnings)
+    assert words in warnings
+    assert "drifts" not in warnings
+    assert "drifts" in " ".join(plan_optimizer(freezing, OptimizerSettings(1e-4)).warnings)
 
 
 def test_gradual_unfreezing_adds_one_part_per_stage() -> None:

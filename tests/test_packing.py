@@ -20,6 +20,8 @@ HISTORY = [
 ]
 REPORT = {
     "n_steps": 3,
+    "training_seconds": 1.25,
+    "settings": {"n_steps": 3, "seed": 7, "task_weights": {"entities": 1.0, "classes": 0.0}},
     "ending": "done",
     "history": HISTORY,
     "embedding_cosine": 0.99,
@@ -45,6 +47,8 @@ def test_a_run_is_packed_with_its_numbers_plan_and_model(tiny: Callable[..., Pat
         ("1", "plan, 1", "0.25"),
         ("2", "plan, 2", "0.25"),
     ]
+    assert (runs[0]["seed"], runs[0]["training_seconds"], runs[0]["task_weights_entities"]) == ("7", "1.25", "1.0")
+    assert pack_run(RUNS[1], RUNS, trained) == content, "the same run is the same file"
     loaded = load_directory(run / "checkpoint").model.state_dict()
     for name, tensor in trained.model.state_dict().items():
         torch.testing.assert_close(loaded[name], tensor, atol=1e-3, rtol=1e-3)

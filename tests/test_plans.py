@@ -36,6 +36,7 @@ def test_what_is_left_out_has_its_default() -> None:
         ({"frozen": "embeddings"}, "list of names"),
         ({"frozen": [3]}, "list of names"),
         ({"learning_rates": 3}, "learning_rates gives a number"),
+        ({"learning_rates": {"classifier_head": 1e-3}}, "knows backbone, classification_head, ner_head, output_layer, not"),
         ({"learning_rates": {"backbone": "fast"}}, "learning_rates gives a number"),
         ({"learning_rates": {"backbone": 7}}, "must be a number from 0 to 1, not 7"),
         ({"layer_decay": 2}, "layer-wise decay must be a number from 0 to 1"),

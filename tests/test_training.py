@@ -172,7 +172,8 @@ def test_smoothed_targets_give_the_loss_against_a_spread_distribution(directory:
     log_probabilities = output.classification_logits.log_softmax(dim=-1)[0]
     targets = torch.full((3,), 0.1)
     targets[base.info.class_labels.index("positive")] = 0.8
-    torch.testing.assert_close(task.loss(output, task.examples[:1]), -(targets * log_probabilities).sum())
+    (loss,) = task.loss(output, task.examples[:1])
+    torch.testing.assert_close(loss, -(targets * log_probabilities).sum())
 
 
 def test_a_new_class_head_reads_what_it_is_told_to_and_a_trained_one_what_it_always_read(directory: Path) -> None:

@@ -104,6 +104,7 @@ def plot_rates(plan: PlannedTraining) -> Figure:
     from plotly.subplots import make_subplots
 
     rates = rates_by_part(plan.freezing, plan.plan.optimizer)
+    lowest = min((rate for rate in rates.values() if rate), default=1.0) / 2  # where a rate of 0 is drawn
     trains = [part.n_trainable > 0 for part in plan.freezing.parts]
     names = [part_title(name) for name in rates]
     figure = make_subplots(
@@ -111,11 +112,11 @@ def plot_rates(plan: PlannedTraining) -> Figure:
     )
     figure.add_scatter(
         x=names,
-        y=list(rates.values()),
+        y=[rate or lowest for rate in rates.values()],
         mode="markers",
         marker={"size": 9, "color": [TRAINS if t else FROZEN for t in trains], "symbol": _symbols(trains)},
-        customdata=["trains" if t else "frozen, so without effect" for t in trains],
-        hovertemplate="%{x}: %{y:.3g}, %{customdata}<extra></extra>",
+        customdata=[_effect(rate, t) for rate, t in zip(rates.values(), trains, strict=True)],
+        hovertemplate="%{x}: %{customdata}<extra></extra>",
         row=1,
         col=1,
     )
@@ -136,6 +137,10 @@ def plot_rates(plan: PlannedTraining) -> Figure:
     figure.update_yaxes(type="log", automargin=True, gridcolor=GRID, row=1, col=1, **_ticks(list(rates.values())))
     figure.update_yaxes(title_text="% of the rate", automargin=True, gridcolor=GRID, row=1, col=2)
     return figure
+
+
+def _effect(rate: float, trains: bool) -> str:
+    return f"{rate:.3g}, {'frozen, so without effect' if not trains else 'trains' if rate else 'so it will not move'}"
 
 
 def _ticks(rates: Sequence[float]) -> dict[str, Any]:
@@ -161,7 +166,7 @@ def plot_history(snapshots: Sequence[Snapshot]) -> Figure:
     for name, color, losses, scores in (
         ("entities", TRAINS, [s.losses.ner for s in trained if s.losses], [s.scores.entity_f1 for s in scored]),
         ("classes", SECOND, [s.losses.classification for s in trained if s.losses], [s.scores.macro_f1 for s in scored]),
-        ("new output layer", THIRD, [], [s.scores.output_f1 for s in scored]),
+        ("new output layer", THIRD, [s.losses.output for s in trained if s.losses], [s.scores.output_f1 for s in scored]),
     ):
         if not any(score is not None for score in scores):
             continue
@@ -206,7 +211,7 @@ def plot_movement(movement: Mapping[str, float]) -> Figure:
 
 AXES: dict[str, Callable[[Run], float]] = {
     "trainable parameters": lambda run: run.n_trainable,
-    "seconds": lambda run: run.report["seconds"],
+    "seconds of its steps": lambda run: run.report["training_seconds"],
     "memory of a step, MB (estimate)": lambda run: run.n_bytes / 1e6,
 }
 

@@ -17,7 +17,7 @@ from gradio.processing_utils import save_bytes_to_cache
 from mtdemo.config import EMBEDDED
 from mtdemo.encoding import replace_unreadable
 from mtdemo.errors import MtdemoError, PlanError, TooMuchInputError
-from mtdemo.laboratory import MOST_AT_ONCE, MOST_SECONDS, Laboratory, Waiting
+from mtdemo.laboratory import MOST_AT_ONCE, MOST_MODELS, MOST_SECONDS, Laboratory, Waiting
 from mtdemo.lessons import MOST_CHARACTERS, MOST_SENTENCES, Lessons, check_labels, read_lessons
 from mtdemo.packing import pack_run
 from mtdemo.plans import TrainingPlan, run_warnings
@@ -47,7 +47,8 @@ _FORMATS = """
 | `.txt`, both | `positive \\| What a day in [Rome](LOC)!` after a line `[train]`, and others after `[test]` |
 
 A task that your file says nothing of keeps the project's sentences. Each fourth sentence is kept aside to measure on,
-unless the file says itself what is `[test]`. The file is read for your run and is not kept with it.
+unless the file says itself what is `[test]`. The file is read for your run and is not kept with it; the copy that was
+uploaded is deleted from the server within two hours.
 """
 
 
@@ -125,7 +126,8 @@ def add_laboratory(service: ModelService, laboratory: Laboratory, page: gr.Block
         f"measured on {len(own_lessons.tagged_aside)} others, before, during and after. The model that answers in the "
         "other tabs stays as it is. The rates that the plan begins with are those of BERT; this small model wants about "
         f"ten times as much. {MOST_AT_ONCE} runs go on at once on this page, others wait in line; a run ends after "
-        f"{MOST_SECONDS / 60:.0f} minutes at the latest, and is yours alone."
+        f"{MOST_SECONDS / 60:.0f} minutes at the latest, and is yours alone. The trained copy of your last run is kept, as "
+        f"long as fewer than {MOST_MODELS} others train one after it; pack it to take it with you."
     )
     visitor = gr.State("")
     page.load(_visitor, None, visitor, api_visibility="private", show_progress="hidden")
@@ -148,9 +150,9 @@ def add_laboratory(service: ModelService, laboratory: Laboratory, page: gr.Block
     )
     stop.click(laboratory.stop, visitor, None, queue=False, **private)
     gr.on(
-        [borrowed.saved.change, controls.tasks.input, controls.n_steps.change],
+        [borrowed.saved.change, controls.tasks.input, controls.n_steps.change, controls.keep.change],
         partial(check_run, service),
-        [borrowed.backbone, borrowed.saved, controls.tasks, controls.n_steps],
+        [borrowed.backbone, borrowed.saved, controls.tasks, controls.n_steps, controls.keep],
         check,
         trigger_mode="always_last",
         **quiet,
@@ -236,14 +238,14 @@ def _forget_in(laboratory: Laboratory) -> Callable[[gr.Request], None]:
     return forget
 
 
-def check_run(service: ModelService, backbone: str, saved: str, tasks: str, n_steps: float) -> str:
+def check_run(service: ModelService, backbone: str, saved: str, tasks: str, n_steps: float, keep: float | None) -> str:
     """What contradicts itself between the plan and the run, as HTML; what is wrong with the plan itself is told there."""
     try:
         plan = TrainingPlan.from_dict(json.loads(saved or "{}"))
         freezing = service.freezing(backbone, plan)
     except MtdemoError:
         return ""
-    return as_warnings(run_warnings(plan, freezing, int(n_steps), TASKS[tasks]))
+    return as_warnings(run_warnings(plan, freezing, int(n_steps), TASKS[tasks], float(keep or 0)))
 
 
 def describe_file(service: ModelService, path: str | None) -> Any:
@@ -306,6 +308,7 @@ def train(
     n_steps, n_sentences, seed = (int(number or 0) for number in numbers)
     seen: list[Snapshot] = []
     shown = 0.0
+    yield _begin()
     try:
         if backbone != EMBEDDED:
             raise PlanError("Only the embedded model can be trained here; choose it as the backbone, or only plan.")
@@ -340,6 +343,12 @@ def train(
         yield _while_running("You left the line; nothing was trained.")
     elif outcome is not None:
         yield show_outcome(outcome, seen, runs, by)
+
+
+def _begin() -> tuple[Any, ...]:
+    """What an earlier run did leaves the page, since it is not what this one does."""
+    hidden = (gr.Plot(visible=False), "", gr.Plot(visible=False), gr.Dataframe(visible=False))
+    return ("<p>Getting ready: a copy of the model, and what it says before.</p>", *hidden, *(gr.skip() for _ in range(5)))
 
 
 def _while_running(status: str, history: Any = None) -> tuple[Any, ...]:

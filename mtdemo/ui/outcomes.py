@@ -21,13 +21,21 @@ if TYPE_CHECKING:
     from mtdemo.experiment import Outcome, Snapshot
     from mtdemo.results import SentenceAnalysis
 
+_NEARLY_ONE = 0.9999
+_MEASURES = (
+    '<p class="note">F1, 0 to 1, is high where what is found is right and little is missed; an entity is right when its '
+    "type and both ends are. Macro-F1 is the mean of that over the classes, so that a rare one counts as much as a common "
+    "one.</p>"
+)
+
 
 def show_outcome(outcome: Outcome, seen: Sequence[Snapshot], runs: Sequence[Run], by: str) -> tuple[Any, ...]:
     """What the page shows at the end of a run."""
     last = seen[-1]
     state = {"done": "Done", "stopped": "Stopped", "out of time": "Out of time, so stopped"}[outcome.ending]
     return (
-        f"<p><b>{state}</b> after {last.n_done} of {last.n_steps} steps and {last.seconds:.1f} s.</p>",
+        f"<p><b>{state}</b> after {last.n_done} of {last.n_steps} steps and {last.seconds:.1f} s, of which the steps took "
+        f"{outcome.training_s:.1f} s. This is run {runs[-1].number}.</p>",
         gr.Plot(plot_history(seen), visible=True),
         describe_outcome(outcome, runs[-1].plan),
         gr.Plot(plot_movement(outcome.movement), visible=True),
@@ -35,7 +43,7 @@ def show_outcome(outcome: Outcome, seen: Sequence[Snapshot], runs: Sequence[Run]
         gr.Column(visible=True),
         tabulate_runs(runs),
         plot_runs(runs, by),
-        json.dumps({**outcome.as_dict(), "plan": runs[-1].plan.as_dict()}, indent=1),
+        json.dumps({**runs[-1].report, "plan": runs[-1].plan.as_dict()}, indent=1),
         gr.DownloadButton(visible=False),
     )
 
@@ -61,24 +69,28 @@ def describe_outcome(outcome: Outcome, plan: TrainingPlan) -> str:
     ):
         scores = f"{measure} {drift.score_before:.3f} → {drift.score_after:.3f}"
         words = f"{scores}; {drift.share_changed:.0%} of the answers changed"
-        if outcome.movement[head] == 0.0 and drift.share_changed:
+        if outcome.movement[head] == 0.0 and moved and drift.share_changed:
             still = "was frozen" if head in plan.frozen else "did not learn in this run"
             words += f". <b>Its head {still} and its task drifted all the same</b>, since the backbone under it moved"
-        elif outcome.movement[head] == 0.0 and not moved:
+        elif drift.is_identical and outcome.movement[head] == 0.0 and not moved:
             words += ": neither its head nor the backbone moved, so every answer is the same, bit for bit"
         rows.append(f"<li>{name}: {words}.</li>")
     before, after = outcome.snapshots[0].scores.output_f1, outcome.snapshots[-1].scores.output_f1
     if before is not None and after is not None:
         rows.append(f"<li>New output layer: macro-F1 {before:.3f} (untrained) → {after:.3f}.</li>")
-    rows.append(f"<li>Sentence embeddings: mean cosine to before {outcome.embedding_cosine:.4f} (1 is unchanged).</li>")
+    turned = f"mean cosine to before {outcome.embedding_cosine:.4f}"
+    if moved and outcome.embedding_cosine > _NEARLY_ONE:
+        turned += f", less than 1 by {max(0.0, 1 - outcome.embedding_cosine):.0e}"
+    rows.append(f"<li>Sentence embeddings: {turned} (1 is unchanged).</li>")
     if outcome.reuse is not None:
         reuse = outcome.reuse
         rows.append(
-            f"<li>The backbone was frozen, so hidden states were computed once, for {reuse.n_computed:,} sentences, and "
-            f"taken from memory {reuse.n_reused:,} times: a step that computed some took {1e3 * reuse.computing_s:.0f} ms, "
+            f"<li>The backbone was frozen, so hidden states were computed {reuse.n_computed:,} times, once for each "
+            f"sentence while there is room, and taken from memory {reuse.n_reused:,} times: a step that computed some took "
+            f"{1e3 * reuse.computing_s:.0f} ms, "
             f"one that computed none {1e3 * reuse.reusing_s:.0f} ms.</li>"
         )
-    return f'<h4 class="heading">On the sentences kept aside</h4><ul class="facts">{"".join(rows)}</ul>'
+    return f'<h4 class="heading">On the sentences kept aside</h4><ul class="facts">{"".join(rows)}</ul>{_MEASURES}'
 
 
 def name_plan(plan: TrainingPlan) -> str:
@@ -125,13 +137,13 @@ def tabulate_runs(runs: Sequence[Run]) -> pd.DataFrame:
                 run.number,
                 run.title,
                 f"{run.n_trainable:,}",
-                f"{run.report['n_steps']}, {run.report['seconds']:.1f} s",
+                f"{run.report['n_steps']}, {run.report['training_seconds']:.1f} s",
                 f"{run.n_bytes / 1e6:.0f} MB",
                 f"{last['entity_f1']:.3f}, {changed['entities']:.0%}",
                 f"{last['macro_f1']:.3f}, {changed['classes']:.0%}",
             )
         )
-    columns = ["run", "plan", "trainable", "steps", "memory", "entities: F1, changed", "classes: F1, changed"]
+    columns = ["run", "plan", "trainable", "steps", "memory, about", "entities: F1, changed", "classes: macro-F1, changed"]
     return pd.DataFrame(rows, columns=columns)
 
 

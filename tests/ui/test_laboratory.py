@@ -50,7 +50,9 @@ def traces(plot: gr.Plot) -> list[dict[str, Any]]:
 
 
 def test_a_run_ends_in_all_that_the_page_shows(laboratory: Laboratory) -> None:
-    first, *_, last = run(laboratory)
+    begun, first, *_, last = run(laboratory)
+    assert "Getting ready" in begun[0]
+    assert [output if isinstance(output, str) else output.visible for output in begun[1:5]] == [False, "", False, False]
     assert "<progress" in first[0]
     assert all(output == gr.skip() for output in first[2:])
     status, history, result, moved, sentences, kept, runs, compared, report, download = last
@@ -74,7 +76,10 @@ def test_a_run_ends_in_all_that_the_page_shows(laboratory: Laboratory) -> None:
 def test_two_runs_are_compared(laboratory: Laboratory) -> None:
     *_, last = run(laboratory)
     assert len(last[7].data[0].text) == len(laboratory.runs("ada")) > 1
-    for by, cost in (("trainable parameters", 148_995), ("seconds", laboratory.runs("ada")[-1].report["seconds"])):
+    for by, cost in (
+        ("trainable parameters", 148_995),
+        ("seconds of its steps", laboratory.runs("ada")[-1].report["training_seconds"]),
+    ):
         assert compare_runs(laboratory, "ada", by).data[0].x[-1] == cost
 
 
@@ -147,9 +152,14 @@ def test_a_file_of_ones_own_is_learned(laboratory: Laboratory, service: ModelSer
 def test_what_contradicts_itself_is_told_before_it_runs(
     service: ModelService, plan: TrainingPlan, tasks: str, n_steps: int, words: str
 ) -> None:
-    told = check_run(service, "embedded", json.dumps(plan.as_dict()), tasks, n_steps)
+    told = check_run(service, "embedded", json.dumps(plan.as_dict()), tasks, n_steps, 0)
     assert words in told
     assert bool(told) == bool(words)
+
+
+def test_keeping_embeddings_that_stay_anyway_is_told(service: ModelService) -> None:
+    assert "the weight of keeping them does nothing" in check_run(service, "embedded", HEADS, "Classes only", 60, 2.0)
+    assert "keeping" not in check_run(service, "embedded", "{}", "Both tasks", 60, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -173,14 +183,14 @@ def test_what_cannot_be_trained_is_a_sentence_in_place_of_the_state(
     ("own", "words"), [("x" * 1_001, "Sentence 1: It has 1,001 characters"), ("x\n" * 11, "11 sentences of your own")]
 )
 def test_own_sentences_are_bounded_and_that_is_told(laboratory: Laboratory, own: str, words: str) -> None:
-    (only,) = train(laboratory, "ada", "embedded", HEADS, "Classes only", own, None, None, 5, 8, 13, BY)
+    _, only = train(laboratory, "ada", "embedded", HEADS, "Classes only", own, None, None, 5, 8, 13, BY)
     assert words in only[0]
 
 
 def test_waiting_shows_the_place(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(laboratory, "conduct", lambda *_, **__: iter([Waiting(3)]))
     monkeypatch.setattr(laboratory, "outcome", lambda _: None)
-    waiting, left = run(laboratory)
+    _, waiting, left = run(laboratory)
     assert "3 in line" in waiting[0]
     assert "nothing was trained" in left[0]
 
