@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from mtdemo.config import EMBEDDED, Settings, prepare_environment, read_settings
-from mtdemo.errors import DataFileError, MtdemoError
+from mtdemo.errors import DataFileError, MtdemoError, PlanError
 
 if TYPE_CHECKING:
     from mtdemo.loading import LoadedModel
     from mtdemo.plans import TrainingPlan
+    from mtdemo.sampling import Mix
     from mtdemo.validation import ValidationSets
 
 _TASKS = ("ner", "classification", "similarity")
 _COMPARED = 500  # sentences on which a checkpoint is compared with what was saved
-_MIXES = ("equal", "square-root", "proportional")
 _POOLINGS = ("mean", "cls")
 _OUTPUT = Path()  # of --resume: the directory that --output names
 
@@ -129,10 +129,11 @@ def _train(options: argparse.Namespace) -> int:
     from mtdemo.data import spread
     from mtdemo.hub_data import labelled_from, tagged_from
     from mtdemo.loading import load_directory, load_model, save_checkpoint
-    from mtdemo.sampling import Mix
     from mtdemo.training import STATE_FILE, Training, train
     from mtdemo.validation import compare
 
+    if not any(options.weights):
+        raise PlanError("One of the two losses must have a weight above 0.")
     _make_writable(options.output)
     bar = _Bar()
     tagged = [sentence for source in options.ner for sentence in tagged_from(source)]
@@ -144,7 +145,8 @@ def _train(options: argparse.Namespace) -> int:
     settings = Training(
         n_steps=options.steps,
         sentences_per_step=options.sentences,
-        mix=Mix.named(options.mix),
+        mix=options.mix,
+        task_weights=tuple(options.weights),
         distillation_weight=options.distillation,
         plan=_plan(options),
         casing=not options.no_casing,
@@ -270,7 +272,20 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--head-rate", type=float, help="learning rate of the heads (default: 3e-4)")
     train.add_argument("--layer-decay", type=float, help="factor from a layer's rate to that of the one below")
     train.add_argument("--sentences", type=_at_least(2), default=64, help="sentences per step, of both tasks (default: 64)")
-    train.add_argument("--mix", choices=_MIXES, default="equal", help="how a step divides them (default: equal)")
+    train.add_argument(
+        "--mix",
+        type=_mix,
+        default="equal",
+        help="how a step divides them: equal (the default), square-root, proportional, or entities:classes such as 3:2",
+    )
+    train.add_argument(
+        "--weights",
+        nargs=2,
+        type=_weight,
+        default=(1.0, 1.0),
+        metavar=("ENTITIES", "CLASSES"),
+        help="of the two losses (default: 1 1)",
+    )
     train.add_argument(
         "--freeze", nargs="+", metavar="PART", help="parts that do not train: embeddings, layer_0, backbone …"
     )
@@ -309,6 +324,15 @@ def _at_least(least: int, most: int | None = None) -> Callable[[str], int]:
 
 _positive = _at_least(1)
 _seed = _at_least(0, 2**31)
+
+
+def _mix(value: str) -> Mix:
+    from mtdemo.sampling import MIXES, Mix
+
+    try:
+        return Mix.named(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be {', '.join(MIXES)} or shares such as 3:2, not {value}") from error
 
 
 def _weight(value: str) -> float:

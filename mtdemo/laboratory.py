@@ -233,14 +233,16 @@ def _check_known(visitor: str) -> None:
 def _describe(visit: _Visit, title: str, experiment: Experiment, outcome: Outcome, trained: LoadedModel) -> Run:
     from mtdemo.costs import Batch, estimate_step
     from mtdemo.extending import extended_parts
-    from mtdemo.sampling import Mix, looked_at, sentences_per_task
+    from mtdemo.sampling import MIXES, looked_at, sentences_per_task
 
     settings = experiment.settings
     config: Any = trained.model.config
     freezing = settings.plan.freezing(extended_parts(config, settings.plan))
     keeping = settings.distillation_weight if freezing.backbone_state != "none" else 0.0
     is_looked_at = looked_at(settings.task_weights, keeping)
-    n_at_once = max(sentences_per_task(settings.sentences_per_step, (1, 1), Mix.EQUAL, is_looked_at))  # tasks take turns
+    n_at_once = max(
+        sentences_per_task(settings.sentences_per_step, (1, 1), MIXES["equal"], is_looked_at)
+    )  # tasks take turns
     batch = Batch(n_at_once, _N_TOKENS, config.backbone.num_attention_heads)
     number = visit.runs[-1].number + 1 if visit.runs else 1
     report = {**outcome.as_dict(), "settings": settings.as_dict(), "learned_from": experiment.lessons.phrase}

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from enum import Enum
-from itertools import compress
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,16 +17,36 @@ from mtdemo.encoding import LOWER, TITLE, UPPER, Window
 _POOL = 50  # batches that are sorted by length together: little padding, and still a random order
 
 
-class Mix(Enum):
-    """How many sentences of a step each task gives: the same, or by the size of its data (Stickland & Murray 2019)."""
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """How the sentences of a step are divided: by weight times size of the task's data ** exponent.
 
-    EQUAL = 0.0
-    SQUARE_ROOT = 0.5
-    PROPORTIONAL = 1.0
+    Stickland & Murray 2019, https://arxiv.org/abs/1902.02671.
+
+    Attributes:
+        exponent: 0 to 1; with 0 the size says nothing.
+        weights: of each task, more than 0.
+    """
+
+    exponent: float = 0.0
+    weights: tuple[float, float] = (1.0, 1.0)
 
     @classmethod
     def named(cls, name: str) -> Mix:
-        return cls[name.upper().replace("-", "_")]
+        """A mix of `MIXES`, or fixed shares such as `3:2`, entities first.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        if name in MIXES:
+            return MIXES[name]
+        entities, classes = map(float, name.split(":"))
+        if not (0 < entities < math.inf and 0 < classes < math.inf):
+            raise ValueError(f"{name} has a share that is no number above 0")
+        return cls(weights=(entities, classes))
+
+
+MIXES = {"equal": Mix(0.0), "square-root": Mix(0.5), "proportional": Mix(1.0)}
 
 
 def looked_at(task_weights: Sequence[float], distillation_weight: float) -> tuple[bool, ...]:
@@ -37,30 +55,30 @@ def looked_at(task_weights: Sequence[float], distillation_weight: float) -> tupl
 
 
 def sentences_per_task(
-    n_sentences: int, sizes: Sequence[int], mix: Mix, looked_at: Sequence[bool] | None = None
+    n_sentences: int, sizes: Sequence[int], mix: Mix, looked_at: Sequence[bool] = (True, True)
 ) -> tuple[int, ...]:
-    """Divide the sentences of a step among tasks: in proportion to size ** mix, at least one each.
+    """Divide the sentences of a step among tasks, at least one each.
 
     Args:
         n_sentences: of all tasks together, at least one per task.
         sizes: sentences that each task has.
-        mix: the exponent.
-        looked_at: of each task, whether it gives any; at least one does. All do by default.
+        mix: by what they are divided.
+        looked_at: of each task, whether it gives any; at least one does.
 
     Returns:
         Counts that sum to `n_sentences`; what rounding leaves over goes to the largest remainders.
     """
-    if looked_at is not None and not all(looked_at):
-        given = iter(sentences_per_task(n_sentences, list(compress(sizes, looked_at)), mix))
-        return tuple(next(given) if is_looked_at else 0 for is_looked_at in looked_at)
-    shares = np.asarray(sizes, dtype=np.float64) ** mix.value
-    free = n_sentences - len(sizes)
-    wanted = shares / shares.sum() * n_sentences - 1
-    wanted = np.clip(wanted, 0, None) * (free / max(np.clip(wanted, 0, None).sum(), 1e-12))
+    chosen = np.flatnonzero(looked_at)
+    shares = (np.asarray(mix.weights) * np.asarray(sizes, dtype=np.float64) ** mix.exponent)[chosen]
+    free = n_sentences - len(chosen)
+    wanted = np.clip(shares / shares.sum() * n_sentences - 1, 0, None)
+    wanted *= free / max(wanted.sum(), 1e-12)
     counts = np.floor(wanted).astype(int)
     for index in np.argsort(counts - wanted, kind="stable")[: free - counts.sum()]:
         counts[index] += 1
-    return tuple(int(count) + 1 for count in counts)
+    of_all = np.zeros(len(sizes), dtype=int)
+    of_all[chosen] = counts + 1
+    return tuple(int(count) for count in of_all)
 
 
 class Batches:

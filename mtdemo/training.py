@@ -41,7 +41,7 @@ from mtdemo.losses import embedding_drift, partial_cross_entropy
 from mtdemo.model import MultiTaskModel
 from mtdemo.optim import build_optimizer, plan_optimizer
 from mtdemo.plans import TrainingPlan
-from mtdemo.sampling import Batches, Mix, Noise, looked_at, sentences_per_task
+from mtdemo.sampling import MIXES, Batches, Mix, Noise, looked_at, sentences_per_task
 
 Progress = Callable[[str, int, int], None]
 STATE_FILE = "training_state.pt"
@@ -84,7 +84,7 @@ class Training:
 
     n_steps: int = 800
     sentences_per_step: int = 64
-    mix: Mix = Mix.EQUAL
+    mix: Mix = MIXES["equal"]
     task_weights: tuple[float, float] = (1.0, 1.0)
     distillation_weight: float = 10.0
     plan: TrainingPlan = field(default_factory=TrainingPlan)
@@ -537,7 +537,7 @@ def _learns_casing(base: LoadedModel, settings: Training) -> bool:
 
 def _as_plain(settings: Training) -> dict[str, Any]:
     """Settings as JSON knows values, which can be saved and compared."""
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(settings), default=lambda mix: mix.name))
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(settings)))
     return plain
 
 

@@ -224,8 +224,9 @@ def plan(page: Page, clicks: list[str], backbone_rate: str = "0.001") -> None:
 
 
 def begin(page: Page, n_steps: int) -> None:
-    page.get_by_label("number input for Steps").fill(str(n_steps))
-    page.get_by_label("number input for Steps").press("Tab")
+    page.get_by_label("Steps", exact=True).clear()
+    page.get_by_label("Steps", exact=True).press_sequentially(str(n_steps))
+    page.get_by_label("Steps", exact=True).press("Tab")
     page.get_by_role("button", name="Train a copy").click()
 
 

@@ -70,6 +70,8 @@ def test_train_hands_on_how_to_learn(tiny: Write, few: list[str], tmp_path: Path
     assert first_losses("--averaging", "0.9") == plain, "averaging changes what is kept, not what is learned"
     assert first_losses("--label-smoothing", "0.2")["classification"] != plain["classification"]
     assert first_losses("--distillation", "0")["drift"] is None
+    assert first_losses("--weights", "0", "1", "--distillation", "0")["ner"] is None
+    assert first_losses("--mix", "1:3")["ner"] != plain["ner"]
     assert first_losses("--pooling", "cls")["classification"] != plain["classification"]
     assert load_directory(tmp_path / "out").model.config.classification_pooling == "cls"
 
@@ -115,6 +117,7 @@ def test_a_stopped_training_goes_on_from_its_own_directory_or_another(
     [
         (["--output", "{tmp}/ner"], "/ner cannot be written to: File exists"),
         (["--dev-classification", "{tmp}/bad"], "bad, line 1: the class 'POSITIVE' is none of the model's"),
+        (["--weights", "0", "0"], "One of the two losses must have a weight"),
         (["--dev-similarity", "{tmp}/pairs"], "pairs: its pairs need at least two different ratings"),
     ],
 )
@@ -129,7 +132,7 @@ def test_what_would_fail_hours_later_is_refused_at_once(
     assert not (tmp_path / "out" / "training_log.jsonl").exists()
 
 
-@pytest.mark.parametrize(("option", "value"), [("--seed", "-1"), ("--sentences", "1"), ("--steps", "0")])
+@pytest.mark.parametrize(("option", "value"), [("--seed", "-1"), ("--sentences", "1"), ("--steps", "0"), ("--mix", "1:0")])
 def test_a_number_out_of_its_range_is_refused(
     option: str, value: str, few: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from mtdemo.encoding import LOWER, TITLE, UPPER, Window
-from mtdemo.sampling import Batches, Mix, Noise, looked_at, sentences_per_task
+from mtdemo.sampling import MIXES, Batches, Mix, Noise, looked_at, sentences_per_task
 
 MASK = 103
 WINDOWS = [Window((101, *range(1000, 1000 + n), 102), (0,) * (n + 2), slice(1, n + 1), 0) for n in range(40)]
@@ -12,19 +12,22 @@ WINDOWS = [Window((101, *range(1000, 1000 + n), 102), (0,) * (n + 2), slice(1, n
 @pytest.mark.parametrize(
     ("n", "sizes", "mix", "expected"),
     [
-        (64, (100, 900), Mix.EQUAL, (32, 32)),
-        (40, (100, 900), Mix.SQUARE_ROOT, (10, 30)),
-        (40, (100, 900), Mix.PROPORTIONAL, (4, 36)),
-        (10, (1, 10_000), Mix.PROPORTIONAL, (1, 9)),
-        (2, (5, 7), Mix.PROPORTIONAL, (1, 1)),
-        (7, (5, 5), Mix.EQUAL, (4, 3)),
+        (64, (100, 900), MIXES["equal"], (32, 32)),
+        (40, (100, 900), MIXES["square-root"], (10, 30)),
+        (40, (100, 900), MIXES["proportional"], (4, 36)),
+        (10, (1, 10_000), MIXES["proportional"], (1, 9)),
+        (2, (5, 7), MIXES["proportional"], (1, 1)),
+        (7, (5, 5), MIXES["equal"], (4, 3)),
+        (64, (100, 900), Mix.named("5:3"), (40, 24)),
+        (9, (100, 900), Mix.named("1:1000"), (1, 8)),
+        (10, (100, 100), Mix(1.0, (3.0, 2.0)), (6, 4)),
     ],
 )
 def test_a_step_is_divided_by_the_rule(n: int, sizes: tuple[int, ...], mix: Mix, expected: tuple[int, ...]) -> None:
     assert sentences_per_task(n, sizes, mix) == expected
 
 
-@pytest.mark.parametrize("mix", Mix)
+@pytest.mark.parametrize("mix", MIXES.values(), ids=MIXES)
 def test_a_task_that_is_not_looked_at_leaves_its_share_to_the_other(mix: Mix) -> None:
     assert looked_at((1.0, 0.0), 0.0) == (True, False)
     assert looked_at((1.0, 0.0), 10.0) == (True, True)
@@ -32,13 +35,19 @@ def test_a_task_that_is_not_looked_at_leaves_its_share_to_the_other(mix: Mix) ->
     assert sentences_per_task(9, (100, 900), mix, (True, True)) == sentences_per_task(9, (100, 900), mix)
 
 
-@pytest.mark.parametrize("mix", Mix)
+@pytest.mark.parametrize("mix", MIXES.values(), ids=MIXES)
 def test_counts_sum_to_the_step_and_no_task_is_left_out(mix: Mix) -> None:
     for n in range(2, 70):
         for sizes in ((1, 1), (3, 5), (1, 1000), (33_398, 61_916)):
             counts = sentences_per_task(n, sizes, mix)
             assert sum(counts) == n
             assert min(counts) >= 1
+
+
+@pytest.mark.parametrize("name", ["most", "1:0", "1:2:3", "nan:1", "-1:1", ":"])
+def test_what_is_no_mix_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Mix.named(name)
 
 
 def test_batches_are_a_function_of_seed_and_step_and_cover_an_epoch() -> None:

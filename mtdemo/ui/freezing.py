@@ -134,8 +134,6 @@ def add_freezing_tab(
         script = gr.Code(label="plan.py", language="python", interactive=False)
         saved = gr.Code(label="plan.json", language="json", interactive=False)
 
-    add_laboratory(service, laboratory, page, Borrowed(saved, controls.backbone, model, status))
-
     plan: dict[str, Any] = {
         "fn": partial(show_plan, service),
         "inputs": controls.plan,
@@ -143,6 +141,7 @@ def add_freezing_tab(
         "show_progress": "minimal",
         "concurrency_limit": 8,
     }
+    add_laboratory(service, laboratory, page, Borrowed(plan, saved, controls.backbone, model, status))
     hidden: dict[str, Any] = {"api_visibility": "private", "trigger_mode": "always_last"}
     loaded.upload(
         partial(load_plan, service),

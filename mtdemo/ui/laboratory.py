@@ -34,6 +34,7 @@ TASKS = {"Both tasks": (1.0, 1.0), "Classes only": (0.0, 1.0), "Entities only": 
 SUFFIXES = [".jsonl", ".csv", ".conll", ".bio", ".iob", ".iob2", ".txt"]
 _OWN = "The Nobel Prize went to Marie Curie.\nThe service at Lufthansa was a nightmare."
 _MOST_OWN = 10
+_N_STEPS = 60
 _REFRESH_S = 0.7
 _WIDTHS: list[str | int] = ["34%", "26%", "40%"]
 _RUN_WIDTHS: list[str | int] = ["52px", "300px", "112px", "120px", "92px", "130px", "130px"]
@@ -57,12 +58,14 @@ class Borrowed:
     """Components of other places that the laboratory reads and changes.
 
     Attributes:
-        saved: the plan as JSON.
+        plan: what an event does that plans what the controls say now, as arguments of gradio's listeners.
+        saved: the plan as JSON, which that fills.
         backbone: what the plan is for; only the embedded model can be trained here.
         model: the visitor's model, which a trained copy can become.
         status: says which model answers.
     """
 
+    plan: dict[str, Any]
     saved: gr.Code
     backbone: gr.Radio
     model: gr.State
@@ -75,7 +78,7 @@ class _Controls:
     own: gr.Textbox
     file: gr.File
     keep: gr.Number
-    n_steps: gr.Slider
+    n_steps: gr.Number
     n_sentences: gr.Slider
     seed: gr.Number
     described: gr.Markdown
@@ -141,7 +144,7 @@ def add_laboratory(service: ModelService, laboratory: Laboratory, page: gr.Block
 
     private: dict[str, Any] = {"api_visibility": "private"}
     quiet: dict[str, Any] = {"show_progress": "hidden", **private}
-    start.click(
+    start.click(**borrowed.plan, **private).success(  # so that no earlier plan is trained
         partial(train, laboratory),
         [visitor, borrowed.backbone, borrowed.saved, *controls.inputs, results.by],
         results.outputs,
@@ -176,7 +179,7 @@ def _add_controls() -> _Controls:
         tasks = gr.Radio(list(TASKS), value="Both tasks", label="Learn", info="What the loss is made of.")
         keep = gr.Number(0, label="Weight of keeping the embeddings", info="1 − cosine to before, in the loss.", minimum=0)
     with gr.Row():
-        n_steps = gr.Slider(10, 500, value=60, step=10, label="Steps")
+        n_steps = gr.Number(_N_STEPS, label="Steps", info="1 to 1,000; 100 take seconds to minutes.", precision=0)
         n_sentences = gr.Slider(4, 64, value=16, step=4, label="Sentences per step", info="Shared by the two tasks.")
         seed = gr.Number(13, label="Seed", precision=0, minimum=0)
     own = gr.Textbox(_OWN, label=f"Your own sentences, before and after (at most {_MOST_OWN})", lines=2, max_lines=6)
@@ -238,14 +241,16 @@ def _forget_in(laboratory: Laboratory) -> Callable[[gr.Request], None]:
     return forget
 
 
-def check_run(service: ModelService, backbone: str, saved: str, tasks: str, n_steps: float, keep: float | None) -> str:
+def check_run(
+    service: ModelService, backbone: str, saved: str, tasks: str, n_steps: float | None, keep: float | None
+) -> str:
     """What contradicts itself between the plan and the run, as HTML; what is wrong with the plan itself is told there."""
     try:
         plan = TrainingPlan.from_dict(json.loads(saved or "{}"))
         freezing = service.freezing(backbone, plan)
     except MtdemoError:
         return ""
-    return as_warnings(run_warnings(plan, freezing, int(n_steps), TASKS[tasks], float(keep or 0)))
+    return as_warnings(run_warnings(plan, freezing, int(n_steps or _N_STEPS), TASKS[tasks], float(keep or 0)))
 
 
 def describe_file(service: ModelService, path: str | None) -> Any:

@@ -157,6 +157,10 @@ def test_what_contradicts_itself_is_told_before_it_runs(
     assert bool(told) == bool(words)
 
 
+def test_a_field_that_is_emptied_is_no_error(service: ModelService) -> None:
+    assert check_run(service, "embedded", "{}", "Both tasks", None, None) == ""
+
+
 def test_keeping_embeddings_that_stay_anyway_is_told(service: ModelService) -> None:
     assert "the weight of keeping them does nothing" in check_run(service, "embedded", HEADS, "Classes only", 60, 2.0)
     assert "keeping" not in check_run(service, "embedded", "{}", "Both tasks", 60, 2.0)
