@@ -25,8 +25,8 @@ EXAMPLES = (
 def add_classification_tab(service: ModelService, page: gr.Blocks, model: gr.State) -> None:
     """Add the tab; `model` holds the visitor's choice of model."""
     gr.Markdown(
-        "A small head reads the same sentence vector and gives each **class** a probability; together they make 1. The "
-        "embedded model's classes are the sentiment of a sentence."
+        "A small head reads what that one pass made of the sentence and gives each **class** a probability; together they "
+        "make 1. The embedded model's classes are the sentiment of a sentence."
     )
     box = add_sentences("Sentences to classify", "Classify", EXAMPLES)
     note = gr.Markdown(elem_classes="note")
