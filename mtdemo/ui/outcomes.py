@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 _NEARLY_ONE = 0.9999
 _MEASURES = (
-    '<p class="note">F1, 0 to 1, is high where what is found is right and little is missed; an entity is right when its '
-    "type and both ends are. Macro-F1 is the mean of that over the classes, so that a rare one counts as much as a common "
-    "one.</p>"
+    '<p class="explained">F1, 0 to 1, is high where what is found is right and little is missed; an entity is right when '
+    "its type and both ends are. Macro-F1 is the mean of that over the classes, so that a rare one counts as much as a "
+    "common one.</p>"
 )
 
 

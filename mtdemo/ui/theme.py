@@ -20,6 +20,7 @@ CSS = """
 .totals dt { font-size: 0.8rem; color: var(--body-text-color-subdued); }
 .totals dd { margin: 0; font-size: 1.15rem; font-weight: 600; font-variant-numeric: tabular-nums; }
 .heading { margin: 0.9rem 0 0.4rem !important; }
+.explained { margin: 0.8rem 0 0; padding: 0 0.75rem; font-size: 0.9em; color: var(--body-text-color-subdued); }
 .warnings { margin: 0.6rem 0 0; padding: 0; list-style: none; }
 .facts { margin: 0.6rem 0 0; padding: 0; list-style: none; }
 .facts li { margin-top: 0.4rem; padding: 0.3rem 0.75rem; border-left: 3px solid #0d9488; }
