@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _TASKS = ("ner", "classification", "similarity")
 _COMPARED = 500  # sentences on which a checkpoint is compared with what was saved
 _POOLINGS = ("mean", "cls")
-_OUTPUT = Path()  # of --resume: the directory that --output names
 
 
 class _Bar:
@@ -159,7 +158,7 @@ def _train(options: argparse.Namespace) -> int:
         interval=options.interval,
         seed=options.seed,
     )
-    resume = options.output if options.resume == _OUTPUT else options.resume
+    resume = options.output if options.resume is True else options.resume
     trained = train(base, tagged, labelled, settings, bar, options.output, resume, validation)
     bar.close()
     save_checkpoint(trained, options.output)
@@ -256,6 +255,11 @@ def _parser() -> argparse.ArgumentParser:
     for command in (annotate, evaluate, card):
         command.add_argument("--checkpoint", help="a directory or an id of the hub; the embedded checkpoint by default")
 
+    _add_train(commands)
+    return parser
+
+
+def _add_train(commands: Any) -> None:
     train = commands.add_parser("train", help="train a shared backbone and its heads")
     train.add_argument("--base", required=True, help="a directory or an id of the hub: the backbone")
     train.add_argument(
@@ -305,10 +309,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--dev-similarity", type=Path, metavar="FILE", help="the same for similarity: rated pairs")
     train.add_argument("--dev-limit", type=_positive, default=1000, help="rows of each, evenly spaced (default: 1000)")
     train.add_argument(
-        "--resume", type=Path, nargs="?", const=_OUTPUT, metavar="DIR", help="go on from the state in DIR, or in --output"
+        "--resume", type=Path, nargs="?", const=True, metavar="DIR", help="go on from the state in DIR, or in --output"
     )
     train.set_defaults(run=_train)
-    return parser
 
 
 def _at_least(least: int, most: int | None = None) -> Callable[[str], int]:

@@ -446,6 +446,8 @@ class Trainer:
     def _passes(self, task: _Task, step: int) -> Iterator[tuple[list[int], list[Window], list[Example]]]:
         """The forward passes of a step: indices of sentences, their windows in disguise, and the sentences themselves.
         Those of which nothing can be read are left out."""
+        if not task.is_looked_at:
+            return
         batch = task.batches[step]
         windows = task.noise([task.examples[index].window for index in batch], step)
         for rows in plan_batches([len(window.input_ids) for window in windows], self.settings.tokens_per_pass):

@@ -19,7 +19,7 @@ from mtdemo.losses import embedding_drift
 from mtdemo.model import MultiTaskConfig, MultiTaskModel
 from mtdemo.optim import OptimizerSettings
 from mtdemo.plans import TrainingPlan
-from mtdemo.training import LOG_FILE, STATE_FILE, Teacher, Trainer, Training, train
+from mtdemo.training import LOG_FILE, STATE_FILE, Measure, Teacher, Trainer, Training, train
 from mtdemo.validation import ValidationSets
 
 TAGGED = [
@@ -44,6 +44,17 @@ def run(checkpoint: Path, settings: Training, **more: object) -> tuple[LoadedMod
     base = load_directory(checkpoint)
     trained = train(base, TAGGED, LABELLED, settings, lambda phrase, *_: told.append(phrase), **more)  # type: ignore[arg-type]
     return trained, told
+
+
+def run_until(step: int, checkpoint: Path, settings: Training, out: Path, measure: Measure | None = None) -> None:
+    """A run that is stopped in the middle."""
+
+    def stop(phrase: str, done: int, total: int) -> None:
+        if done == step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(load_directory(checkpoint), TAGGED, LABELLED, settings, stop, out, measure=measure)
 
 
 def state(model: LoadedModel) -> dict[str, torch.Tensor]:
@@ -92,16 +103,19 @@ def test_a_scenario_is_applied_for_real(directory: Path) -> None:
 def test_a_resumed_run_ends_as_one_that_was_never_stopped(directory: Path, tmp_path: Path) -> None:
     whole, _ = run(directory, QUICK)
 
-    def stop(phrase: str, done: int, total: int) -> None:
-        if done == 7:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(load_directory(directory), TAGGED, LABELLED, QUICK, stop, tmp_path / "out")
+    run_until(7, directory, QUICK, tmp_path / "out")
     resumed, told = run(directory, QUICK, directory=tmp_path / "out", resume=tmp_path / "out")
     assert len(told) == 12 - 5, "the last saved state is that of step 5"
     for name, tensor in state(whole).items():
         assert torch.equal(tensor, state(resumed)[name]), name
+
+
+def test_a_run_that_looks_at_one_task_alone_goes_on_with_its_features(directory: Path, tmp_path: Path) -> None:
+    settings = replace(QUICK, plan=TrainingPlan(("backbone",), FAST), task_weights=(0.0, 1.0), distillation_weight=0.0)
+    whole, _ = run(directory, settings)
+    run_until(8, directory, settings, tmp_path / "out")
+    resumed, _ = run(directory, settings, directory=tmp_path / "out", resume=tmp_path / "out")
+    assert all(torch.equal(tensor, state(resumed)[name]) for name, tensor in state(whole).items())
 
 
 @pytest.mark.parametrize(
@@ -117,12 +131,7 @@ def test_a_run_of_any_plan_ends_as_if_it_had_not_been_stopped(directory: Path, t
     settings = replace(QUICK, plan=plan, tokens_per_pass=100)
     whole, _ = run(directory, settings)
 
-    def stop(phrase: str, done: int, total: int) -> None:
-        if done == 8:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(load_directory(directory), TAGGED, LABELLED, settings, stop, tmp_path / "out")
+    run_until(8, directory, settings, tmp_path / "out")
     resumed, _ = run(directory, settings, directory=tmp_path / "other", resume=tmp_path / "out")
     assert all(torch.equal(tensor, state(resumed)[name]) for name, tensor in state(whole).items())
 
@@ -152,12 +161,7 @@ def test_an_average_survives_a_stop_and_leaves_what_is_frozen_bit_identical(dire
     before = state(load_directory(directory))
     whole, _ = run(directory, settings)
 
-    def stop(phrase: str, done: int, total: int) -> None:
-        if done == 7:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(load_directory(directory), TAGGED, LABELLED, settings, stop, tmp_path / "out")
+    run_until(7, directory, settings, tmp_path / "out")
     resumed, _ = run(directory, settings, directory=tmp_path / "out", resume=tmp_path / "out")
     for name, tensor in state(whole).items():
         assert torch.equal(tensor, state(resumed)[name]), name
@@ -341,12 +345,7 @@ def test_the_best_weights_are_kept_and_the_log_tells_each_measurement(directory:
         weights.append(model.model.ner_head.linear.weight.clone())
         return Prefer(float(len(weights) == 2))
 
-    def stop(phrase: str, done: int, total: int) -> None:
-        if done == 7:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(load_directory(directory), TAGGED, LABELLED, settings, stop, tmp_path / "out", measure=measure)
+    run_until(7, directory, settings, tmp_path / "out", measure)
     trained, _ = run(directory, settings, directory=tmp_path / "out", resume=tmp_path / "out", measure=measure)
     assert torch.equal(trained.model.ner_head.linear.weight, weights[1])
     assert not torch.equal(weights[1], weights[-1])
