@@ -27,7 +27,8 @@ from mtdemo.loading import LoadedModel
 from mtdemo.parts import Parts
 from mtdemo.plans import TrainingPlan
 from mtdemo.results import SentenceAnalysis
-from mtdemo.training import Features, StepLosses, Trainer, Training
+from mtdemo.teachers import Features
+from mtdemo.training import StepLosses, Trainer, Training
 from mtdemo.validation import Validation, ValidationSets
 
 MOST_STEPS, MOST_SENTENCES = 1_000, 64

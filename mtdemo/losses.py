@@ -1,4 +1,4 @@
-"""What training minimises: partial annotation for labels, cosine distance for keeping embeddings. Pure torch."""
+"""What training minimises: partial annotation for labels, distances to what teachers say. Pure torch."""
 
 from __future__ import annotations
 
@@ -25,3 +25,14 @@ def embedding_drift(embeddings: Tensor, teacher: Tensor) -> Tensor:
         teacher: float (sentences, hidden), what the same sentences had before training.
     """
     return (1.0 - functional.cosine_similarity(embeddings, teacher, dim=-1)).mean()
+
+
+def class_disagreement(logits: Tensor, teacher: Tensor) -> Tensor:
+    """Mean Kullback-Leibler divergence from a teacher's probabilities to the model's, in nats, 0 or more (Hinton et al.
+    2015, https://arxiv.org/abs/1503.02531; temperature 1).
+
+    Args:
+        logits: float (sentences, classes).
+        teacher: float (sentences, classes), probabilities.
+    """
+    return functional.kl_div(logits.log_softmax(dim=-1), teacher, reduction="batchmean")

@@ -49,9 +49,9 @@ class Mix:
 MIXES = {"equal": Mix(0.0), "square-root": Mix(0.5), "proportional": Mix(1.0)}
 
 
-def looked_at(task_weights: Sequence[float], distillation_weight: float) -> tuple[bool, ...]:
-    """Of each task, whether a step reads its sentences: to learn it, or to keep their embeddings."""
-    return tuple(weight > 0 or distillation_weight > 0 for weight in task_weights)
+def looked_at(task_weights: Sequence[float], weight_of_teachers: float) -> tuple[bool, ...]:
+    """Of each task, whether a step reads its sentences: to learn it, or for what teachers say of them."""
+    return tuple(weight > 0 or weight_of_teachers > 0 for weight in task_weights)
 
 
 def sentences_per_task(

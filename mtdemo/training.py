@@ -2,14 +2,13 @@
 
 Every step takes sentences of both tasks by a stated rule, one forward pass each. The embeddings are kept by
 distillation: the model as it was before training is the teacher, and 1 - cosine to its embedding of every training
-sentence is a part of the loss. Where the backbone is frozen its hidden states are computed once and used again. A run
-that was stopped goes on from its last saved state and ends as if it had not been stopped. Left out: the sets that
-progress is measured on, which are `mtdemo.validation`'s.
+sentence is a part of the loss. Another checkpoint may teach its classes in the same way. Where the backbone is frozen
+its hidden states are computed once and used again. A run that was stopped goes on from its last saved state and ends as
+if it had not been stopped. Left out: the sets that progress is measured on, which are `mtdemo.validation`'s.
 """
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import math
@@ -25,7 +24,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.utils.rnn import pad_sequence
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mtdemo.batching import plan_batches
@@ -37,11 +35,12 @@ from mtdemo.extending import extend_model, merge_adapters
 from mtdemo.freezing import BACKBONE, FreezingPlan, apply_freezing, unfrozen_parts
 from mtdemo.inference import pad_windows
 from mtdemo.loading import LoadedModel
-from mtdemo.losses import embedding_drift, partial_cross_entropy
+from mtdemo.losses import class_disagreement, embedding_drift, partial_cross_entropy
 from mtdemo.model import MultiTaskModel
 from mtdemo.optim import build_optimizer, plan_optimizer
 from mtdemo.plans import TrainingPlan
 from mtdemo.sampling import MIXES, Batches, Mix, Noise, looked_at, sentences_per_task
+from mtdemo.teachers import Features, Teacher
 
 Progress = Callable[[str, int, int], None]
 STATE_FILE = "training_state.pt"
@@ -59,6 +58,8 @@ class Training:
         mix: how many of them each task gives.
         task_weights: of the losses of entities and classes; a task without weight is not looked at.
         distillation_weight: of the drift of embeddings, which is not measured without one.
+        teacher_weight: of the disagreement with the classes that a teacher gives the sentences of both tasks, where there
+            is a teacher.
         plan: what trains and how fast. Where `casing` is learned, the four segment rows that carry it train although the
             embeddings are frozen.
         casing: whether the model learns to see capitals (`MultiTaskConfig.casing`); nothing is learned by a frozen
@@ -87,6 +88,7 @@ class Training:
     mix: Mix = MIXES["equal"]
     task_weights: tuple[float, float] = (1.0, 1.0)
     distillation_weight: float = 10.0
+    teacher_weight: float = 1.0
     plan: TrainingPlan = field(default_factory=TrainingPlan)
     casing: bool = True
     case_noise: float = 0.0
@@ -109,8 +111,9 @@ class StepLosses:
 
     ner: float | None
     classification: float | None
-    drift: float | None
     output: float | None = None
+    drift: float | None = None
+    teacher: float | None = None
 
     @property
     def phrase(self) -> str:
@@ -124,6 +127,7 @@ class StepLosses:
             "entities": self.ner,
             "classes": self.classification,
             "new_output_layer": self.output,
+            "disagreement": self.teacher,
             "drift": self.drift,
         }
 
@@ -151,59 +155,17 @@ Measure = Callable[[LoadedModel], Scores]
 _Loss = Callable[[Any, Sequence[Example]], Sequence[Tensor]]
 
 
-class Teacher:
-    """The model as it was: its embedding of each training sentence, computed when it is first asked for."""
+@dataclass(frozen=True, slots=True)
+class _Taught:
+    """What the sentences of all tasks are taught by a model that stays as it is.
 
-    def __init__(self, base: LoadedModel, windows: Sequence[Window]) -> None:
-        self._base = replace(base, model=copy.deepcopy(base.model).eval().requires_grad_(False))
-        self._windows = windows
-        self.embeddings = torch.zeros(len(windows), base.info.hidden_size, dtype=torch.float16)
-        self.known = torch.zeros(len(windows), dtype=torch.bool)
+    Attributes:
+        weight: of the loss.
+        loss: from the model's output and the indices of the sentences among those of all tasks to their mean loss.
+    """
 
-    @property
-    def model(self) -> MultiTaskModel:
-        """The model as it was."""
-        return self._base.model
-
-    def __getitem__(self, indices: Sequence[int]) -> Tensor:
-        """float32 (sentences, hidden) for indices into the windows."""
-        missing = [index for index in indices if not self.known[index]]
-        if missing:
-            inputs = pad_windows([self._windows[index] for index in missing], self._base)
-            with torch.no_grad():
-                self.embeddings[missing] = self._base.model(**inputs).sentence_embedding.half()
-            self.known[missing] = True
-        return self.embeddings[list(indices)].float()
-
-
-class Features:
-    """Hidden states of a frozen backbone, computed when they are first asked for and kept while there is room."""
-
-    def __init__(self, base: LoadedModel, windows: Sequence[Window], max_bytes: int) -> None:
-        self._base = base
-        self._windows = windows
-        self._states: dict[int, Tensor] = {}
-        self._n_bytes_left = max_bytes
-        self.n_computed = self.n_reused = 0  # sentences
-
-    def __getitem__(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Hidden states, float32 (sentences, tokens, hidden), and attention mask, int64 (sentences, tokens)."""
-        states = {index: self._states[index] for index in indices if index in self._states}
-        missing = [index for index in indices if index not in states]
-        self.n_computed += len(missing)
-        self.n_reused += len(indices) - len(missing)
-        if missing:
-            inputs = pad_windows([self._windows[index] for index in missing], self._base)
-            with torch.no_grad():
-                hidden = self._base.model.backbone(**inputs).last_hidden_state
-            for row, index in enumerate(missing):
-                states[index] = hidden[row, : len(self._windows[index].input_ids)].clone()
-                if states[index].nbytes <= self._n_bytes_left:
-                    self._states[index] = states[index]
-                    self._n_bytes_left -= states[index].nbytes
-        chosen = [states[index] for index in indices]
-        masks = [torch.ones(len(state), dtype=torch.long) for state in chosen]
-        return pad_sequence(chosen, batch_first=True), pad_sequence(masks, batch_first=True)
+    weight: float
+    loss: Callable[[Any, Sequence[int]], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +200,7 @@ class Trainer:
         tagged: Sequence[TaggedSentence],
         labelled: Sequence[LabelledSentence],
         settings: Training,
+        class_teacher: LoadedModel | None = None,
     ) -> None:
         torch.manual_seed(settings.seed)
         self.settings = settings
@@ -249,13 +212,18 @@ class Trainer:
         self.freezing = _plan(base, settings)
         moves = self.freezing.backbone_state != "none"
         self.distillation_weight = settings.distillation_weight if moves else 0.0  # what does not move needs no keeping
+        self.teacher_weight = settings.teacher_weight if class_teacher is not None else 0.0
         self.tasks = self._make_tasks(tagged, labelled)
         windows = [example.window for task in self.tasks for example in task.examples]
         new_heads = sorted(set(self._trained_heads()) - set(base.model.trained_heads))
         base.model.renew_heads(new_heads)
         if settings.pooling is not None and "classification_head" in new_heads:
             base.model.config.classification_pooling = settings.pooling
-        self.teacher = Teacher(base, windows)
+        self.teachers = {"embeddings": Teacher.of_embeddings(base, windows)}
+        if class_teacher is not None:
+            texts = [*(sentence.text for sentence in tagged), *(sentence.text for sentence in labelled)]
+            labels = base.model.config.class_labels
+            self.teachers["classes"] = Teacher.of_classes(class_teacher, texts, labels, settings.max_length)
         self.features = Features(base, windows, settings.max_feature_bytes) if not moves else None
         self._training_now = self.freezing
         apply_freezing(self.model, self.freezing)
@@ -267,6 +235,7 @@ class Trainer:
         self.average = (
             AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging)) if settings.averaging else None
         )
+        self.taught = self._make_taught()
         self.n_done = 0
         self.log: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {}
@@ -281,9 +250,10 @@ class Trainer:
         self.model.backbone.train(self.features is None)
         self._unfreeze()
         self.optimizer.zero_grad()
-        ((ner, *_), ner_drift), ((classes, *output), class_drift) = map(self._backward, self.tasks)
-        drifts = [drift for drift in (ner_drift, class_drift) if drift is not None]
-        losses = StepLosses(ner, classes, sum(drifts) / len(drifts) if drifts else None, *output)
+        ((ner, *_), taught_by_ner), ((classes, *output), taught_by_classes) = map(self._backward, self.tasks)
+        both = [taught for taught in (taught_by_ner, taught_by_classes) if taught]
+        means = {name: sum(taught[name] for taught in both) / len(both) for name in (both[0] if both else ())}
+        losses = StepLosses(ner, classes, *output, **means)
         if not all(math.isfinite(loss) for loss in astuple(losses) if loss is not None):
             raise TrainingError(f"Step {self.n_done + 1} has a loss that is no number: {losses.phrase}. {_ADVICE}")
         trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
@@ -317,7 +287,7 @@ class Trainer:
             "schedule": {"last_epoch": self.schedule.last_epoch},
             "average": self.average.state_dict() if self.average is not None else None,
             "random": torch.get_rng_state(),
-            "teacher": {"embeddings": self.teacher.embeddings, "known": self.teacher.known},
+            "teachers": {name: teacher.state_dict() for name, teacher in self.teachers.items()},
             "log": self.log,
             "best": self.best,
         }
@@ -347,7 +317,8 @@ class Trainer:
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         torch.set_rng_state(state["random"])
-        self.teacher.embeddings, self.teacher.known = state["teacher"]["embeddings"], state["teacher"]["known"]
+        for name, teacher in self.teachers.items():
+            teacher.load_state_dict(state["teachers"][name])
         self.n_done, self.log, self.best = state["n_done"], state["log"], state["best"]
         if self.features is not None:  # computed again in the same batches, so that they are the same bit for bit
             for step in range(self.n_done):
@@ -357,10 +328,11 @@ class Trainer:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of what is learned, from which model: a SHA-256 in hexadecimal digits."""
+        """Of what is learned, from which models: a SHA-256 in hexadecimal digits."""
         digest = hashlib.sha256()
-        for tensor in self.teacher.model.state_dict().values():
-            digest.update(tensor.numpy().tobytes())
+        for teacher in self.teachers.values():
+            for tensor in teacher.weights.values():
+                digest.update(tensor.numpy().tobytes())
         for task in self.tasks:
             for example in task.examples:
                 digest.update(np.asarray([*example.window.input_ids, *example.window.token_type_ids]).tobytes())
@@ -401,7 +373,7 @@ class Trainer:
             tagged_examples(self.base, tagged, max_length),
             labelled_examples(self.base, labelled, max_length),
         )
-        is_looked_at = looked_at(settings.task_weights, self.distillation_weight)
+        is_looked_at = looked_at(settings.task_weights, self.distillation_weight + self.teacher_weight)
         sizes = sentences_per_task(settings.sentences_per_step, [len(kind) for kind in kinds], settings.mix, is_looked_at)
         case_noise = settings.case_noise if self.model.config.casing else 0.0
 
@@ -419,29 +391,49 @@ class Trainer:
 
         return task(0, 0, _entity_loss), task(1, len(tagged), partial(_class_loss, smoothing=settings.label_smoothing))
 
-    def _backward(self, task: _Task) -> tuple[Sequence[float | None], float | None]:
-        """Add one task's gradients; its losses and drift over all its sentences of the step, where they are looked at."""
+    def _make_taught(self) -> dict[str, _Taught]:
+        """By the field of `StepLosses` that it is told in."""
+        rows = {}
+        if self.features is not None:
+            rows["drift"] = _Taught(0.0, lambda *_: torch.zeros(()))
+        elif self.distillation_weight:
+            embeddings = self.teachers["embeddings"]
+            rows["drift"] = _Taught(
+                self.distillation_weight,
+                lambda output, indices: embedding_drift(output.sentence_embedding, embeddings[indices]),
+            )
+        if self.teacher_weight:
+            classes = self.teachers["classes"]
+            rows["teacher"] = _Taught(
+                self.teacher_weight,
+                lambda output, indices: class_disagreement(output.classification_logits, classes[indices]),
+            )
+        return rows
+
+    def _backward(self, task: _Task) -> tuple[Sequence[float | None], dict[str, float]]:
+        """Add one task's gradients; its losses, and those of what its sentences are taught, where it is looked at."""
         if not task.is_looked_at:
-            return [None], None
+            return [None], {}
         batch = task.batches[self.n_done]
         n_asked = sum(task.examples[index].n_asked for index in batch)
         losses_in_all: Sequence[float] = ()
-        drift_in_all = 0.0
-        measures_drift = self.distillation_weight > 0 or self.features is not None
+        taught_in_all = dict.fromkeys(self.taught, 0.0)
         for indices, windows, examples in self._passes(task, self.n_done):
-            output, drift = self._forward(windows, indices)
+            output = self._forward(windows, indices)
             share = sum(example.n_asked for example in examples) / n_asked
             losses = [loss * share for loss in task.loss(output, examples)]
-            drift = drift * (len(examples) / len(batch))
-            objective = self.distillation_weight * drift / 2
+            objective = torch.zeros(())
+            for name, taught in self.taught.items():
+                loss = taught.loss(output, indices) * (len(examples) / len(batch))
+                objective = objective + taught.weight * loss / 2  # half of a step's mean is each task's
+                taught_in_all[name] += loss.item()
             if task.weight:  # a loss times 0 would give gradients of 0, and what has a gradient decays
                 objective = objective + task.weight * torch.stack(losses).sum()
             if objective.requires_grad:  # not where the task's own head and all under it are frozen
                 objective.backward()
             of_pass = [loss.item() for loss in losses]
             losses_in_all = [a + b for a, b in zip_longest(losses_in_all, of_pass, fillvalue=0.0)]
-            drift_in_all += drift.item()
-        return losses_in_all or [0.0], drift_in_all if measures_drift else None
+        return losses_in_all or [0.0], taught_in_all
 
     def _passes(self, task: _Task, step: int) -> Iterator[tuple[list[int], list[Window], list[Example]]]:
         """The forward passes of a step: indices of sentences, their windows in disguise, and the sentences themselves.
@@ -455,14 +447,11 @@ class Trainer:
             if any(example.n_asked for example in examples):
                 yield [task.offset + batch[row] for row in rows], [windows[row] for row in rows], examples
 
-    def _forward(self, windows: Sequence[Window], indices: Sequence[int]) -> tuple[Any, Tensor]:
-        """The model's output for windows, and how far their embeddings are from the teacher's."""
+    def _forward(self, windows: Sequence[Window], indices: Sequence[int]) -> Any:
+        """The model's output for windows."""
         if self.features is not None:
-            return self.model.apply_heads(*self.features[indices]), torch.zeros(())
-        output = self.model(**pad_windows(windows, self.base))
-        if not self.distillation_weight:
-            return output, torch.zeros(())
-        return output, embedding_drift(output.sentence_embedding, self.teacher[indices])
+            return self.model.apply_heads(*self.features[indices])
+        return self.model(**pad_windows(windows, self.base))
 
 
 def train(
@@ -474,6 +463,8 @@ def train(
     directory: Path | None = None,
     resume: Path | None = None,
     measure: Measure | None = None,
+    *,
+    class_teacher: LoadedModel | None = None,
 ) -> LoadedModel:
     """Train a model for all tasks.
 
@@ -486,12 +477,13 @@ def train(
         directory: where states and the log are saved; none are without it.
         resume: the directory with the state to go on from.
         measure: how good a model is, asked every `settings.interval` steps and at the end; the best weights are kept.
+        class_teacher: a checkpoint whose classes are learned too, from the sentences of both tasks.
 
     Raises:
-        DataFileError: a label that the model does not have, or no state to resume.
+        DataFileError: a label that the model does not have, a teacher of other classes, or no state to resume.
         TrainingError: a loss or a gradient is not a number; the last saved state is good.
     """
-    trainer = Trainer(base, tagged, labelled, settings)
+    trainer = Trainer(base, tagged, labelled, settings, class_teacher)
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
     if resume is not None:

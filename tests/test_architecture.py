@@ -45,8 +45,9 @@ ARROWS = {
     "validation": {"data", "inference", "loading", "metrics", "results"},
     "training": {
         "batching", "data", "encoding", "errors", "examples", "extending", "freezing", "inference", "loading", "losses",
-        "model", "optim", "plans", "sampling",
+        "model", "optim", "plans", "sampling", "teachers",
     },
+    "teachers": {"encoding", "errors", "inference", "loading"},
     "lessons": {"data", "errors", "sample_file"},
     "laboratory": {
         "config", "costs", "errors", "experiment", "extending", "lessons", "libraries", "loading", "plans", "sampling",
@@ -54,7 +55,8 @@ ARROWS = {
     },
     "packing": {"laboratory", "loading"},
     "experiment": {
-        "errors", "inference", "lessons", "loading", "parts", "plans", "results", "training", "validation",
+        "errors", "inference", "lessons", "loading", "parts", "plans", "results", "teachers", "training",
+        "validation",
     },
     "annotation": {"errors", "results", "service"},
     "metrics": {"data", "decoding", "errors", "results"},
@@ -82,6 +84,7 @@ ONLY_IN = {
         "loading",
         "inference",
         "losses",
+        "teachers",
         "training",
         "experiment",
         "validation",

@@ -13,13 +13,14 @@ from transformers import DistilBertConfig
 
 from mtdemo.data import LabelledSentence, TaggedSentence
 from mtdemo.errors import DataFileError, TrainingError
-from mtdemo.inference import pad_windows
+from mtdemo.inference import analyze_plainly, pad_windows
 from mtdemo.loading import LoadedModel, load_directory
-from mtdemo.losses import embedding_drift
+from mtdemo.losses import class_disagreement, embedding_drift
 from mtdemo.model import MultiTaskConfig, MultiTaskModel
 from mtdemo.optim import OptimizerSettings
 from mtdemo.plans import TrainingPlan
-from mtdemo.training import LOG_FILE, STATE_FILE, Measure, Teacher, Trainer, Training, train
+from mtdemo.teachers import Teacher
+from mtdemo.training import LOG_FILE, STATE_FILE, Measure, Trainer, Training, train
 from mtdemo.validation import ValidationSets
 
 TAGGED = [
@@ -37,6 +38,13 @@ QUICK = Training(n_steps=12, sentences_per_step=16, plan=FAST_PLAN, interval=5)
 def directory(tiny: Callable[..., Path]) -> Path:
     torch.manual_seed(0)
     return tiny()
+
+
+@pytest.fixture
+def teacher(tiny: Callable[..., Path]) -> LoadedModel:
+    torch.manual_seed(1)
+    model = load_directory(tiny("teacher"))
+    return replace(model, info=replace(model.info, trained_heads=("classification_head",)))
 
 
 def run(checkpoint: Path, settings: Training, **more: object) -> tuple[LoadedModel, list[str]]:
@@ -224,19 +232,58 @@ def test_distillation_keeps_embeddings_where_training_without_it_loses_them(dire
         inputs = pad_windows([example.window for example in trainer.tasks[0].examples], trainer.base)
         with torch.no_grad():
             embeddings = trainer.model(**inputs).sentence_embedding
-        drifts[weight] = embedding_drift(embeddings, trainer.teacher[indices]).item()
+        drifts[weight] = embedding_drift(embeddings, trainer.teachers["embeddings"][indices]).item()
     assert drifts[30.0] < drifts[0.0] / 2
 
 
-def test_the_teacher_is_the_model_as_it_was(directory: Path) -> None:
-    base = load_directory(directory)
-    trainer = Trainer(base, TAGGED, LABELLED, QUICK)
-    windows = [example.window for example in trainer.tasks[0].examples[:3]]
-    teacher = Teacher(base, windows)
-    before = teacher[[0, 2]]
+def test_a_teacher_of_classes_is_followed_by_the_sentences_of_both_tasks(directory: Path, teacher: LoadedModel) -> None:
+    disagreements = {}
+    for weight in (0.0, 5.0):
+        settings = replace(QUICK, n_steps=40, task_weights=(1.0, 0.0), teacher_weight=weight)
+        trainer = Trainer(load_directory(directory), TAGGED, LABELLED, settings, teacher)
+        for _ in range(settings.n_steps):
+            losses = trainer.step()
+        assert (losses.teacher is None) == (weight == 0), "it is not measured where it is not used"
+        assert losses.classification is not None, "both kinds of sentences are read, also where one task has no weight"
+        trainer.model.eval()
+        examples = [example for task in trainer.tasks for example in task.examples]
+        inputs = pad_windows([example.window for example in examples], trainer.base)
+        with torch.no_grad():
+            logits = trainer.model(**inputs).classification_logits
+        said = Teacher.of_classes(teacher, [s.text for s in (*TAGGED, *LABELLED)], teacher.info.class_labels, 128)
+        disagreements[weight] = class_disagreement(logits, said[range(len(examples))]).item()
+    assert disagreements[5.0] < disagreements[0.0] / 5
+
+
+def test_a_teacher_is_read_without_the_noise_that_its_pupil_reads(directory: Path, teacher: LoadedModel) -> None:
+    settings = replace(QUICK, word_dropout=0.5, case_noise=0.5)
+    trainer = Trainer(load_directory(directory), TAGGED, LABELLED, settings, teacher)
     trainer.step()
-    assert torch.equal(teacher[[2, 0]], before.flip(0))
-    assert torch.equal(Teacher(base, windows)[[0, 2]], before) is False
+    known = trainer.teachers["classes"].known.nonzero().flatten()
+    texts = [sentence.text for sentence in (*TAGGED, *LABELLED)]
+    alone = analyze_plainly(teacher, [texts[index] for index in known], max_length=64)
+    for index, analysis in zip(known, alone, strict=True):
+        said = trainer.teachers["classes"][[int(index)]][0]
+        torch.testing.assert_close(said, torch.tensor([*analysis.probabilities.values()]), atol=1e-3, rtol=0)
+
+
+def test_a_run_with_a_teacher_ends_as_if_it_had_not_been_stopped(
+    directory: Path, tmp_path: Path, teacher: LoadedModel
+) -> None:
+    whole, _ = run(directory, QUICK, class_teacher=teacher)
+    trainer = Trainer(load_directory(directory), TAGGED, LABELLED, QUICK, teacher)
+    for _ in range(5):
+        trainer.step()
+    trainer.save(tmp_path / STATE_FILE)
+    resumed, _ = run(directory, QUICK, resume=tmp_path, class_teacher=teacher)
+    assert all(torch.equal(tensor, state(resumed)[name]) for name, tensor in state(whole).items())
+    with pytest.raises(DataFileError, match="from another model"):
+        run(directory, QUICK, resume=tmp_path)
+    other = replace(teacher, model=copy.deepcopy(teacher.model))
+    with torch.no_grad():
+        other.model.classification_head.linear.bias.add_(1)
+    with pytest.raises(DataFileError, match="from another model"):
+        run(directory, QUICK, resume=tmp_path, class_teacher=other)
 
 
 def test_a_loss_that_is_no_number_stops_before_anything_is_written(directory: Path, tmp_path: Path) -> None:

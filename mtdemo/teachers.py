@@ -1,0 +1,120 @@
+"""Models that stay as they are while another learns: what they say of each training sentence, computed once.
+
+The model as it was before training teaches its embeddings, another checkpoint may teach its classes (Hinton et al. 2015,
+https://arxiv.org/abs/1503.02531), and a frozen backbone gives its hidden states.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from mtdemo.encoding import Window
+from mtdemo.errors import DataFileError
+from mtdemo.inference import pad_windows
+from mtdemo.loading import LoadedModel
+
+
+class Teacher:
+    """A fixed model's answer for each training sentence, computed when it is first asked for and kept as float16."""
+
+    def __init__(self, fixed: LoadedModel, windows: Sequence[Window], read: Callable[[Any], Tensor], width: int) -> None:
+        """
+        Args:
+            fixed: the model; a copy is kept, so what is done to it later does not matter.
+            windows: of each sentence.
+            read: from the model's output to the answers, float (sentences, width).
+            width: of an answer.
+        """
+        self._fixed = replace(fixed, model=copy.deepcopy(fixed.model).eval().requires_grad_(False))
+        self._windows = windows
+        self._read = read
+        self.answers = torch.zeros(len(windows), width, dtype=torch.float16)
+        self.known = torch.zeros(len(windows), dtype=torch.bool)
+
+    @classmethod
+    def of_embeddings(cls, base: LoadedModel, windows: Sequence[Window]) -> Teacher:
+        """Answers with the sentence embedding, float32 (sentences, hidden)."""
+        return cls(base, windows, lambda output: output.sentence_embedding, base.info.hidden_size)
+
+    @classmethod
+    def of_classes(cls, other: LoadedModel, texts: Sequence[str], labels: Sequence[str], max_length: int) -> Teacher:
+        """Answers with the probabilities of classes, float32 (sentences, classes), in the order of `labels`.
+
+        Args:
+            other: a checkpoint of any architecture, which reads the texts with its own tokenizer.
+            texts: the training sentences.
+            labels: the classes of the model that learns.
+            max_length: word pieces read of a sentence, if the checkpoint can read so many.
+
+        Raises:
+            DataFileError: the checkpoint's classes are others, or untrained.
+        """
+        info = other.info
+        if "classification_head" not in info.trained_heads:
+            raise DataFileError(f"The classes of {info.id} are untrained: there is nothing to learn from them.")
+        if sorted(info.class_labels) != sorted(labels):
+            raise DataFileError(f"The classes of {info.id} are {', '.join(info.class_labels)}, not {', '.join(labels)}.")
+        encoded = other.encode(texts, min(max_length, info.max_length))
+        order = [info.class_labels.index(label) for label in labels]
+        windows = [sentence.windows[0] for sentence in encoded]
+        return cls(other, windows, lambda output: output.classification_logits.softmax(dim=-1)[:, order], len(labels))
+
+    def __getitem__(self, indices: Sequence[int]) -> Tensor:
+        """float32 (sentences, width) for indices into the windows."""
+        missing = [index for index in indices if not self.known[index]]
+        if missing:
+            inputs = pad_windows([self._windows[index] for index in missing], self._fixed)
+            with torch.no_grad():
+                self.answers[missing] = self._read(self._fixed.model(**inputs)).half()
+            self.known[missing] = True
+        return self.answers[list(indices)].float()
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """Of the fixed model, by name."""
+        return self._fixed.model.state_dict()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What was answered so far."""
+        return {"answers": self.answers, "known": self.known}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take over what was answered in an earlier run."""
+        self.answers, self.known = state["answers"], state["known"]
+
+
+class Features:
+    """Hidden states of a frozen backbone, computed when they are first asked for and kept while there is room."""
+
+    def __init__(self, base: LoadedModel, windows: Sequence[Window], max_bytes: int) -> None:
+        self._base = base
+        self._windows = windows
+        self._states: dict[int, Tensor] = {}
+        self._n_bytes_left = max_bytes
+        self.n_computed = self.n_reused = 0  # sentences
+
+    def __getitem__(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Hidden states, float32 (sentences, tokens, hidden), and attention mask, int64 (sentences, tokens)."""
+        states = {index: self._states[index] for index in indices if index in self._states}
+        missing = [index for index in indices if index not in states]
+        self.n_computed += len(missing)
+        self.n_reused += len(indices) - len(missing)
+        if missing:
+            inputs = pad_windows([self._windows[index] for index in missing], self._base)
+            with torch.no_grad():
+                hidden = self._base.model.backbone(**inputs).last_hidden_state
+            for row, index in enumerate(missing):
+                states[index] = hidden[row, : len(self._windows[index].input_ids)].clone()
+                if states[index].nbytes <= self._n_bytes_left:
+                    self._states[index] = states[index]
+                    self._n_bytes_left -= states[index].nbytes
+        chosen = [states[index] for index in indices]
+        masks = [torch.ones(len(state), dtype=torch.long) for state in chosen]
+        return pad_sequence(chosen, batch_first=True), pad_sequence(masks, batch_first=True)
