@@ -138,7 +138,7 @@ def _train(options: argparse.Namespace) -> int:
     tagged = [sentence for source in options.ner for sentence in tagged_from(source)]
     labelled = [sentence for source in options.classification for sentence in labelled_from(source)]
     base = load_model(options.base)
-    teacher = load_model(options.class_teacher) if options.class_teacher else None
+    teachers = [load_model(teacher) for teacher in options.class_teacher]
     validation = _validation_sets(options, base)
     if not (options.no_casing or base.model.can_carry_case):
         print(f"{options.base} cannot carry the case of words; it learns without.", file=sys.stderr)
@@ -161,7 +161,7 @@ def _train(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     resume = options.output if options.resume is True else options.resume
-    trained = train(base, tagged, labelled, settings, bar, options.output, resume, validation, class_teacher=teacher)
+    trained = train(base, tagged, labelled, settings, bar, options.output, resume, validation, class_teachers=teachers)
     bar.close()
     save_checkpoint(trained, options.output)
     (options.output / STATE_FILE).unlink(missing_ok=True)  # several times the size of the checkpoint, and of no more use
@@ -299,9 +299,13 @@ def _add_train(commands: Any) -> None:
         "--distillation", type=_weight, default=10.0, help="weight of keeping the base model's embeddings (default: 10)"
     )
     train.add_argument(
-        "--class-teacher", metavar="ID_OR_DIR", help="a checkpoint whose classes are learned too, from all sentences"
+        "--class-teacher",
+        nargs="+",
+        default=(),
+        metavar="ID_OR_DIR",
+        help="checkpoints whose classes, their mean, are learned too, from the sentences of both tasks",
     )
-    train.add_argument("--teacher-weight", type=_weight, default=1.0, help="of learning what the teacher says (default: 1)")
+    train.add_argument("--teacher-weight", type=_weight, default=1.0, help="of learning what the teachers say (default: 1)")
     train.add_argument("--dropout", type=_share, help="of the backbone (default: what its configuration says)")
     train.add_argument("--case-noise", type=_share, default=0.0, help="share of sentences read as if in one case")
     train.add_argument("--word-dropout", type=_share, default=0.0, help="share of word pieces that are hidden")

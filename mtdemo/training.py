@@ -2,7 +2,7 @@
 
 Every step takes sentences of both tasks by a stated rule, one forward pass each. The embeddings are kept by
 distillation: the model as it was before training is the teacher, and 1 - cosine to its embedding of every training
-sentence is a part of the loss. Another checkpoint may teach its classes in the same way. Where the backbone is frozen
+sentence is a part of the loss. Other checkpoints may teach their classes so. Where the backbone is frozen
 its hidden states are computed once and used again. A run that was stopped goes on from its last saved state and ends as
 if it had not been stopped. Left out: the sets that progress is measured on, which are `mtdemo.validation`'s.
 """
@@ -58,8 +58,8 @@ class Training:
         mix: how many of them each task gives.
         task_weights: of the losses of entities and classes; a task without weight is not looked at.
         distillation_weight: of the drift of embeddings, which is not measured without one.
-        teacher_weight: of the disagreement with the classes that a teacher gives the sentences of both tasks, where there
-            is a teacher.
+        teacher_weight: of the disagreement with the classes that teachers give the sentences of both tasks, where there are
+            teachers.
         plan: what trains and how fast. Where `casing` is learned, the four segment rows that carry it train although the
             embeddings are frozen.
         casing: whether the model learns to see capitals (`MultiTaskConfig.casing`); nothing is learned by a frozen
@@ -200,7 +200,7 @@ class Trainer:
         tagged: Sequence[TaggedSentence],
         labelled: Sequence[LabelledSentence],
         settings: Training,
-        class_teacher: LoadedModel | None = None,
+        class_teachers: Sequence[LoadedModel] = (),
     ) -> None:
         torch.manual_seed(settings.seed)
         self.settings = settings
@@ -212,7 +212,7 @@ class Trainer:
         self.freezing = _plan(base, settings)
         moves = self.freezing.backbone_state != "none"
         self.distillation_weight = settings.distillation_weight if moves else 0.0  # what does not move needs no keeping
-        self.teacher_weight = settings.teacher_weight if class_teacher is not None else 0.0
+        self.teacher_weight = settings.teacher_weight if class_teachers else 0.0
         self.tasks = self._make_tasks(tagged, labelled)
         windows = [example.window for task in self.tasks for example in task.examples]
         new_heads = sorted(set(self._trained_heads()) - set(base.model.trained_heads))
@@ -220,10 +220,10 @@ class Trainer:
         if settings.pooling is not None and "classification_head" in new_heads:
             base.model.config.classification_pooling = settings.pooling
         self.teachers = {"embeddings": Teacher.of_embeddings(base, windows)}
-        if class_teacher is not None:
+        if class_teachers:
             texts = [*(sentence.text for sentence in tagged), *(sentence.text for sentence in labelled)]
             labels = base.model.config.class_labels
-            self.teachers["classes"] = Teacher.of_classes(class_teacher, texts, labels, settings.max_length)
+            self.teachers["classes"] = Teacher.of_classes(class_teachers, texts, labels, settings.max_length)
         self.features = Features(base, windows, settings.max_feature_bytes) if not moves else None
         self._training_now = self.freezing
         apply_freezing(self.model, self.freezing)
@@ -331,8 +331,9 @@ class Trainer:
         """Of what is learned, from which models: a SHA-256 in hexadecimal digits."""
         digest = hashlib.sha256()
         for teacher in self.teachers.values():
-            for tensor in teacher.weights.values():
-                digest.update(tensor.numpy().tobytes())
+            for model in teacher.models:
+                for tensor in model.weights.values():
+                    digest.update(tensor.numpy().tobytes())
         for task in self.tasks:
             for example in task.examples:
                 digest.update(np.asarray([*example.window.input_ids, *example.window.token_type_ids]).tobytes())
@@ -464,7 +465,7 @@ def train(
     resume: Path | None = None,
     measure: Measure | None = None,
     *,
-    class_teacher: LoadedModel | None = None,
+    class_teachers: Sequence[LoadedModel] = (),
 ) -> LoadedModel:
     """Train a model for all tasks.
 
@@ -477,13 +478,14 @@ def train(
         directory: where states and the log are saved; none are without it.
         resume: the directory with the state to go on from.
         measure: how good a model is, asked every `settings.interval` steps and at the end; the best weights are kept.
-        class_teacher: a checkpoint whose classes are learned too, from the sentences of both tasks.
+        class_teachers: checkpoints whose classes, the mean of their probabilities, are learned too, from the sentences of
+            both tasks.
 
     Raises:
         DataFileError: a label that the model does not have, a teacher of other classes, or no state to resume.
         TrainingError: a loss or a gradient is not a number; the last saved state is good.
     """
-    trainer = Trainer(base, tagged, labelled, settings, class_teacher)
+    trainer = Trainer(base, tagged, labelled, settings, class_teachers)
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
     if resume is not None:

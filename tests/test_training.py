@@ -44,6 +44,8 @@ def directory(tiny: Callable[..., Path]) -> Path:
 def teacher(tiny: Callable[..., Path]) -> LoadedModel:
     torch.manual_seed(1)
     model = load_directory(tiny("teacher"))
+    with torch.no_grad():
+        model.model.classification_head.linear.weight.mul_(100)  # it is sure of what it says
     return replace(model, info=replace(model.info, trained_heads=("classification_head",)))
 
 
@@ -240,7 +242,7 @@ def test_a_teacher_of_classes_is_followed_by_the_sentences_of_both_tasks(directo
     disagreements = {}
     for weight in (0.0, 5.0):
         settings = replace(QUICK, n_steps=40, task_weights=(1.0, 0.0), teacher_weight=weight)
-        trainer = Trainer(load_directory(directory), TAGGED, LABELLED, settings, teacher)
+        trainer = Trainer(load_directory(directory), TAGGED, LABELLED, settings, [teacher])
         for _ in range(settings.n_steps):
             losses = trainer.step()
         assert (losses.teacher is None) == (weight == 0), "it is not measured where it is not used"
@@ -250,14 +252,14 @@ def test_a_teacher_of_classes_is_followed_by_the_sentences_of_both_tasks(directo
         inputs = pad_windows([example.window for example in examples], trainer.base)
         with torch.no_grad():
             logits = trainer.model(**inputs).classification_logits
-        said = Teacher.of_classes(teacher, [s.text for s in (*TAGGED, *LABELLED)], teacher.info.class_labels, 128)
+        said = Teacher.of_classes([teacher], [s.text for s in (*TAGGED, *LABELLED)], teacher.info.class_labels, 128)
         disagreements[weight] = class_disagreement(logits, said[range(len(examples))]).item()
     assert disagreements[5.0] < disagreements[0.0] / 5
 
 
 def test_a_teacher_is_read_without_the_noise_that_its_pupil_reads(directory: Path, teacher: LoadedModel) -> None:
     settings = replace(QUICK, word_dropout=0.5, case_noise=0.5)
-    trainer = Trainer(load_directory(directory), TAGGED, LABELLED, settings, teacher)
+    trainer = Trainer(load_directory(directory), TAGGED, LABELLED, settings, [teacher])
     trainer.step()
     known = trainer.teachers["classes"].known.nonzero().flatten()
     texts = [sentence.text for sentence in (*TAGGED, *LABELLED)]
@@ -270,12 +272,12 @@ def test_a_teacher_is_read_without_the_noise_that_its_pupil_reads(directory: Pat
 def test_a_run_with_a_teacher_ends_as_if_it_had_not_been_stopped(
     directory: Path, tmp_path: Path, teacher: LoadedModel
 ) -> None:
-    whole, _ = run(directory, QUICK, class_teacher=teacher)
-    trainer = Trainer(load_directory(directory), TAGGED, LABELLED, QUICK, teacher)
+    whole, _ = run(directory, QUICK, class_teachers=[teacher])
+    trainer = Trainer(load_directory(directory), TAGGED, LABELLED, QUICK, [teacher])
     for _ in range(5):
         trainer.step()
     trainer.save(tmp_path / STATE_FILE)
-    resumed, _ = run(directory, QUICK, resume=tmp_path, class_teacher=teacher)
+    resumed, _ = run(directory, QUICK, resume=tmp_path, class_teachers=[teacher])
     assert all(torch.equal(tensor, state(resumed)[name]) for name, tensor in state(whole).items())
     with pytest.raises(DataFileError, match="from another model"):
         run(directory, QUICK, resume=tmp_path)
@@ -283,7 +285,7 @@ def test_a_run_with_a_teacher_ends_as_if_it_had_not_been_stopped(
     with torch.no_grad():
         other.model.classification_head.linear.bias.add_(1)
     with pytest.raises(DataFileError, match="from another model"):
-        run(directory, QUICK, resume=tmp_path, class_teacher=other)
+        run(directory, QUICK, resume=tmp_path, class_teachers=[other])
 
 
 def test_a_loss_that_is_no_number_stops_before_anything_is_written(directory: Path, tmp_path: Path) -> None:
