@@ -220,7 +220,7 @@ class Trainer:
         if settings.pooling is not None and "classification_head" in new_heads:
             base.model.config.classification_pooling = settings.pooling
         self.teachers = {"embeddings": Teacher.of_embeddings(base, windows)}
-        if class_teachers:
+        if self.teacher_weight:
             texts = [*(sentence.text for sentence in tagged), *(sentence.text for sentence in labelled)]
             labels = base.model.config.class_labels
             self.teachers["classes"] = Teacher.of_classes(class_teachers, texts, labels, settings.max_length)
@@ -299,12 +299,10 @@ class Trainer:
         """Go on from a saved state.
 
         Raises:
-            DataFileError: there is none, or it is of a run with other settings or data, or from another model.
+            DataFileError: there is none, or it is of an earlier version, or of a run with other settings or data, or
+                from another model.
         """
-        try:
-            state: dict[str, Any] = torch.load(path, weights_only=True)
-        except Exception as error:
-            raise DataFileError(f"{path} cannot be read, so there is nothing to resume.") from error
+        state = _read_state(path)
         before, now = ({**_as_plain(Training()), **settings} for settings in (state["settings"], _as_plain(self.settings)))
         changed = [f"{name} was {before[name]} and is now {now[name]}" for name in now if before[name] != now[name]]
         if changed:
@@ -512,6 +510,16 @@ def train(
             trainer.save(directory / STATE_FILE)
             (directory / LOG_FILE).write_text("".join(json.dumps(row) + "\n" for row in trainer.log), encoding="utf-8")
     return trainer.finished()
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+    except Exception as error:
+        raise DataFileError(f"{path} cannot be read, so there is nothing to resume.") from error
+    if "teachers" not in state:
+        raise DataFileError(f"{path} was saved by an earlier version, whose runs this one cannot resume.")
+    return state
 
 
 def _plan(base: LoadedModel, settings: Training) -> FreezingPlan:

@@ -216,6 +216,9 @@ def test_resuming_with_other_settings_or_without_a_state_is_refused(directory: P
         Trainer(other, TAGGED, LABELLED, QUICK).restore(tmp_path / "out" / STATE_FILE)
     with pytest.raises(DataFileError, match="nothing to resume"):
         run(directory, QUICK, directory=tmp_path / "empty", resume=tmp_path / "empty")
+    torch.save({"settings": {}, "teacher": {}}, tmp_path / "out" / STATE_FILE)
+    with pytest.raises(DataFileError, match="saved by an earlier version"):
+        run(directory, QUICK, directory=tmp_path / "out", resume=tmp_path / "out")
     (tmp_path / "out" / STATE_FILE).write_bytes(b"broken")
     with pytest.raises(DataFileError, match="cannot be read"):
         run(directory, QUICK, directory=tmp_path / "out", resume=tmp_path / "out")
