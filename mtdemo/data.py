@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -16,6 +17,8 @@ from mtdemo.errors import DataFileError
 Row = TypeVar("Row")
 Parse: TypeAlias = "Callable[[_Lines], Iterator[Row]]"
 COLUMN_SUFFIXES = (".conll", ".bio", ".iob", ".iob2", ".txt")
+_BIO = {"S-": "B-", "U-": "B-", "E-": "I-", "L-": "I-"}  # what BIOES and BILOU say beyond BIO
+_TAG = re.compile(r"O|[BIESLU]-\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def read_tagged(path: Path, limit: int | None = None, name: str | None = None) -
 
     A file that ends on one of `COLUMN_SUFFIXES` has a token and its tag per line, in the first and the last column, and a
     blank line between sentences, as CoNLL-2003 has. Any other file holds JSON lines with `tokens`, `tags` and, optionally,
-    `annotated` and `source`.
+    `annotated` and `source`. Tags in BIOES or BILOU become BIO.
 
     Raises:
         DataFileError: naming file and line.
@@ -141,7 +144,7 @@ class _Lines:
 
     @property
     def place(self) -> str:
-        return f"{self._name}, line {self._number}"
+        return f"{self._name}, line {max(1, self._number)}"
 
     def __iter__(self) -> Iterator[str]:
         for self._number, line in enumerate(self._lines, start=1):  # noqa: B020  the count is what messages name
@@ -164,34 +167,38 @@ def _sentences_in_columns(lines: _Lines) -> Iterator[TaggedSentence]:
     tags: list[str] = []
     place = ""
     for line in chain(lines, [""]):
-        columns = line.split()
-        if columns and not _is_remark(columns):
+        columns = [column for column in re.split("[ \t]+", line.strip("\r\n")) if column]  # other spaces are a token's own
+        ends = not columns or columns[0] == "-DOCSTART-"
+        if not ends and not _is_remark(columns):
             if len(columns) < 2:
                 raise ValueError(f"{columns[0]!r} stands alone; a line needs a token and, in its last column, a tag")
             place = place or lines.place
             tokens.append(columns[0])
             tags.append(columns[-1])
-        elif not columns and tokens:
-            yield TaggedSentence(tuple(tokens), tuple(tags), place=place)
+        elif ends and tokens:
+            yield TaggedSentence(tuple(tokens), as_bio(tags), place=place)
             tokens, tags, place = [], [], ""
 
 
 def _is_remark(columns: Sequence[str]) -> bool:
-    """Whether a line is no token: the start of a document, or a comment as `# text = …`; `#` and `#word` with a tag are
-    tokens."""
-    if columns[0] == "-DOCSTART-":
-        return True
+    """Whether a line is a comment as `# text = …`; `#` and `#word` with a tag are tokens."""
     if columns[0] != "#":
         return columns[0].startswith("#") and len(columns) == 1
-    is_tagged = len(columns) > 1 and (columns[-1] == "O" or columns[-1][:2] in ("B-", "I-"))
+    is_tagged = len(columns) > 1 and (_TAG.fullmatch(columns[-1]) or (len(columns) == 2 and columns[1].isupper()))
     return columns[2:3] == ["="] or not is_tagged
+
+
+def as_bio(tags: Iterable[str]) -> tuple[str, ...]:
+    """Tags in BIOES or BILOU as BIO; all others as they are."""
+    return tuple(_BIO.get(tag[:2], tag[:2]) + tag[2:] for tag in tags)
 
 
 def _labelled_in_csv(lines: _Lines) -> Iterator[LabelledSentence]:
     reader = csv.DictReader(lines, strict=True)
     missing = {"text", "label"} - set(reader.fieldnames or ())
     if missing:
-        raise ValueError(f"the first line must name the columns text and label, but has {reader.fieldnames}")
+        has = ", ".join(reader.fieldnames or ("nothing",))
+        raise ValueError(f"the first line must name the columns text and label, but has {has}")
     for row in reader:
         if row["text"] is None or row["label"] is None:
             raise ValueError("a row must have a text and a label")
@@ -201,7 +208,11 @@ def _labelled_in_csv(lines: _Lines) -> Iterator[LabelledSentence]:
 
 
 def _record(line: str) -> dict[str, Any]:
-    record = json.loads(line)
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        hint = f"; columns are read from {', '.join(COLUMN_SUFFIXES)}, and text,label from .csv" if error.pos == 0 else ""
+        raise ValueError(f"this is no JSON ({error.msg}, column {error.colno}){hint}") from error
     if not isinstance(record, dict):
         raise ValueError("a line must be a JSON object")
     return record
@@ -215,7 +226,7 @@ def _tagged(line: str, place: str) -> TaggedSentence:
     if not tokens:
         raise ValueError("no tokens")
     annotated = _strings(record, "annotated") if "annotated" in record else None
-    return TaggedSentence(tokens, tags, annotated, str(record.get("source", "")), place)
+    return TaggedSentence(tokens, as_bio(tags), annotated, str(record.get("source", "")), place)
 
 
 def _labelled(line: str, place: str) -> LabelledSentence:
@@ -257,9 +268,9 @@ def check_labels(
         DataFileError: a label that is neither, naming file and line.
     """
     for sentence in tagged:
-        for tag in sentence.tags:
-            if tag != "O" and tag.removeprefix("B-").removeprefix("I-") not in types:
-                _refuse(sentence.place, f"the tag {tag!r}", ("O", *types))
+        for token, tag in zip(sentence.tokens, sentence.tags, strict=True):
+            if tag != "O" and (tag[2:] if tag[:2] in ("B-", "I-") else tag) not in types:
+                _refuse(sentence.place, f"the tag {tag!r} of {token!r}", ("O", *types))
         for name in sentence.annotated or ():
             if name not in types:
                 _refuse(sentence.place, f"{name!r} in `annotated`", types)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mtdemo.data import LabelledSentence, TaggedSentence, read_labelled, read_tagged
+from mtdemo.data import LabelledSentence, TaggedSentence, as_bio, read_labelled, read_tagged
 from mtdemo.errors import DataFileError
 
 Row = TypeVar("Row", TaggedSentence, LabelledSentence)
@@ -20,7 +20,8 @@ _TEXT_COLUMNS = ("text", "sentence")
 
 
 def tagged_from(source: str) -> tuple[TaggedSentence, ...]:
-    """Tagged sentences of a file or of a data set with `tokens` and `ner_tags` (or `tags`, `labels`).
+    """Tagged sentences of a file or of a data set with `tokens` and `ner_tags` (or `tags`, `labels`), and maybe
+    `annotated` and `source` as in files.
 
     Raises:
         DataFileError: naming the source, and what it lacks.
@@ -67,10 +68,18 @@ def _tagged(dataset: Any, source: str) -> Iterator[TaggedSentence]:
     names = getattr(getattr(dataset.features[tags], "feature", None), "names", None)
     for number, row in enumerate(dataset):
         place = f"{source}, row {number}"
-        if len(row[tokens]) != len(row[tags]):
-            raise DataFileError(f"{place}: {len(row[tokens])} tokens but {len(row[tags])} tags.")
-        of_tokens = tuple(_text(token, place) for token in row[tokens])
-        yield TaggedSentence(of_tokens, tuple(_name(tag, names, place) for tag in row[tags]), place=place)
+        of_tokens = tuple(_text(token, place) for token in _list(row[tokens], tokens, place))
+        of_tags = as_bio(_name(tag, names, place) for tag in _list(row[tags], tags, place))
+        if len(of_tokens) != len(of_tags):
+            raise DataFileError(f"{place}: {len(of_tokens)} tokens but {len(of_tags)} tags.")
+        annotated = row.get("annotated")
+        yield TaggedSentence(
+            of_tokens,
+            of_tags,
+            None if annotated is None else tuple(_text(name, place) for name in _list(annotated, "annotated", place)),
+            str(row.get("source") or ""),
+            place,
+        )
 
 
 def _labelled(dataset: Any, source: str) -> Iterator[LabelledSentence]:
@@ -79,7 +88,8 @@ def _labelled(dataset: Any, source: str) -> Iterator[LabelledSentence]:
     names = getattr(dataset.features[label], "names", None)
     for number, row in enumerate(dataset):
         place = f"{source}, row {number}"
-        yield LabelledSentence(_text(row[text], place), _name(row[label], names, place), place=place)
+        source_of_row = str(row.get("source") or "")
+        yield LabelledSentence(_text(row[text], place), _name(row[label], names, place), source_of_row, place)
 
 
 def _column(dataset: Any, names: Sequence[str], source: str) -> str:
@@ -95,6 +105,12 @@ def _name(value: Any, names: Sequence[str] | None, place: str) -> str:
     if not isinstance(value, int) or not 0 <= value < len(names):
         raise DataFileError(f"{place}: {value} is no label; they are 0 to {len(names) - 1}, {', '.join(names)}.")
     return names[value]
+
+
+def _list(value: Any, name: str, place: str) -> list[Any]:
+    if not isinstance(value, list) or not value:
+        raise DataFileError(f"{place}: {name} must be a list with something in it, not {value!r}.")
+    return value
 
 
 def _text(value: Any, place: str) -> str:

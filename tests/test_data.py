@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,6 +102,22 @@ def test_columns_give_sentences(tmp_path: Path, name: str, ends: str) -> None:
     assert (second.tokens, second.tags, second.annotated) == (("Paris",), ("B-LOC",), None)
 
 
+def test_a_document_ends_a_sentence_and_only_spaces_and_tabs_part_columns(tmp_path: Path) -> None:
+    content = "10\u00a0000\tO\n-DOCSTART- O\nAda PER\n# PER\n# S-PER\n"
+    first, second = read_tagged(named(tmp_path, "a.conll", content))
+    assert first.tokens == ("10\u00a0000",)
+    assert (second.tokens, second.tags) == (("Ada", "#", "#"), ("PER", "PER", "B-PER"))
+
+
+@pytest.mark.parametrize("tags", [("B-PER", "I-PER", "E-PER", "S-LOC"), ("B-PER", "I-PER", "L-PER", "U-LOC")])
+def test_other_ways_to_mark_the_same_spans_become_bio(tmp_path: Path, tags: tuple[str, ...]) -> None:
+    expected = ("B-PER", "I-PER", "I-PER", "B-LOC")
+    columns = "".join(f"x {tag}\n" for tag in tags)
+    assert read_tagged(named(tmp_path, "a.bio", columns))[0].tags == expected
+    line = json.dumps({"tokens": ["x"] * 4, "tags": tags})
+    assert read_tagged(write(tmp_path, line))[0].tags == expected
+
+
 def test_a_hash_is_a_token_where_it_has_a_tag_and_a_remark_where_it_says_something(tmp_path: Path) -> None:
     content = "# text = Jackie O\n#brand ORG\nJackie PER\nO PER\n#newdoc\n"
     (sentence,) = read_tagged(named(tmp_path, "a.conll", content))
@@ -114,8 +131,9 @@ def test_a_hash_is_a_token_where_it_has_a_tag_and_a_remark_where_it_says_somethi
         (
             [TaggedSentence(("a",), ("B-CAR",), place="f, line 2")],
             [],
-            "f, line 2: the tag 'B-CAR' is none of the model's: O, PER",
+            "f, line 2: the tag 'B-CAR' of 'a' is none of the model's: O, PER",
         ),
+        ([TaggedSentence(("a",), ("B-I-PER",))], [], "the tag 'B-I-PER' of 'a' is none of the model's: O, PER"),
         ([TaggedSentence(("a",), ("O",), ("per",))], [], "'per' in `annotated` is none of the model's: PER, ORG"),
         ([], [LabelledSentence("a", "fine")], "the class 'fine' is none of the model's: good, bad"),
     ],
@@ -148,7 +166,13 @@ def test_csv_may_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None:
         ("a.csv", "label,text\npositive,I like it, really\n", "line 2: a row has more columns than the first line"),
         ("a.csv", 'label,text\npositive,"never closed\nnegative,bad\n', "line 3: unexpected end of data"),
         ("a.csv", "text,label\n", "holds no sentences"),
-        ("a.csv", "", "must name the columns"),
+        ("a.csv", "", "line 1: the first line must name the columns text and label, but has nothing."),
+        ("a.tsv", "EU O\n", "line 1: this is no JSON (Expecting value, column 1); columns are read from .conll, .bio"),
+        (
+            "a.jsonl",
+            '{"tokens": 1,\n',
+            "line 1: this is no JSON (Expecting property name enclosed in double quotes, column",
+        ),
     ],
 )
 def test_broken_columns_and_csv_name_file_and_line(tmp_path: Path, name: str, content: str, words: str) -> None:

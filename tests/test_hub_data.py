@@ -36,6 +36,15 @@ def test_tags_that_are_numbers_get_their_names(monkeypatch: pytest.MonkeyPatch) 
     assert asked == [("someone/names", "validation")]
 
 
+def test_what_a_source_marks_at_all_and_its_name_are_read_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = {"tokens": [["Ada"]], "tags": [["S-PER"]], "annotated": [["PER"]], "source": ["news"]}
+    serve(monkeypatch, Dataset.from_dict(rows))
+    (sentence,) = tagged_from("hub:x")
+    assert (sentence.tags, sentence.annotated, sentence.source) == (("B-PER",), ("PER",), "news")
+    serve(monkeypatch, Dataset.from_dict({"text": ["a"], "label": ["positive"], "source": ["tweets"]}))
+    assert labelled_from("hub:x")[0].source == "tweets"
+
+
 @pytest.mark.parametrize("column", ["text", "sentence"])
 def test_classes_that_are_numbers_get_their_names(monkeypatch: pytest.MonkeyPatch, column: str) -> None:
     features = Features({column: Value("string"), "label": ClassLabel(names=["negative", "positive"])})
@@ -64,6 +73,8 @@ def test_a_file_is_a_file(tmp_path: Path) -> None:
     [
         ({"words": [["a"]]}, "hub:x has no column ner_tags or tags or labels, but words"),
         ({"tokens": [["a"]], "tags": [["O", "O"]]}, "hub:x, row 0: 1 tokens but 2 tags"),
+        ({"tokens": [["a"], None], "tags": [["O"], ["O"]]}, "row 1: tokens must be a list with something in it, not None"),
+        ({"tokens": [["a"]], "tags": [None]}, "hub:x, row 0: tags must be a list with something in it, not None"),
         ({"tokens": [], "tags": []}, "hub:x holds no sentences"),
     ],
 )
