@@ -10,7 +10,7 @@ import importlib
 from typing import Any
 
 _EXPORTS = {
-    "FreezingRequest": "mtdemo.service",
+    "FreezingRequest": "mtdemo.planning",
     "ModelService": "mtdemo.service",
     "MtdemoError": "mtdemo.errors",
     "MultiTaskConfig": "mtdemo.model",

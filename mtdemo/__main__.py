@@ -1,4 +1,4 @@
-"""The command line, `python -m mtdemo annotate | evaluate | card | train`: it reads arguments and does nothing else."""
+"""The command line, `python -m mtdemo annotate | evaluate | card | train`: arguments in, calls and messages out."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tqdm import tqdm
 
@@ -20,8 +21,10 @@ from mtdemo.errors import DataFileError, MtdemoError, PlanError
 
 if TYPE_CHECKING:
     from mtdemo.loading import LoadedModel
+    from mtdemo.model import MultiTaskConfig
     from mtdemo.plans import TrainingPlan
     from mtdemo.sampling import Mix
+    from mtdemo.training import Training
     from mtdemo.validation import ValidationSets
 
 _TASKS = ("ner", "classification", "similarity")
@@ -41,7 +44,8 @@ class _Bar:
         if self._bar is None or title != self._title:
             self.close()
             self._title = title
-            self._bar = tqdm(total=total, desc=title, file=sys.stderr)
+            already = max(0, done - 1)  # what an earlier run did says nothing of the time that is left
+            self._bar = tqdm(total=total, desc=title, initial=already, file=sys.stderr)
         self._bar.set_postfix_str(postfix, refresh=False)
         self._bar.update(done - self._bar.n)
 
@@ -66,9 +70,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"mtdemo {options.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        hint = " The same command with --resume goes on from the last saved state." if options.command == "train" else ""
-        print(f"\nmtdemo {options.command}: stopped.{hint}", file=sys.stderr)
+        print(f"\nmtdemo {options.command}: stopped.{_hint_after_stop(options)}", file=sys.stderr)
         return 130
+
+
+def _hint_after_stop(options: argparse.Namespace) -> str:
+    if options.command != "train":
+        return ""
+    from mtdemo.training import STATE_FILE
+
+    if (options.output / STATE_FILE).exists():
+        return " The same command with --resume goes on from the last saved state."
+    return " Nothing was saved yet."
 
 
 def _annotate(options: argparse.Namespace) -> int:
@@ -89,16 +102,20 @@ def _evaluate(options: argparse.Namespace) -> int:
     from mtdemo.service import ModelService
 
     service = ModelService(_settings(options))
-    bar = _Bar()
-    result = evaluate_file(
-        service,
-        options.task,
-        options.data,
-        limit=options.limit,
-        ignored=[name for name in options.ignore_labels.split(",") if name],
-        progress=lambda done, total: bar("evaluating", done, total),
-    )
-    bar.close()
+    with closing(_Bar()) as bar:
+        result = evaluate_file(
+            service,
+            options.task,
+            options.data,
+            limit=options.limit,
+            ignored=[name for name in options.ignore_labels.split(",") if name],
+            progress=lambda done, total: bar("evaluating", done, total),
+        )
+    model = service.load()
+    labels = getattr(result, "per_label", {})
+    unknown = [name for name in labels if name not in (*model.class_labels, *model.entity_types)]
+    if unknown:
+        print(f"Note: the model does not know {', '.join(unknown)}, so it never finds them.", file=sys.stderr)
     print(json.dumps(result.as_dict(), indent=None if options.json else 2))
     return 0
 
@@ -116,9 +133,9 @@ def _card(options: argparse.Namespace) -> int:
     if any(files) and not all(files):
         raise DataFileError("A measurement needs all of --ner, --classification and --similarity.")
     if all(files):
-        bar = _Bar()
-        write_report(directory, measure(ModelService(settings), *files, lambda done, total: bar("measuring", done, total)))
-        bar.close()
+        with closing(_Bar()) as bar:
+            report = measure(ModelService(settings), *files, lambda done, total: bar("measuring", done, total))
+        write_report(directory, report)
     write_section(directory, render(read_report(directory)))
     print(f"Written to {directory / 'README.md'}.", file=sys.stderr)
     return 0
@@ -127,22 +144,41 @@ def _card(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from mtdemo.data import spread
     from mtdemo.hub_data import labelled_from, tagged_from
-    from mtdemo.loading import load_directory, load_model, save_checkpoint
-    from mtdemo.training import STATE_FILE, Training, train
+    from mtdemo.loading import load_directory, load_model, save_checkpoint, with_labels
+    from mtdemo.training import STATE_FILE, train
     from mtdemo.validation import compare
 
     if not any(options.weights):
         raise PlanError("One of the two losses must have a weight above 0.")
+    settings = _training(options)
     _make_writable(options.output)
-    bar = _Bar()
     tagged = [sentence for source in options.ner for sentence in tagged_from(source)]
     labelled = [sentence for source in options.classification for sentence in labelled_from(source)]
-    base = load_model(options.base)
+    texts = [*(sentence.text for sentence in tagged), *(sentence.text for sentence in labelled)]
+    if not any(map(str.strip, texts)):
+        raise DataFileError("None of the sentences has a word in it.")
+    base = with_labels(load_model(options.base), options.class_labels, options.entity_types)
     teachers = [load_model(teacher) for teacher in options.class_teacher]
     validation = _validation_sets(options, base)
     if not (options.no_casing or base.model.can_carry_case):
         print(f"{options.base} cannot carry the case of words; it learns without.", file=sys.stderr)
-    settings = Training(
+    for warning in _warnings(base, settings):
+        print(f"Note: {warning}", file=sys.stderr)
+    resume = options.output if options.resume is True else options.resume
+    with closing(_Bar()) as bar:
+        trained = train(base, tagged, labelled, settings, bar, options.output, resume, validation, class_teachers=teachers)
+    save_checkpoint(trained, options.output)
+    (options.output / STATE_FILE).unlink(missing_ok=True)  # several times the size of the checkpoint, and of no more use
+    compared = spread([text for text in texts if text.strip()], _COMPARED)
+    rounded = compare(trained, load_directory(options.output), compared)
+    print(f"Saved to {options.output} as float16: {rounded.phrase}.", file=sys.stderr)
+    return 0
+
+
+def _training(options: argparse.Namespace) -> Training:
+    from mtdemo.training import Training
+
+    return Training(
         n_steps=options.steps,
         sentences_per_step=options.sentences,
         mix=options.mix,
@@ -157,29 +193,33 @@ def _train(options: argparse.Namespace) -> int:
         label_smoothing=options.label_smoothing,
         averaging=options.averaging,
         pooling=options.pooling,
+        max_feature_bytes=round(options.feature_gigabytes * 1e9),
         interval=options.interval,
         seed=options.seed,
     )
-    resume = options.output if options.resume is True else options.resume
-    trained = train(base, tagged, labelled, settings, bar, options.output, resume, validation, class_teachers=teachers)
-    bar.close()
-    save_checkpoint(trained, options.output)
-    (options.output / STATE_FILE).unlink(missing_ok=True)  # several times the size of the checkpoint, and of no more use
-    texts = [sentence.text for sentence in spread([*tagged, *labelled], _COMPARED) if sentence.text.strip()]
-    rounded = compare(trained, load_directory(options.output), texts)
-    print(f"Saved to {options.output} as float16: {rounded.phrase}.", file=sys.stderr)
-    return 0
+
+
+def _warnings(base: LoadedModel, settings: Training) -> Sequence[str]:
+    """What contradicts itself in what was asked for."""
+    from mtdemo.extending import extended_parts
+    from mtdemo.optim import plan_optimizer
+    from mtdemo.plans import run_warnings
+
+    plan, config = settings.plan, cast("MultiTaskConfig", base.model.config)
+    freezing = plan.freezing(extended_parts(config, plan))
+    of_run = run_warnings(plan, freezing, settings.n_steps, settings.task_weights)
+    return (*plan_optimizer(freezing, plan.optimizer).warnings, *of_run)
 
 
 def _plan(options: argparse.Namespace) -> TrainingPlan:
     """The plan of the file, where there is one, changed by what the command says."""
     from mtdemo.optim import OptimizerSettings
-    from mtdemo.plans import TrainingPlan, read_plan
+    from mtdemo.plans import HEADS_OF_TASKS, TrainingPlan, read_plan
 
     plan = read_plan(options.plan) if options.plan else TrainingPlan()
     heads = plan.optimizer.head_learning_rates
     if options.head_rate is not None:
-        heads = dict.fromkeys(("classification_head", "ner_head"), options.head_rate)
+        heads = dict.fromkeys((head for heads in HEADS_OF_TASKS.values() for head in heads), options.head_rate)
     optimizer = OptimizerSettings(
         plan.optimizer.backbone_learning_rate if options.backbone_rate is None else options.backbone_rate,
         heads,
@@ -236,13 +276,18 @@ def _parser() -> argparse.ArgumentParser:
 
     annotate = commands.add_parser("annotate", help="run the whole model over a file of lines")
     annotate.add_argument("input", type=Path, help="text file, UTF-8, one sentence per line")
-    annotate.add_argument("--output", type=Path, required=True, help="JSON lines to write, one per readable line")
-    annotate.add_argument("--embeddings", type=Path, help="NumPy file to write, float32 (lines written, hidden)")
+    annotate.add_argument("--output", type=Path, required=True, help="JSON lines to write, one per line of the input")
+    annotate.add_argument("--embeddings", type=Path, help="NumPy file to write, float32 (lines, hidden)")
     annotate.set_defaults(run=_annotate)
 
     evaluate = commands.add_parser("evaluate", help="measure a task on a labelled file")
     evaluate.add_argument("--task", choices=_TASKS, required=True)
-    evaluate.add_argument("--data", type=Path, required=True, help="JSON lines (ner, classification) or TSV (similarity)")
+    evaluate.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="JSON lines or columns (ner), JSON lines or CSV (classification), TSV of pairs",
+    )
     evaluate.add_argument("--limit", type=_positive, help="read only the first N rows")
     evaluate.add_argument("--ignore-labels", default="", help="entity types left out on both sides, such as MISC,LOC")
     evaluate.add_argument("--json", action="store_true", help="print the result as one JSON object on the last line")
@@ -271,6 +316,10 @@ def _add_train(commands: Any) -> None:
         "--classification", nargs="+", required=True, metavar="FILE", help="sentences with a class; the same"
     )
     train.add_argument("--output", type=Path, required=True, help="directory to write the checkpoint to")
+    train.add_argument("--class-labels", nargs="+", metavar="NAME", help="the classes to learn (default: the base's)")
+    train.add_argument(
+        "--entity-types", nargs="+", metavar="NAME", help="the entities to find, as PER (default: the base's)"
+    )
     train.add_argument("--plan", type=Path, help="JSON: what is frozen, rates, decay; the options below change it")
     train.add_argument("--seed", type=_seed, default=13)
     train.add_argument("--steps", type=_positive, default=800, help="optimizer steps (default: 800)")
@@ -312,6 +361,9 @@ def _add_train(commands: Any) -> None:
     train.add_argument("--label-smoothing", type=_share, default=0.0, help="share of the classes' targets that is spread")
     train.add_argument("--averaging", type=_share, default=0.0, help="share the average of the weights keeps at a step")
     train.add_argument("--pooling", choices=_POOLINGS, help="what the class head reads: mean of the tokens, or the first")
+    train.add_argument(
+        "--feature-gigabytes", type=_weight, default=1.0, help="kept of a frozen backbone's hidden states (default: 1)"
+    )
     train.add_argument("--interval", type=_positive, default=200, help="steps between measurements and saved states")
     train.add_argument("--no-casing", action="store_true", help="do not give an uncased model the case of words")
     train.add_argument("--dev-ner", type=Path, metavar="FILE", help="tagged sentences to measure on while it trains")

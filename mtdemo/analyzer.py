@@ -2,12 +2,12 @@
 
 Tokenising and forward passes run on one thread of their own. A request hands over its batches one after the other, so
 between two batches of a long request there is room for one of a short request, which therefore never waits for the
-whole of the long one. A sentence that another request is computing already is waited for, not computed again.
+whole of the long one. A sentence that another request is computing already is waited for, and computed again only where
+that request failed.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mtdemo.batching import plan_batches
 from mtdemo.caching import LruCache
-from mtdemo.config import Settings
+from mtdemo.config import Settings, count_cores
 from mtdemo.encoding import Window
 from mtdemo.models import ModelEntry
 from mtdemo.results import SentenceAnalysis
@@ -62,27 +62,30 @@ class Analyzer:
             One result per sentence, in the given order.
         """
         keys = [_Key(entry.number, max_length, sentence) for sentence in sentences]
-        results, claimed, pending = self._claim(keys)
-        if claimed:
-            try:
-                computed = self._compute(entry.loaded, [key.sentence for key in claimed], max_length, progress)
-            except BaseException as error:
-                self._settle(claimed, error)
-                raise
-            results |= dict(zip(claimed, computed, strict=True))
-            self._settle(claimed, results)
-        results |= {key: future.result() for key, future in pending.items()}
+        results: dict[_Key, SentenceAnalysis] = {}
+        while missing := [key for key in dict.fromkeys(keys) if key not in results]:
+            known, claimed, pending = self._claim(missing)
+            results |= known
+            if claimed:
+                try:
+                    computed = self._compute(entry.loaded, [key.sentence for key in claimed], max_length, progress)
+                except BaseException as error:
+                    self._settle(claimed, error)
+                    raise
+                results |= dict(zip(claimed, computed, strict=True))
+                self._settle(claimed, results)
+            results |= {key: future.result() for key, future in pending.items() if future.exception() is None}
         return tuple(results[key] for key in keys)
 
     def _claim(
         self, keys: Sequence[_Key]
     ) -> tuple[dict[_Key, SentenceAnalysis], list[_Key], dict[_Key, Future[SentenceAnalysis]]]:
-        """Sort keys into those that are known, those to be computed here, and those being computed elsewhere."""
+        """Sort different keys into those that are known, those to be computed here, and those being computed elsewhere."""
         results: dict[_Key, SentenceAnalysis] = {}
         claimed: list[_Key] = []
         pending: dict[_Key, Future[SentenceAnalysis]] = {}
         with self._pending_lock:
-            for key in dict.fromkeys(keys):
+            for key in keys:
                 known = self._results.get(key)
                 if known is not None:
                     results[key] = known
@@ -134,13 +137,8 @@ class Analyzer:
 
     def _n_threads(self, n_tokens: int) -> int:
         """All threads for a long request; few for a short one, which only loses by sharing the cores."""
-        most = self._settings.threads or _count_cores()
+        most = self._settings.threads or count_cores()
         return most if n_tokens > _SHORT_REQUEST else min(self._settings.threads_short, most)
-
-
-def _count_cores() -> int:
-    """Cores that this process may use, which can be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _size_of_result(result: SentenceAnalysis) -> int:

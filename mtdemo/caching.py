@@ -44,6 +44,12 @@ class LruCache(Generic[Key, Value]):
             self._entries.move_to_end(key)
             return self._entries[key]
 
+    def drop(self, key: Key) -> None:
+        """Let an entry go; nothing happens where there is none."""
+        with self._lock:
+            if key in self._entries:
+                self._size -= self._size_of(self._entries.pop(key))
+
     def put(self, key: Key, value: Value) -> None:
         """Keep an entry; older ones leave until the bounds hold."""
         with self._lock:

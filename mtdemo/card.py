@@ -6,6 +6,7 @@ card's section. So a number in the card is always one that was measured, and the
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -18,6 +19,7 @@ from mtdemo.evaluation import analyse
 from mtdemo.metrics import calibrate, right_entities, score_classes, score_entities, score_similarity
 from mtdemo.results import SentenceAnalysis
 from mtdemo.service import ModelService
+from mtdemo.writing import told_if_unwritable
 
 Progress = Callable[[int, int], None]
 REPORT_FILE = "evaluation.json"
@@ -53,12 +55,13 @@ def measure(service: ModelService, ner: Path, classification: Path, similarity: 
         CheckpointError: the model cannot be loaded.
     """
     tagged, labelled, pairs = read_tagged(ner), read_labelled(classification), read_pairs(similarity)
-    entities = analyse(service, [row.text for row in tagged], progress)
-    classes = analyse(service, [row.text for row in labelled], progress)
-    rated = analyse(service, [text for pair in pairs for text in (pair.first, pair.second)], progress)
+    entities = analyse(service, [row.text for row in tagged], progress, str(ner))
+    classes = analyse(service, [row.text for row in labelled], progress, str(classification))
+    rated = analyse(service, [text for pair in pairs for text in (pair.first, pair.second)], progress, str(similarity))
     labels = service.load().class_labels
     right = right_entities(tagged, entities)
     return {
+        "weights": _digest_of(Path(service.settings.checkpoint)),
         "data": {"entities": _name(ner), "classes": _name(classification), "similarity": _name(similarity)},
         "entities": {
             source: score_entities(rows, answers).as_dict() for source, rows, answers in _by_source(tagged, entities)
@@ -123,25 +126,29 @@ def read_report(directory: Path) -> dict[str, Any]:
     """The report that stands beside the weights.
 
     Raises:
-        DataFileError: there is none, or it cannot be read.
+        DataFileError: there is none, it cannot be read, or it was measured with other weights.
     """
     path = directory / REPORT_FILE
     try:
         report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataFileError(f"{path} cannot be read; give data files to measure the checkpoint anew.") from error
+    if report.get("weights") != _digest_of(directory):
+        raise DataFileError(f"{path} was measured with other weights; give data files to measure the checkpoint anew.")
     return report
 
 
 def write_report(directory: Path, report: Mapping[str, Any]) -> None:
     """Keep a report beside the weights."""
-    (directory / REPORT_FILE).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    with told_if_unwritable(directory / REPORT_FILE):
+        (directory / REPORT_FILE).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def write_section(directory: Path, section: str) -> None:
     """Put a section between the two marks of the card; where there is no card, begin one."""
     before, after = around_section(directory)
-    (directory / CARD_FILE).write_text(f"{before}{_BEGIN}\n{section}\n{_END}{after}", encoding="utf-8")
+    with told_if_unwritable(directory / CARD_FILE):
+        (directory / CARD_FILE).write_text(f"{before}{_BEGIN}\n{section}\n{_END}{after}", encoding="utf-8")
 
 
 def around_section(directory: Path) -> tuple[str, str]:
@@ -160,6 +167,14 @@ def around_section(directory: Path) -> tuple[str, str]:
     if not mark:
         raise DataFileError(f"{path} has no lines {_BEGIN} and {_END} to write between.")
     return before, after
+
+
+def _digest_of(checkpoint: Path) -> str:
+    """SHA-256 of the weights of a checkpoint, so that numbers stay with what they were measured of."""
+    digest = hashlib.sha256()
+    for path in sorted(checkpoint.expanduser().glob("*.safetensors")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _by_source(

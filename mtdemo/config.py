@@ -81,6 +81,11 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
     return Settings(**{name: _convert(name, value) for name, value in values.items()})
 
 
+def count_cores() -> int:
+    """Cores that this process may use, which can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def prepare_environment() -> None:
     """Switch off every call home and let waiting threads sleep. Must run before gradio, torch and transformers load.
 

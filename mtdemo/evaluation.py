@@ -34,7 +34,7 @@ def evaluate_file(
     Args:
         service: what answers.
         task: `ner`, `classification` or `similarity`.
-        path: JSON lines, JSON lines, or tab-separated pairs, as `mtdemo.data` reads them.
+        path: JSON lines or columns, JSON lines or CSV, or tab-separated pairs, as `mtdemo.data` reads them.
         limit: read only that many rows.
         ignored: entity types left out on both sides.
         progress: called with sentences done and sentences in all.
@@ -45,20 +45,21 @@ def evaluate_file(
     """
     if task == "ner":
         tagged = read_tagged(path, limit)
-        return score_entities(tagged, analyse(service, [row.text for row in tagged], progress), ignored)
+        return score_entities(tagged, analyse(service, [row.text for row in tagged], progress, str(path)), ignored)
     if task == "classification":
         labelled = read_labelled(path, limit)
-        predicted = [answer.label for answer in analyse(service, [row.text for row in labelled], progress)]
+        answers = analyse(service, [row.text for row in labelled], progress, str(path))
+        predicted = [answer.label for answer in answers]
         return score_classes([row.label for row in labelled], predicted, service.load().class_labels)
     if task == "similarity":
         pairs = read_pairs(path, limit)
-        answers = analyse(service, [text for pair in pairs for text in (pair.first, pair.second)], progress)
+        answers = analyse(service, [text for pair in pairs for text in (pair.first, pair.second)], progress, str(path))
         return score_similarity([pair.score for pair in pairs], answers[::2], answers[1::2])
     raise DataFileError(f"There is no task {task!r}; there are ner, classification and similarity.")
 
 
-def analyse(service: ModelService, sentences: Sequence[str], progress: Progress) -> list[SentenceAnalysis]:
-    """Let the service analyse rows of a file.
+def analyse(service: ModelService, sentences: Sequence[str], progress: Progress, name: str) -> list[SentenceAnalysis]:
+    """Let the service analyse the sentences of a file, which messages call by a name.
 
     Raises:
         DataFileError: a row that the service refuses.
@@ -66,7 +67,8 @@ def analyse(service: ModelService, sentences: Sequence[str], progress: Progress)
     answers: list[SentenceAnalysis] = []
     for answer in service.analyze_stream(sentences):
         if isinstance(answer, InputError):
-            raise DataFileError(f"Row {len(answers) + 1} of the file cannot be read: {answer.reason}") from answer
+            text = sentences[len(answers)]
+            raise DataFileError(f"{name} has a sentence that cannot be read, {text[:60]!r}: {answer.reason}") from answer
         answers.append(answer)
         progress(len(answers), len(sentences))
     return answers

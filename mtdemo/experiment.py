@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 import threading
 import time
 from collections import deque
@@ -20,15 +19,16 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from mtdemo.config import count_cores
 from mtdemo.errors import PlanError
-from mtdemo.inference import RememberedStates, analyze_plainly, run_windows
+from mtdemo.inference import HiddenStates, RememberedStates, analyze_plainly, run_windows
 from mtdemo.lessons import Lessons, check_labels
 from mtdemo.loading import LoadedModel
+from mtdemo.objective import StepLosses
 from mtdemo.parts import Parts
 from mtdemo.plans import TrainingPlan
 from mtdemo.results import SentenceAnalysis
-from mtdemo.teachers import Features
-from mtdemo.training import StepLosses, Trainer, Training
+from mtdemo.training import Trainer, Training
 from mtdemo.validation import Validation, ValidationSets
 
 MOST_STEPS, MOST_SENTENCES = 1_000, 64
@@ -209,10 +209,13 @@ class Experiment:
     its matrices.
     """
 
-    def __init__(self, base: LoadedModel, lessons: Lessons, settings: ExperimentSettings) -> None:
+    def __init__(
+        self, base: LoadedModel, lessons: Lessons, settings: ExperimentSettings, n_threads: int | None = None
+    ) -> None:
         self.settings = settings
         self.lessons = lessons
         self._base = base
+        self._n_threads = n_threads or count_cores()
         self._stop = threading.Event()
         self._is_late = False
         self._clock: deque[tuple[int, float]] = deque(maxlen=_N_TIMED)
@@ -273,7 +276,7 @@ class Experiment:
             if self._stop.is_set():
                 continue
             with _turn:
-                _use_all_cores()
+                torch.set_num_threads(self._n_threads)  # torch counts them per thread, and steps come from several
                 torch.set_rng_state(random)
                 losses = self._step(trainer)
                 random = torch.get_rng_state()
@@ -299,7 +302,7 @@ class Experiment:
         return (now - before) / (n_done - n_before) * (self.settings.n_steps - n_done)
 
     def _answers(self, model: LoadedModel) -> _Answers:
-        _use_all_cores()
+        torch.set_num_threads(self._n_threads)
         tagged, labelled = self.lessons.tagged_aside, self.lessons.labelled_aside
         aside = dict.fromkeys([*(sentence.text for sentence in tagged), *(sentence.text for sentence in labelled)])
         answers = analyze_plainly(model, [*aside, *self.settings.own_sentences], _MAX_LENGTH)
@@ -381,11 +384,6 @@ def movement(before: LoadedModel, after: LoadedModel, parts: Parts) -> dict[str,
     return moved
 
 
-def _use_all_cores() -> None:
-    """Torch counts threads for each thread that calls it, and the steps of a run come from several."""
-    torch.set_num_threads(os.cpu_count() or 1)
-
-
 def _trainer(model: LoadedModel, lessons: Lessons, settings: ExperimentSettings) -> Trainer:
     training = Training(
         n_steps=settings.n_steps,
@@ -410,7 +408,7 @@ def _rates(trainer: Trainer) -> dict[str, float]:
     return rates
 
 
-def _reuse(features: Features | None, times: dict[bool, list[float]]) -> Reuse | None:
+def _reuse(features: HiddenStates | None, times: dict[bool, list[float]]) -> Reuse | None:
     if features is None or not times[True] or not times[False]:
         return None
     medians = (float(np.median(times[computes])) for computes in (True, False))

@@ -7,16 +7,14 @@ freezing see them as parameters of the layer that they are in.
 from __future__ import annotations
 
 import copy
-import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mtdemo.errors import PlanError
 from mtdemo.freezing import ADAPTERS, unfrozen_parts
+from mtdemo.import_lock import import_lock
 from mtdemo.parts import Part, PartKind, Parts
 from mtdemo.plans import AdapterSettings, TrainingPlan
-
-_importing = threading.Lock()  # the first import pulls in much that is not meant to be imported by two threads at once
 
 if TYPE_CHECKING:
     from mtdemo.model import MultiTaskConfig, MultiTaskModel
@@ -80,7 +78,7 @@ def _add_adapters(model: MultiTaskModel, layers: Sequence[Part], settings: Adapt
         raise PlanError(
             f"No linear layer of this backbone is called {' or '.join(settings.targets)}; there are {', '.join(known)}."
         )
-    with _importing:
+    with import_lock:
         from peft import LoraConfig, inject_adapter_in_model
 
     prefix = "backbone."

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 State = Literal["none", "partial", "all"]
 BACKBONE = "backbone"
-OUTPUT_LAYER = "output_layer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,35 +46,52 @@ def run_windows(loaded: LoadedModel, windows: Sequence[Window], n_threads: int) 
         return _read_output(loaded.model(**pad_windows(windows, loaded)), windows)
 
 
-class RememberedStates:
-    """Runs windows as `run_windows` does, on hidden states that it computes once; for a model whose backbone does not
-    change while its heads do. It keeps at most so many bytes of them; what does not fit is computed again."""
+class HiddenStates:
+    """Those of a backbone that does not change, computed once per window while there is room.
+
+    Args:
+        max_bytes: of what is kept; what does not fit is computed again.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._states: dict[tuple[tuple[int, ...], ...], Tensor] = {}
         self._n_bytes_left = max_bytes
+        self.n_computed = self.n_reused = 0  # windows
+
+    def __call__(self, loaded: LoadedModel, windows: Sequence[Window]) -> tuple[Tensor, Tensor]:
+        """Hidden states, float32 (windows, longest window, hidden), and attention mask, int64 (windows, longest window)."""
+        keys = [(window.input_ids, window.token_type_ids) for window in windows]
+        states = {key: self._states[key] for key in keys if key in self._states}
+        missing = [row for row, key in enumerate(keys) if key not in states]
+        self.n_computed += len(missing)
+        self.n_reused += len(keys) - len(missing)
+        if missing:
+            with torch.no_grad():
+                hidden = loaded.model.backbone(**pad_windows([windows[row] for row in missing], loaded)).last_hidden_state
+            for place, row in enumerate(missing):
+                states[keys[row]] = hidden[place, : len(keys[row][0])].clone()
+                self._keep(keys[row], states[keys[row]])
+        chosen = [states[key] for key in keys]
+        masks = [torch.ones(len(state), dtype=torch.long) for state in chosen]
+        return pad_sequence(chosen, batch_first=True), pad_sequence(masks, batch_first=True)
+
+    def _keep(self, key: tuple[tuple[int, ...], ...], state: Tensor) -> None:
+        if key not in self._states and state.nbytes <= self._n_bytes_left:
+            self._states[key] = state
+            self._n_bytes_left -= state.nbytes
+
+
+class RememberedStates:
+    """Runs windows as `run_windows` does, on hidden states that are computed once; for a model whose heads alone change."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._states = HiddenStates(max_bytes)
 
     def __call__(self, loaded: LoadedModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
         """The same arguments and results as those of `run_windows`."""
         torch.set_num_threads(n_threads)
-        keys = [(window.input_ids, window.token_type_ids) for window in windows]
-        fresh: dict[tuple[tuple[int, ...], ...], Tensor] = {}
         with torch.inference_mode():
-            missing = [row for row, key in enumerate(keys) if key not in self._states]
-            if missing:
-                hidden = loaded.model.backbone(**pad_windows([windows[row] for row in missing], loaded)).last_hidden_state
-                fresh = {keys[row]: hidden[n, : len(keys[row][0])].clone() for n, row in enumerate(missing)}
-                self._remember(fresh)
-            states = [self._states[key] if key in self._states else fresh[key] for key in keys]
-            masks = [torch.ones(len(state), dtype=torch.long) for state in states]
-            output = loaded.model.apply_heads(pad_sequence(states, True), pad_sequence(masks, True))
-            return _read_output(output, windows)
-
-    def _remember(self, states: dict[tuple[tuple[int, ...], ...], Tensor]) -> None:
-        for key, state in states.items():
-            if state.nbytes <= self._n_bytes_left:
-                self._states[key] = state
-                self._n_bytes_left -= state.nbytes
+            return _read_output(loaded.model.apply_heads(*self._states(loaded, windows)), windows)
 
 
 def _read_output(output: Any, windows: Sequence[Window]) -> tuple[WindowOutput, ...]:

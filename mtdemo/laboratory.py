@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mtdemo.config import EMBEDDED
+from mtdemo.config import EMBEDDED, count_cores
 from mtdemo.errors import LaboratoryError
 from mtdemo.lessons import Lessons, read_lessons
 from mtdemo.libraries import import_libraries
@@ -61,8 +61,10 @@ class Run:
 
 @dataclass(slots=True)
 class _Visit:
+    """What is known of a visitor; `is_in` is true from the line to the end of a run."""
+
     running: Experiment | None = None
-    waits: bool = False
+    is_in: bool = False
     gave_up: bool = False
     outcome: Outcome | None = None
     runs: list[Run] = field(default_factory=list)
@@ -82,7 +84,7 @@ class Laboratory:
         self._max_running = max_running
         self._max_waiting = max_waiting
         self._visits: OrderedDict[str, _Visit] = OrderedDict()
-        self._models: OrderedDict[str, LoadedModel] = OrderedDict()  # by visitor, the last one trained at the end
+        self._trained: OrderedDict[str, tuple[Run, LoadedModel]] = OrderedDict()  # by visitor, the last one at the end
         self._line: list[object] = []
         self._n_running = 0
         self._changed = threading.Condition()
@@ -90,7 +92,7 @@ class Laboratory:
     def conduct(
         self, visitor: str, plan: TrainingPlan, title: str, lessons: Lessons | None = None, **settings: Any
     ) -> Iterator[Waiting | Snapshot]:
-        """Wait for a place, then train a copy of the model in use.
+        """Wait for a place, then train a copy of the embedded model.
 
         Args:
             visitor: whose run it is.
@@ -119,7 +121,8 @@ class Laboratory:
                 with self._changed:
                     if visit.gave_up or self._changed.wait_for(lambda: visit.gave_up, _WAIT_S):
                         return
-            experiment = Experiment(self._service.borrow(EMBEDDED), lessons or read_lessons(), wanted)
+            n_threads = self._service.settings.threads or count_cores()
+            experiment = Experiment(self._service.borrow(EMBEDDED), lessons or read_lessons(), wanted, n_threads)
             with self._changed:
                 if visit.gave_up:
                     return
@@ -137,7 +140,7 @@ class Laboratory:
         if visit is None:
             return
         with self._changed:
-            visit.gave_up = visit.waits
+            visit.gave_up = visit.is_in
             if visit.running is not None:
                 visit.running.stop()
             self._changed.notify_all()
@@ -147,14 +150,14 @@ class Laboratory:
         visit = self._visits.get(visitor)
         return visit.outcome if visit is not None else None
 
-    def model(self, visitor: str) -> LoadedModel:
-        """The model that the visitor's last run has trained.
+    def trained(self, visitor: str) -> tuple[Run, LoadedModel]:
+        """The visitor's last run and the model that it has trained.
 
         Raises:
             LaboratoryError: there is none, it had to make room for those of others, or nobody knows any more who this is.
         """
         _check_known(visitor)
-        trained = self._models.get(visitor)
+        trained = self._trained.get(visitor)
         if trained is None:
             raise LaboratoryError(
                 "There is no trained model of yours here: none was trained yet, or it was dropped to make room for those "
@@ -168,27 +171,30 @@ class Laboratory:
         return tuple(visit.runs) if visit is not None else ()
 
     def forget(self, visitor: str) -> None:
-        """Stop the visitor's run and drop all results."""
+        """Stop the visitor's run and drop all results, a model that answers the visitor included."""
         self.stop(visitor)
         with self._changed:
-            self._visits.pop(visitor, None)
-            self._models.pop(visitor, None)
+            self._drop(visitor)
+
+    def _drop(self, visitor: str) -> None:
+        self._visits.pop(visitor, None)
+        self._trained.pop(visitor, None)
+        self._service.disown(visitor)
 
     def _enter(self, visitor: str, ticket: object) -> _Visit:
         _check_known(visitor)
         with self._changed:
             visit = self._visits.get(visitor) or _Visit()
-            if visit.waits or visit.running is not None:
+            if visit.is_in:
                 raise LaboratoryError("A run of yours is going on already. Stop it, or wait until it has ended.")
             if len(self._line) >= self._max_waiting:
                 raise LaboratoryError(f"{len(self._line)} runs are waiting already, which is the limit. Try again soon.")
             self._visits[visitor] = visit
             self._visits.move_to_end(visitor)
-            for other in [name for name, v in self._visits.items() if not v.waits and v.running is None]:
-                if len(self._visits) > MOST_VISITORS and other != visitor:
-                    del self._visits[other]
-                    self._models.pop(other, None)
-            visit.waits, visit.gave_up = True, False
+            for other in [name for name, v in self._visits.items() if not v.is_in and v is not visit]:
+                if len(self._visits) > MOST_VISITORS:
+                    self._drop(other)
+            visit.is_in, visit.gave_up = True, False
             self._line.append(ticket)
             return visit
 
@@ -206,7 +212,7 @@ class Laboratory:
 
     def _leave(self, visit: _Visit, ticket: object, had_place: bool) -> None:
         with self._changed:
-            visit.running, visit.waits = None, False
+            visit.running, visit.is_in = None, False
             if had_place:
                 self._n_running -= 1
             else:
@@ -217,11 +223,11 @@ class Laboratory:
         with self._changed:
             visit.outcome = outcome
             visit.runs = [*visit.runs, run][-MOST_RUNS:]
-            if visitor in self._visits:  # else the tab was closed in the meantime
-                self._models[visitor] = trained
-                self._models.move_to_end(visitor)
-            while len(self._models) > MOST_MODELS:
-                self._models.popitem(last=False)
+            if self._visits.get(visitor) is visit:  # else the tab was closed in the meantime
+                self._trained[visitor] = (run, trained)
+                self._trained.move_to_end(visitor)
+            while len(self._trained) > MOST_MODELS:
+                self._trained.popitem(last=False)
 
 
 def _check_known(visitor: str) -> None:

@@ -1,15 +1,16 @@
-"""torch and transformers, imported once and by one thread: they take seconds, and their lazy parts are not thread-safe."""
+"""torch and transformers, imported once and by one thread, since they take seconds."""
 
 from __future__ import annotations
 
-import threading
+from functools import cache
 
-_lock = threading.Lock()
+from mtdemo.import_lock import import_lock
 
 
+@cache
 def import_libraries() -> None:
     """Import all that computes; waits while another thread does it, and costs nothing afterwards."""
-    with _lock:
+    with import_lock:
         from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel  # noqa: F401
 
         import mtdemo.inference

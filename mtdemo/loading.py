@@ -7,10 +7,9 @@ and then loaded as a directory is, so there is one way to load and one set of er
 from __future__ import annotations
 
 import copy
-import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +34,13 @@ from mtdemo.errors import (
     HubUnreachableError,
     InvalidCheckpointError,
     ModelTooLargeError,
+    PlanError,
 )
+from mtdemo.import_lock import import_lock
 from mtdemo.model import HEADS, MultiTaskConfig, MultiTaskModel
 from mtdemo.results import ModelInfo
+from mtdemo.writing import told_if_unwritable
 
-_logger = logging.getLogger(__name__)
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _BYTES_PER_PARAMETER = 4
 _SHORTEST_INPUT = 8  # word pieces
@@ -150,19 +151,52 @@ def load_directory(directory: Path, max_bytes: int | None = None, name: str | No
     return loaded
 
 
+def with_labels(
+    loaded: LoadedModel, class_labels: Sequence[str] | None = None, entity_types: Sequence[str] | None = None
+) -> LoadedModel:
+    """A model with other labels, whose heads are new and untrained where theirs change; the model itself is changed.
+
+    Args:
+        loaded: the model.
+        class_labels: at least two; None to leave them as they are.
+        entity_types: at least one, without `O`, and without `B-` and `I-`; None to leave them as they are.
+
+    Raises:
+        PlanError: too few names, a blank one, one that stands twice, or a name that means something else.
+    """
+    for what, names, least in (("classes", class_labels, 2), ("entity types", entity_types, 1)):
+        if names is not None and (len(names) < least or len(set(names)) < len(names) or not all(map(str.strip, names))):
+            raise PlanError(f"There must be at least {least} {what} with different names, not {_listed(names)}.")
+    if any(name == "O" or name[:2] in ("B-", "I-") for name in entity_types or ()):
+        raise PlanError(f"Entity types are named without O, B- and I-, as PER, not {_listed(entity_types or ())}.")
+    config = loaded.model.config
+    entity_labels = config.entity_labels if entity_types is None else ["O", *entity_types]
+    loaded.model.relabel(class_labels or config.class_labels, entity_labels)
+    scheme = TagScheme.from_labels(entity_labels)
+    return replace(loaded, scheme=scheme, info=_describe(loaded.model, loaded.tokenizer, loaded.info.id))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names)) or "none"
+
+
 def save_checkpoint(loaded: LoadedModel, directory: Path) -> None:
     """Write weights (float16 safetensors), configuration and tokenizer into a directory that `load_directory` reads.
 
     Rounding to float16 moves an embedding by about 1e-3 of its norm; what is loaded from it again is float32.
+
+    Raises:
+        DataFileError: it could not be written.
     """
     model = copy.deepcopy(loaded.model).half()
     model.config.backbone.name_or_path = model.config.name_or_path = ""  # a path of this machine is of no use elsewhere
-    model.save_pretrained(directory)
     tokenizer: Any = copy.deepcopy(loaded.tokenizer)  # the model may be answering meanwhile
     tokenizer.backend_tokenizer.no_truncation()  # the last request's; each request sets its own
     for key in ("is_local", "local_files_only"):
         tokenizer.init_kwargs.pop(key, None)
-    tokenizer.save_pretrained(directory)
+    with told_if_unwritable(directory):
+        model.save_pretrained(directory)
+        tokenizer.save_pretrained(directory)
 
 
 def model_without_weights(config: MultiTaskConfig) -> MultiTaskModel:
@@ -204,7 +238,8 @@ def _check_size(config: MultiTaskConfig, name: str, max_bytes: int | None) -> No
     if max_bytes is None:
         return
     try:
-        n_bytes = model_without_weights(config).num_parameters() * _BYTES_PER_PARAMETER
+        with import_lock:
+            n_bytes = model_without_weights(config).num_parameters() * _BYTES_PER_PARAMETER
     except Exception as error:
         raise InvalidCheckpointError(
             f"No encoder can be built from the config.json of {name!r}: {_reason(error)}"

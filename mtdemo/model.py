@@ -167,7 +167,9 @@ class MultiTaskModel(PreTrainedModel):
 
     def __init__(self, config: MultiTaskConfig, backbone: PreTrainedModel | None = None) -> None:
         super().__init__(config)
-        self.backbone = backbone if backbone is not None else AutoModel.from_config(config.backbone)
+        if backbone is None:  # without a dtype that of the configuration would be that of the whole process for a while
+            backbone = AutoModel.from_config(config.backbone, dtype=torch.get_default_dtype())
+        self.backbone = backbone
         if getattr(self.backbone, "pooler", None) is not None:
             self.backbone.pooler = None  # never used by mean pooling, so it would never get a gradient
         hidden, dropout = config.hidden_size, config.head_dropout
@@ -293,6 +295,20 @@ class MultiTaskModel(PreTrainedModel):
         self.config.trained_heads = [head for head in self.config.trained_heads if head != "output_layer"]
         self.output_layer = LinearHead(self.config.hidden_size, len(labels), 0.0)
         self.output_layer.to(self.device)
+
+    def relabel(self, class_labels: Sequence[str], entity_labels: Sequence[str]) -> None:
+        """Give the heads other labels. A head whose labels change is a new, untrained one; the other stays as it is."""
+        config, dropout = self.config, self.config.head_dropout
+        if list(class_labels) != config.class_labels:
+            self._replace_head("classification_head", ClassificationHead(config.hidden_size, len(class_labels), dropout))
+        if list(entity_labels) != config.entity_labels:
+            self._replace_head("ner_head", LinearHead(config.hidden_size, len(entity_labels), dropout))
+        config.class_labels, config.entity_labels = list(class_labels), list(entity_labels)
+
+    def _replace_head(self, name: str, head: nn.Module) -> None:
+        self.add_module(name, head.to(self.device))
+        self.renew_heads([name])
+        self.config.trained_heads = [head for head in self.config.trained_heads if head != name]
 
     def renew_heads(self, names: Sequence[str]) -> None:
         """Draw the weights of heads anew, so that they follow from torch's seed."""

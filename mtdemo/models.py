@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from mtdemo.caching import LruCache
 from mtdemo.config import EMBEDDED, Settings
 from mtdemo.errors import CheckpointNotFoundError
+from mtdemo.import_lock import import_lock
 from mtdemo.libraries import import_libraries
 
 if TYPE_CHECKING:
@@ -46,15 +48,15 @@ class ModelStore:
             settings.max_model_bytes, lambda entry: entry.loaded.n_bytes, MOST_MADE
         )
         self._numbers = count()
-        self._locks: dict[str, threading.Lock] = {}
-        self._disk_lock = threading.Lock()
+        self._loading: dict[str, Future[ModelEntry]] = {}
+        self._loading_lock = threading.Lock()
 
     def find(self, name: str) -> ModelEntry | None:
         """A model that is in memory; None while it is not. Never loads and never waits."""
         return (self._made if name.startswith(_MADE_HERE) else self._entries).get(name)
 
     def get(self, name: str) -> ModelEntry:
-        """Load a model, or wait for the thread that is loading one.
+        """Load a model, or wait for the thread that is loading it and share what comes of that.
 
         Args:
             name: `embedded`, the settings' model or, where the settings allow it, an id of the hub.
@@ -62,22 +64,29 @@ class ModelStore:
         Raises:
             CheckpointError: it cannot be loaded. Models in memory stay.
         """
-        entry = self.find(name)
-        if entry is not None:
-            return entry
-        with self._locks.setdefault(name, threading.Lock()):
-            try:
-                entry = self.find(name)
-                if entry is None:
-                    entry = ModelEntry(next(self._numbers), self._load(name))
-                    self._entries.put(name, entry)
+        with self._loading_lock:
+            entry = self.find(name)
+            if entry is not None:
                 return entry
-            finally:
-                self._locks.pop(name, None)
+            others = self._loading.get(name)
+            mine = self._loading.setdefault(name, Future())
+        if others is not None:
+            return others.result()
+        try:
+            entry = ModelEntry(next(self._numbers), self._load(name))
+            self._entries.put(name, entry)
+            mine.set_result(entry)
+            return entry
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            with self._loading_lock:
+                del self._loading[name]
 
     def adopt(self, loaded: LoadedModel, owner: str) -> str:
         """Keep a model that was made here, in the place of the owner's last one. It never takes the place of one that was
-        loaded, and leaves when `MOST_MADE` others came after it.
+        loaded, and leaves when `MOST_MADE` others were used after it.
 
         Args:
             loaded: the model.
@@ -89,6 +98,10 @@ class ModelStore:
         name = f"{_MADE_HERE}{owner}"
         self._made.put(name, ModelEntry(next(self._numbers), loaded))
         return name
+
+    def drop(self, owner: str) -> None:
+        """Forget what was made here for an owner; nothing happens where there is nothing."""
+        self._made.drop(f"{_MADE_HERE}{owner}")
 
     def _load(self, name: str) -> LoadedModel:
         import_libraries()
@@ -107,5 +120,5 @@ class ModelStore:
             directory = download(name, settings.max_model_bytes)
         else:
             raise CheckpointNotFoundError("Loading other models is switched off on this page; it serves one model only.")
-        with self._disk_lock:  # downloads may overlap, but transformers' lazy imports may not
+        with import_lock:  # downloads may overlap, but not this
             return load_directory(directory, settings.max_model_bytes, name)

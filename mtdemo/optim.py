@@ -6,7 +6,6 @@ decay on biases and normalisation weights. Planning is pure; `build_optimizer` m
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -60,7 +59,7 @@ class OptimizerSettings:
             ("The weight decay", self.weight_decay),
             ("The layer-wise decay", self.layer_decay),
         ):
-            if not isinstance(value, (int, float)) or not math.isfinite(value) or not 0.0 <= value <= 1.0:
+            if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0.0 <= value <= 1.0:
                 raise PlanError(f"{name} must be a number from 0 to 1, not {value}.")
 
     def learning_rate(self, module: str) -> float:

@@ -19,7 +19,7 @@ from mtdemo.parts import Parts
 WARMUP_SHARE = 0.06
 MOST_RANK, MOST_ALPHA = 256, 1024
 _LONG_WARMUP = 0.5
-_HEADS_OF_TASKS = {"entities": ("ner_head",), "classes": ("classification_head", "output_layer")}
+HEADS_OF_TASKS = {"entities": ("ner_head",), "classes": ("classification_head", "output_layer")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class TrainingPlan:
             raise PlanError(f"learning_rates gives a number for the backbone or a head, not {rates!r}.")
         if set(rates) - set(TITLES):
             raise PlanError(f"learning_rates knows {', '.join(TITLES)}, not {min(set(rates) - set(TITLES))!r}.")
-        of_heads = {name: float(rate) for name, rate in rates.items() if name != BACKBONE}
+        of_heads = {name: rate for name, rate in rates.items() if name != BACKBONE}
         of_backbone = rates.get(BACKBONE, OptimizerSettings().backbone_learning_rate)
         optimizer = OptimizerSettings(of_backbone, of_heads, given["weight_decay"], given["layer_decay"])
         others = (given[name] for name in ("gradual", "new_output_layer"))
@@ -177,7 +177,10 @@ def read_plan(path: Path, name: str | None = None) -> TrainingPlan:
         raise DataFileError(f"{name or path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
         raise DataFileError(f"{name or path} is not JSON: {error}.") from error
-    return TrainingPlan.from_dict(values)
+    try:
+        return TrainingPlan.from_dict(values)
+    except PlanError as error:
+        raise PlanError(f"{name or path}: {error}") from error
 
 
 def run_warnings(
@@ -200,7 +203,7 @@ def run_warnings(
     warnings = []
     if distillation_weight and freezing.backbone_state == "none":
         warnings.append("With a frozen backbone embeddings stay as they are, so the weight of keeping them does nothing.")
-    for (task, heads), weight in zip(_HEADS_OF_TASKS.items(), task_weights, strict=True):
+    for (task, heads), weight in zip(HEADS_OF_TASKS.items(), task_weights, strict=True):
         present = [head for head in heads if any(part.part.name == head for part in freezing.parts)]
         if weight and freezing.backbone_state == "none" and not trained & set(heads):
             warnings.append(

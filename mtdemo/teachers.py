@@ -1,7 +1,7 @@
 """Models that stay as they are while another learns: what they say of each training sentence, computed once.
 
-The model as it was before training teaches its embeddings, other checkpoints may teach their classes (Hinton et al. 2015,
-https://arxiv.org/abs/1503.02531), and a frozen backbone gives its hidden states.
+The model as it was before training teaches its embeddings, and other checkpoints may teach their classes (Hinton et al.
+2015, https://arxiv.org/abs/1503.02531).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from mtdemo.encoding import Window
 from mtdemo.errors import DataFileError
@@ -98,33 +97,3 @@ def _classifier(model: LoadedModel, texts: Sequence[str], labels: Sequence[str],
     order = [info.class_labels.index(label) for label in labels]
     windows = [sentence.windows[0] for sentence in model.encode(texts, min(max_length, info.max_length))]
     return FixedModel(model, windows, lambda output: output.classification_logits.softmax(dim=-1)[:, order])
-
-
-class Features:
-    """Hidden states of a frozen backbone, computed when they are first asked for and kept while there is room."""
-
-    def __init__(self, base: LoadedModel, windows: Sequence[Window], max_bytes: int) -> None:
-        self._base = base
-        self._windows = windows
-        self._states: dict[int, Tensor] = {}
-        self._n_bytes_left = max_bytes
-        self.n_computed = self.n_reused = 0  # sentences
-
-    def __getitem__(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Hidden states, float32 (sentences, tokens, hidden), and attention mask, int64 (sentences, tokens)."""
-        states = {index: self._states[index] for index in indices if index in self._states}
-        missing = [index for index in indices if index not in states]
-        self.n_computed += len(missing)
-        self.n_reused += len(indices) - len(missing)
-        if missing:
-            inputs = pad_windows([self._windows[index] for index in missing], self._base)
-            with torch.no_grad():
-                hidden = self._base.model.backbone(**inputs).last_hidden_state
-            for row, index in enumerate(missing):
-                states[index] = hidden[row, : len(self._windows[index].input_ids)].clone()
-                if states[index].nbytes <= self._n_bytes_left:
-                    self._states[index] = states[index]
-                    self._n_bytes_left -= states[index].nbytes
-        chosen = [states[index] for index in indices]
-        masks = [torch.ones(len(state), dtype=torch.long) for state in chosen]
-        return pad_sequence(chosen, batch_first=True), pad_sequence(masks, batch_first=True)

@@ -13,7 +13,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field, replace
 from functools import cached_property, partial
 from itertools import zip_longest
@@ -22,8 +22,6 @@ from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mtdemo.batching import plan_batches
@@ -33,14 +31,16 @@ from mtdemo.errors import DataFileError, TrainingError
 from mtdemo.examples import Example, labelled_examples, tagged_examples
 from mtdemo.extending import extend_model, merge_adapters
 from mtdemo.freezing import BACKBONE, FreezingPlan, apply_freezing, unfrozen_parts
-from mtdemo.inference import pad_windows
+from mtdemo.inference import HiddenStates, pad_windows
 from mtdemo.loading import LoadedModel
-from mtdemo.losses import class_disagreement, embedding_drift, partial_cross_entropy
+from mtdemo.losses import class_disagreement, embedding_drift
 from mtdemo.model import MultiTaskModel
+from mtdemo.objective import StepLosses, Task, Taught, class_loss, entity_loss
 from mtdemo.optim import build_optimizer, plan_optimizer
-from mtdemo.plans import TrainingPlan
+from mtdemo.plans import HEADS_OF_TASKS, TrainingPlan
 from mtdemo.sampling import MIXES, Batches, Mix, Noise, looked_at, sentences_per_task
-from mtdemo.teachers import Features, Teacher
+from mtdemo.teachers import Teacher
+from mtdemo.writing import told_if_unwritable
 
 Progress = Callable[[str, int, int], None]
 STATE_FILE = "training_state.pt"
@@ -105,40 +105,6 @@ class Training:
     interval: int = 100
 
 
-@dataclass(frozen=True, slots=True)
-class StepLosses:
-    """Losses of one step, or their means over several; None for what was not looked at."""
-
-    ner: float | None
-    classification: float | None
-    output: float | None = None
-    drift: float | None = None
-    teacher: float | None = None
-
-    @property
-    def phrase(self) -> str:
-        digits = {"drift": 4}
-        named = ((name.replace("_", " "), value, digits.get(name, 3)) for name, value in self.as_dict().items())
-        return ", ".join(f"{name} {value:.{digits}f}" for name, value, digits in named if value is not None)
-
-    def as_dict(self) -> dict[str, float | None]:
-        """By what each is a loss of."""
-        return {
-            "entities": self.ner,
-            "classes": self.classification,
-            "new_output_layer": self.output,
-            "disagreement": self.teacher,
-            "drift": self.drift,
-        }
-
-    @classmethod
-    def mean(cls, of_steps: Sequence[StepLosses]) -> StepLosses:
-        """The mean of each loss over the steps that have it."""
-        columns = zip(*(astuple(losses) for losses in of_steps), strict=True)
-        known = ([value for value in column if value is not None] for column in columns)
-        return cls(*(float(np.mean(values)) if values else None for values in known))
-
-
 class Scores(Protocol):
     """What a measurement gives: one number to choose by, and all numbers for the log."""
 
@@ -151,44 +117,15 @@ class Scores(Protocol):
     def as_dict(self) -> dict[str, Any]: ...
 
 
-Measure = Callable[[LoadedModel], Scores]
-_Loss = Callable[[Any, Sequence[Example]], Sequence[Tensor]]
+class Measure(Protocol):
+    """How good a model is, on sentences that are kept aside."""
 
+    @property
+    def fingerprint(self) -> str:
+        """Of what it measures on: scores of runs with the same can be compared."""
+        ...
 
-@dataclass(frozen=True, slots=True)
-class _Taught:
-    """What the sentences of all tasks are taught by a model that stays as it is.
-
-    Attributes:
-        weight: of the loss.
-        loss: from the model's output and the indices of the sentences among those of all tasks to their mean loss.
-    """
-
-    weight: float
-    loss: Callable[[Any, Sequence[int]], Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """One kind of examples and how a step uses them.
-
-    Attributes:
-        examples: what is learned from.
-        batches: which of them each step takes.
-        noise: how they are disguised.
-        is_looked_at: whether a step reads any of them.
-        weight: of the loss.
-        offset: index of the first example among those of all tasks.
-        loss: of each head that answers them, the mean loss over what the examples ask, a word piece or a sentence each.
-    """
-
-    examples: Sequence[Example]
-    batches: Batches
-    noise: Noise
-    is_looked_at: bool
-    weight: float
-    offset: int
-    loss: _Loss
+    def __call__(self, model: LoadedModel, /) -> Scores: ...
 
 
 class Trainer:
@@ -219,12 +156,15 @@ class Trainer:
         base.model.renew_heads(new_heads)
         if settings.pooling is not None and "classification_head" in new_heads:
             base.model.config.classification_pooling = settings.pooling
-        self.teachers = {"embeddings": Teacher.of_embeddings(base, windows)}
+        self._base_digest = _digest_of(base.model.state_dict())
+        self.teachers: dict[str, Teacher] = {}
+        if self.distillation_weight:
+            self.teachers["embeddings"] = Teacher.of_embeddings(base, windows)
         if self.teacher_weight:
             texts = [*(sentence.text for sentence in tagged), *(sentence.text for sentence in labelled)]
             labels = base.model.config.class_labels
             self.teachers["classes"] = Teacher.of_classes(class_teachers, texts, labels, settings.max_length)
-        self.features = Features(base, windows, settings.max_feature_bytes) if not moves else None
+        self.features = HiddenStates(settings.max_feature_bytes) if not moves else None
         self._training_now = self.freezing
         apply_freezing(self.model, self.freezing)
         _set_dropout(self.model, settings.dropout)
@@ -237,6 +177,7 @@ class Trainer:
         )
         self.taught = self._make_taught()
         self.n_done = 0
+        self.measured_on = ""
         self.log: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {}
 
@@ -277,11 +218,16 @@ class Trainer:
         return scores
 
     def save(self, path: Path) -> None:
-        """Write all that is needed to go on from here; a run that dies while it writes leaves the old state."""
+        """Write all that is needed to go on from here; a run that dies while it writes leaves the old state.
+
+        Raises:
+            DataFileError: the disk is full, or the like.
+        """
         state = {
             "n_done": self.n_done,
             "settings": _as_plain(self.settings),
             "fingerprint": self.fingerprint,
+            "measured_on": self.measured_on,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": {"last_epoch": self.schedule.last_epoch},
@@ -291,24 +237,34 @@ class Trainer:
             "log": self.log,
             "best": self.best,
         }
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(path)
+        unfinished = path.with_suffix(".partial")
+        try:
+            with told_if_unwritable(path, "The state that was saved before is good." if path.exists() else ""):
+                torch.save(state, unfinished)
+                unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
-    def restore(self, path: Path) -> None:
+    def restore(self, path: Path, progress: Progress = lambda phrase, done, total: None) -> None:
         """Go on from a saved state.
 
         Raises:
             DataFileError: there is none, or it is of an earlier version, or of a run with other settings or data, or
-                from another model.
+                from another model, or measured on other sentences.
         """
         state = _read_state(path)
-        before, now = ({**_as_plain(Training()), **settings} for settings in (state["settings"], _as_plain(self.settings)))
-        changed = [f"{name} was {before[name]} and is now {now[name]}" for name in now if before[name] != now[name]]
+        before, now = (_flat({**_as_plain(Training()), **s}) for s in (state["settings"], _as_plain(self.settings)))
+        changed = [
+            f"{name} was {before.get(name)} and is now {now.get(name)}"
+            for name in dict.fromkeys((*before, *now))
+            if before.get(name) != now.get(name)
+        ]
         if changed:
             raise DataFileError(f"{path} is of a run with other settings: {'; '.join(changed)}.")
         if state["fingerprint"] != self.fingerprint:
             raise DataFileError(f"{path} is of a run with other sentences, or from another model.")
+        if state["measured_on"] != self.measured_on:
+            raise DataFileError(f"{path} is of a run that was measured on other sentences; its best weights are by those.")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.last_epoch = state["schedule"]["last_epoch"]
@@ -321,17 +277,16 @@ class Trainer:
         if self.features is not None:  # computed again in the same batches, so that they are the same bit for bit
             for step in range(self.n_done):
                 for task in self.tasks:
-                    for indices, _, _ in self._passes(task, step):
-                        self.features[indices]
+                    for _, _, examples in self._passes(task, step):
+                        self.features(self.base, [example.window for example in examples])
+                progress("computing hidden states again", step + 1, self.n_done)
 
     @cached_property
     def fingerprint(self) -> str:
         """Of what is learned, from which models: a SHA-256 in hexadecimal digits."""
-        digest = hashlib.sha256()
-        for teacher in self.teachers.values():
-            for model in teacher.models:
-                for tensor in model.weights.values():
-                    digest.update(tensor.numpy().tobytes())
+        digest = hashlib.sha256(self._base_digest)
+        for model in self.teachers["classes"].models if "classes" in self.teachers else ():
+            digest.update(_digest_of(model.weights))
         for task in self.tasks:
             for example in task.examples:
                 digest.update(np.asarray([*example.window.input_ids, *example.window.token_type_ids]).tobytes())
@@ -363,9 +318,15 @@ class Trainer:
             self._training_now = now
 
     def _trained_heads(self) -> list[str]:
-        return [part.part.name for part in self.freezing.parts if not part.part.kind.in_backbone and part.n_trainable]
+        """Heads that this run teaches something: they train, at some rate, by a loss that has a weight."""
+        weights = zip(HEADS_OF_TASKS.values(), self.settings.task_weights, strict=True)
+        asked = {head: weight for heads, weight in weights for head in heads}
+        asked["classification_head"] += self.teacher_weight
+        rate = self.settings.plan.optimizer.learning_rate
+        heads = [part for part in self.freezing.parts if not part.part.kind.in_backbone and part.n_trainable]
+        return [part.part.name for part in heads if asked[part.part.name] and rate(part.part.name)]
 
-    def _make_tasks(self, tagged: Sequence[TaggedSentence], labelled: Sequence[LabelledSentence]) -> tuple[_Task, _Task]:
+    def _make_tasks(self, tagged: Sequence[TaggedSentence], labelled: Sequence[LabelledSentence]) -> tuple[Task, Task]:
         settings = self.settings
         max_length = min(settings.max_length, self.base.info.max_length)
         kinds: tuple[Sequence[Example], ...] = (
@@ -376,9 +337,9 @@ class Trainer:
         sizes = sentences_per_task(settings.sentences_per_step, [len(kind) for kind in kinds], settings.mix, is_looked_at)
         case_noise = settings.case_noise if self.model.config.casing else 0.0
 
-        def task(number: int, offset: int, loss: _Loss) -> _Task:
+        def task(number: int, offset: int, loss: Any) -> Task:
             kind, seed = kinds[number], settings.seed + number
-            return _Task(
+            return Task(
                 kind,
                 Batches([len(example.window.input_ids) for example in kind], sizes[number], seed),
                 Noise(case_noise, settings.word_dropout, self.base.tokenizer.mask_token_id, seed),
@@ -388,28 +349,28 @@ class Trainer:
                 loss,
             )
 
-        return task(0, 0, _entity_loss), task(1, len(tagged), partial(_class_loss, smoothing=settings.label_smoothing))
+        return task(0, 0, entity_loss), task(1, len(tagged), partial(class_loss, smoothing=settings.label_smoothing))
 
-    def _make_taught(self) -> dict[str, _Taught]:
+    def _make_taught(self) -> dict[str, Taught]:
         """By the field of `StepLosses` that it is told in."""
         rows = {}
         if self.features is not None:
-            rows["drift"] = _Taught(0.0, lambda *_: torch.zeros(()))
+            rows["drift"] = Taught(0.0, lambda *_: torch.zeros(()))
         elif self.distillation_weight:
             embeddings = self.teachers["embeddings"]
-            rows["drift"] = _Taught(
+            rows["drift"] = Taught(
                 self.distillation_weight,
                 lambda output, indices: embedding_drift(output.sentence_embedding, embeddings[indices]),
             )
         if self.teacher_weight:
             classes = self.teachers["classes"]
-            rows["teacher"] = _Taught(
+            rows["teacher"] = Taught(
                 self.teacher_weight,
                 lambda output, indices: class_disagreement(output.classification_logits, classes[indices]),
             )
         return rows
 
-    def _backward(self, task: _Task) -> tuple[Sequence[float | None], dict[str, float]]:
+    def _backward(self, task: Task) -> tuple[Sequence[float | None], dict[str, float]]:
         """Add one task's gradients; its losses, and those of what its sentences are taught, where it is looked at."""
         if not task.is_looked_at:
             return [None], {}
@@ -418,7 +379,7 @@ class Trainer:
         losses_in_all: Sequence[float] = ()
         taught_in_all = dict.fromkeys(self.taught, 0.0)
         for indices, windows, examples in self._passes(task, self.n_done):
-            output = self._forward(windows, indices)
+            output = self._forward(windows, examples)
             share = sum(example.n_asked for example in examples) / n_asked
             losses = [loss * share for loss in task.loss(output, examples)]
             objective = torch.zeros(())
@@ -434,7 +395,7 @@ class Trainer:
             losses_in_all = [a + b for a, b in zip_longest(losses_in_all, of_pass, fillvalue=0.0)]
         return losses_in_all or [0.0], taught_in_all
 
-    def _passes(self, task: _Task, step: int) -> Iterator[tuple[list[int], list[Window], list[Example]]]:
+    def _passes(self, task: Task, step: int) -> Iterator[tuple[list[int], list[Window], list[Example]]]:
         """The forward passes of a step: indices of sentences, their windows in disguise, and the sentences themselves.
         Those of which nothing can be read are left out."""
         if not task.is_looked_at:
@@ -446,10 +407,10 @@ class Trainer:
             if any(example.n_asked for example in examples):
                 yield [task.offset + batch[row] for row in rows], [windows[row] for row in rows], examples
 
-    def _forward(self, windows: Sequence[Window], indices: Sequence[int]) -> Any:
-        """The model's output for windows."""
+    def _forward(self, windows: Sequence[Window], examples: Sequence[Example]) -> Any:
+        """The model's output for windows in disguise, or for the examples as they are where hidden states are kept."""
         if self.features is not None:
-            return self.model.apply_heads(*self.features[indices])
+            return self.model.apply_heads(*self.features(self.base, [example.window for example in examples]))
         return self.model(**pad_windows(windows, self.base))
 
 
@@ -480,14 +441,17 @@ def train(
             both tasks.
 
     Raises:
-        DataFileError: a label that the model does not have, a teacher of other classes, or no state to resume.
+        DataFileError: a label that the model does not have, a teacher of other classes, no state to resume, or a state
+            that cannot be written.
         TrainingError: a loss or a gradient is not a number; the last saved state is good.
     """
     trainer = Trainer(base, tagged, labelled, settings, class_teachers)
+    if measure is not None:
+        trainer.measured_on = measure.fingerprint
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
     if resume is not None:
-        trainer.restore(resume / STATE_FILE)
+        trainer.restore(resume / STATE_FILE, progress)
     started, recent = time.monotonic(), list[StepLosses]()
     while trainer.n_done < settings.n_steps:
         recent.append(trainer.step())
@@ -508,7 +472,9 @@ def train(
         recent.clear()
         if directory is not None:
             trainer.save(directory / STATE_FILE)
-            (directory / LOG_FILE).write_text("".join(json.dumps(row) + "\n" for row in trainer.log), encoding="utf-8")
+            rows = "".join(json.dumps(row) + "\n" for row in trainer.log)
+            with told_if_unwritable(directory / LOG_FILE):
+                (directory / LOG_FILE).write_text(rows, encoding="utf-8")
     return trainer.finished()
 
 
@@ -517,7 +483,7 @@ def _read_state(path: Path) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(path, weights_only=True)
     except Exception as error:
         raise DataFileError(f"{path} cannot be read, so there is nothing to resume.") from error
-    if "teachers" not in state:
+    if "measured_on" not in state:
         raise DataFileError(f"{path} was saved by an earlier version, whose runs this one cannot resume.")
     return state
 
@@ -545,6 +511,21 @@ def _as_plain(settings: Training) -> dict[str, Any]:
     return plain
 
 
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one level, the innermost names joined by dots."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return flat
+
+
+def _digest_of(weights: Mapping[str, torch.Tensor]) -> bytes:
+    digest = hashlib.sha256()
+    for tensor in weights.values():
+        digest.update(tensor.detach().numpy().data)
+    return digest.digest()
+
+
 def _numbers(scores: dict[str, Any]) -> dict[str, Any]:
     """Scores with None in the place of what is no number, which JSON does not know."""
     return {name: value if value is None or math.isfinite(value) else None for name, value in scores.items()}
@@ -555,14 +536,3 @@ def _set_dropout(model: torch.nn.Module, dropout: float | None) -> None:
     for name, module in model.named_modules():
         if dropout is not None and name.startswith(BACKBONE) and isinstance(module, torch.nn.Dropout):
             module.p = dropout
-
-
-def _entity_loss(output: Any, examples: Sequence[Example]) -> list[Tensor]:
-    logits = torch.cat([output.ner_logits[row, example.window.content] for row, example in enumerate(examples)])
-    return [partial_cross_entropy(logits, torch.from_numpy(np.concatenate([example.target for example in examples])))]
-
-
-def _class_loss(output: Any, examples: Sequence[Example], smoothing: float) -> list[Tensor]:
-    targets = torch.tensor([example.target for example in examples])
-    of_heads = (output.classification_logits, output.output_logits)
-    return [functional.cross_entropy(x, targets, label_smoothing=smoothing) for x in of_heads if x is not None]

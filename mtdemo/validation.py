@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,12 @@ class ValidationSets:
     pairs: Sequence[RatedPair] = ()
     max_length: int = 128
     run: Run = run_windows
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the sentences and what is known of them, a SHA-256: equal where the sets are."""
+        rows: list[Any] = [*self.tagged, *self.labelled, *self.pairs]
+        return sha256(repr([astuple(row) for row in rows]).encode()).hexdigest()
 
     def __call__(self, loaded: LoadedModel) -> Validation:
         entity_f1, macro_f1, spearman, output_f1 = None, None, None, None

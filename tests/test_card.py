@@ -49,6 +49,21 @@ def test_the_embedded_card_is_what_its_report_makes() -> None:
     assert f"\n{render(read_report(EMBEDDED))}\n<!-- measured: end -->" in card
 
 
+def test_numbers_of_other_weights_are_not_written(
+    checkpoint: Path, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["card", "--checkpoint", str(checkpoint), *files]) == 0
+    assert main(["card", "--checkpoint", str(checkpoint)]) == 0
+    with (checkpoint / "model.safetensors").open("r+b") as weights:
+        weights.seek(-1, 2)
+        last = weights.read(1)
+        weights.seek(-1, 2)
+        weights.write(bytes([last[0] ^ 1]))
+    capsys.readouterr()
+    assert main(["card", "--checkpoint", str(checkpoint)]) == 2
+    assert "measured with other weights; give data files" in capsys.readouterr().err
+
+
 def test_the_report_says_what_evaluate_says(checkpoint: Path, files: list[str]) -> None:
     assert main(["card", "--checkpoint", str(checkpoint), *files]) == 0
     report = read_report(checkpoint)
@@ -97,13 +112,12 @@ def test_what_cannot_be_written_is_one_line(
     assert words in capsys.readouterr().err
 
 
-def test_a_checkpoint_without_a_card_gets_one(checkpoint: Path) -> None:
+def test_a_checkpoint_without_a_card_gets_one(checkpoint: Path, files: list[str]) -> None:
     (checkpoint / CARD_FILE).unlink()
-    shutil.copy(EMBEDDED / REPORT_FILE, checkpoint)
-    assert main(["card", "--checkpoint", str(checkpoint)]) == 0
+    assert main(["card", "--checkpoint", str(checkpoint), *files]) == 0
     card = (checkpoint / CARD_FILE).read_text()
     assert card.startswith("---\nlibrary_name: transformers\n")
-    assert render(read_report(EMBEDDED)) in card
+    assert render(read_report(checkpoint)) in card
 
 
 def test_no_card_is_written_for_a_model_of_the_hub(capsys: pytest.CaptureFixture[str]) -> None:

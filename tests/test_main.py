@@ -80,6 +80,47 @@ def test_train_hands_on_how_to_learn(tiny: Write, few: list[str], tmp_path: Path
     assert first_losses("--class-teacher", str(tmp_path / "teacher"), "--teacher-weight", "0")["teacher"] is None
 
 
+def test_a_base_can_learn_other_labels(tiny: Write, few: list[str], tmp_path: Path) -> None:
+    (tmp_path / "ner").write_text('{"tokens": ["john", "sat"], "tags": ["B-DRUG", "O"]}\n' * 4)
+    (tmp_path / "classes").write_text('{"text": "the cat", "label": "calm"}\n' * 4)
+    assert main(["train", "--base", str(tiny()), *few, "--class-labels", "angry", "calm", "--entity-types", "DRUG"]) == 0
+    found = load_directory(tmp_path / "out")
+    assert (found.info.class_labels, found.info.entity_types) == (("angry", "calm"), ("DRUG",))
+    assert found.info.trained_heads == ("classification_head", "ner_head")
+
+
+def test_what_an_options_contradicts_is_told_and_its_errors_are_sentences(
+    tiny: Write, few: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = ["train", "--base", str(tiny()), *few]
+    assert main([*base, "--backbone-rate", "0"]) == 0
+    assert "Note: The backbone may train, but its learning rate is 0" in capsys.readouterr().err
+    assert main([*base, "--class-labels", "calm"]) == 2
+    assert "at least 2 classes with different names, not 'calm'" in capsys.readouterr().err
+    assert main([*base, "--entity-types", "B-DRUG"]) == 2
+    assert "named without O, B- and I-" in capsys.readouterr().err
+    (tmp_path / "plan.json").write_text('{"weight_decay": true}')
+    assert main([*base, "--plan", str(tmp_path / "plan.json")]) == 2
+    assert f"{tmp_path / 'plan.json'}: The weight decay must be a number from 0 to 1, not True" in capsys.readouterr().err
+    (tmp_path / "ner").write_text('{"tokens": [" "], "tags": ["O"]}\n')
+    (tmp_path / "classes").write_text('{"text": " ", "label": "neutral"}\n')
+    assert main(base) == 2
+    assert "None of the sentences has a word" in capsys.readouterr().err
+
+
+def test_evaluate_says_which_labels_the_model_does_not_know(
+    tiny: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\nthe cat,calm\nthe mat,neutral\n")
+    arguments = ["evaluate", "--task", "classification", "--data", str(path), "--checkpoint", str(tiny())]
+    assert main(arguments) == 0
+    assert "the model does not know calm, so it never finds them" in capsys.readouterr().err
+    path.write_text("text,label\nthe cat,neutral\n  ,neutral\n")
+    assert main(arguments) == 2
+    assert f"{path} has a sentence that cannot be read, '  ': It is blank" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option", ["--averaging", "--label-smoothing", "--dropout", "--word-dropout", "--case-noise"])
 @pytest.mark.parametrize("value", ["1", "-0.1", "nan"])
 def test_a_share_out_of_its_range_is_refused(

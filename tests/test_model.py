@@ -50,6 +50,32 @@ def test_one_pass_gives_every_output_with_the_documented_shapes() -> None:
     assert output.output_logits is None
 
 
+def test_a_configuration_in_half_precision_changes_neither_the_model_nor_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another thread that builds a model meanwhile must not get one in half precision."""
+    asked: list[torch.dtype] = []
+    real = torch.set_default_dtype
+    monkeypatch.setattr(torch, "set_default_dtype", lambda dtype: (asked.append(dtype), real(dtype)))
+    model = MultiTaskModel(MultiTaskConfig(backbone=BertConfig(**SMALL, vocab_size=50, dtype="float16")))
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert set(asked) <= {torch.float32}
+
+
+def test_other_labels_make_a_new_head_and_leave_the_other() -> None:
+    model = MultiTaskModel(tiny_config())
+    model.config.trained_heads = ["classification_head", "ner_head"]
+    before = model.classification_head.linear.weight
+    model.relabel(model.config.class_labels, ["O", "DRUG"])
+    assert model.classification_head.linear.weight is before
+    assert model(**inputs()).ner_logits.shape == (3, 7, 2)
+    assert model.trained_heads == ("classification_head",)
+    model.relabel(["angry", "calm"], ["O", "DRUG"])
+    assert model(**inputs()).classification_logits.shape == (3, 2)
+    assert model.trained_heads == ()
+    assert sum(part.n_parameters for part in model.parts()) == model.num_parameters()
+
+
 def test_one_pass_runs_the_backbone_once() -> None:
     model = MultiTaskModel(tiny_config()).eval()
     calls = []

@@ -1,6 +1,8 @@
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
+from time import sleep
 
 import pytest
 
@@ -33,6 +35,33 @@ def test_a_model_is_loaded_once_however_many_ask(loads: list[str]) -> None:
     for thread in threads:
         thread.join()
     assert loads == ["a"]
+
+
+def test_who_waits_for_a_load_that_fails_shares_its_error_and_the_next_one_tries_again(
+    loads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, started, fail = ModelStore(Settings()), Event(), Event()
+    real = loading.download
+
+    def download(hub_id: str, max_bytes: int | None = None) -> Path:
+        started.set()
+        if not fail.is_set():
+            assert fail.wait(10)
+            loads.append("failed")
+            raise CheckpointNotFoundError("gone")
+        return real(hub_id, max_bytes)
+
+    monkeypatch.setattr(loading, "download", download)
+    with ThreadPoolExecutor(3) as pool:
+        asking = [pool.submit(store.get, "a")]
+        assert started.wait(10)
+        asking += [pool.submit(store.get, "a") for _ in range(2)]
+        sleep(0.1)  # until they wait
+        fail.set()
+        assert {type(each.exception()) for each in asking} == {CheckpointNotFoundError}
+    assert loads == ["failed"]
+    store.get("a")
+    assert loads == ["failed", "a"]
 
 
 def test_the_least_recently_used_model_leaves(loads: list[str]) -> None:
@@ -79,6 +108,10 @@ def test_models_made_here_never_push_out_loaded_ones_and_leave_in_their_turn(loa
     assert [name for name in names if store.find(name) is None] == names[:1]
     with pytest.raises(CheckpointNotFoundError, match="had to make room"):
         store.get(names[0])
+    store.drop("owner 2")
+    store.drop("nobody")
+    assert store.find(names[2]) is None
+    store.adopt(loaded, "owner 2")
     again = store.adopt(loaded, "owner 1")
     assert again == names[1], "an owner has one"
     assert store.find(names[2]) is not None

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,9 @@ import pytest
 
 from mtdemo import inference
 from mtdemo.config import Settings
-from mtdemo.errors import EmptyInputError, InputError, PlanError, TooMuchInputError
-from mtdemo.freezing import SCENARIOS
+from mtdemo.errors import EmptyInputError, InputError, TooMuchInputError
 from mtdemo.results import SentenceAnalysis
-from mtdemo.service import FreezingRequest, ModelService
+from mtdemo.service import ModelService
 from tests.app_process import ROOT
 
 Write = Callable[..., Path]
@@ -130,6 +130,32 @@ def test_a_failure_is_told_to_everyone_and_forgotten(small: ModelService, monkey
     assert len(small.embed(["the cat"])) == 1
 
 
+def test_a_request_that_fails_for_its_own_reasons_fails_nobody_else(
+    small: ModelService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for a sentence that another request was computing computes it when that one has failed."""
+    small.load()
+    run, started, go_on, n_runs = inference.run_windows, threading.Event(), threading.Event(), count()
+
+    def first_fails(*args: object) -> object:
+        if next(n_runs) == 0:
+            started.set()
+            assert go_on.wait(10)
+            raise MemoryError("its own reasons")
+        return run(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(inference, "run_windows", first_fails)
+    with ThreadPoolExecutor(2) as pool:
+        failing = pool.submit(small.embed, ["the cat"])
+        assert started.wait(10)
+        waiting = pool.submit(small.embed, ["the cat"])
+        time.sleep(0.1)
+        go_on.set()
+        with pytest.raises(MemoryError):
+            failing.result()
+        assert waiting.result().sentences[0].text == "the cat"
+
+
 def test_progress_is_told_for_long_requests_only(tiny: Write) -> None:
     service = ModelService(Settings(checkpoint=str(tiny()), tokens_per_batch=32))
     told: list[tuple[int, int]] = []
@@ -212,6 +238,14 @@ def test_a_stream_of_any_length_gives_one_answer_or_error_each_in_order(tiny: Wr
             assert isinstance(answer, TooMuchInputError if text else EmptyInputError)
 
 
+def test_a_line_longer_than_a_whole_request_ends_no_stream(tiny: Write) -> None:
+    service = ModelService(Settings(checkpoint=str(tiny()), max_sentence_characters=40, max_total_characters=10))
+    answers = list(service.analyze_stream(["the cat", "the cat sat on", 5, "the mat"]))  # type: ignore[list-item]
+    assert [type(answer) for answer in answers] == [SentenceAnalysis, TooMuchInputError, InputError, SentenceAnalysis]
+    assert str(answers[1]) == ("Sentence 2: It has 14 characters; at most 10 are read in one. Split it into paragraphs.")
+    assert str(answers[2]) == "Sentence 3: It must be a text, not int."
+
+
 def test_every_dictionary_has_the_lengths(service: ModelService) -> None:
     (answer,) = service.analyze(["John lives in Paris."])
     for dictionary in (answer.embedding_as_dict(), answer.classification_as_dict(), answer.entities_as_dict()):
@@ -223,53 +257,6 @@ def test_every_dictionary_has_the_lengths(service: ModelService) -> None:
     assert set(answer.as_dict()) == {
         "text", "n_tokens", "n_truncated", "embedding", "norm", "label", "probabilities", "entities",
     }  # fmt: skip
-
-
-@pytest.mark.parametrize("scenario", [scenario.name for scenario in SCENARIOS])
-@pytest.mark.parametrize("backbone", ["embedded", "bert-base-uncased", "bert-large-uncased"])
-def test_plans_need_no_weights_and_sum_up(scenario: str, backbone: str) -> None:
-    service = ModelService(Settings())
-    plan = service.freezing_plan(FreezingRequest(backbone, scenario)).as_dict()
-    assert plan["n_trainable"] + plan["n_frozen"] == plan["n_parameters"]
-    assert sum(part["n_parameters"] for part in plan["parts"]) == plan["n_parameters"]
-    assert sum(part["n_trainable"] for part in plan["parts"]) == plan["n_trainable"]
-    assert sum(group["n_parameters"] for group in plan["groups"]) == plan["n_trainable"]
-    assert service.loaded() is None
-
-
-def test_a_plan_by_parts_overrides_the_scenario(service: ModelService) -> None:
-    request = FreezingRequest(
-        "embedded", "freeze_network", trainable_parts=("layer_5", "output_layer"), new_output_layer=True
-    )
-    trained = [part.part.name for part in service.freezing_plan(request).freezing.parts if part.state == "all"]
-    assert trained == ["layer_5", "output_layer"]
-
-
-@pytest.mark.parametrize(
-    ("request_", "words"),
-    [
-        (FreezingRequest("gpt-2"), "no backbone 'gpt-2'.*bert-base-uncased"),
-        (FreezingRequest(scenario="melt"), "no scenario 'melt'.*freeze_backbone"),
-        (FreezingRequest(n_frozen_layers=7), "7 frozen layers.*6 layers"),
-        (FreezingRequest(n_frozen_layers=-1), "-1 frozen layers"),
-        (FreezingRequest(n_frozen_layers="2"), "whole number"),  # type: ignore[arg-type]
-        (FreezingRequest(["x"]), "no backbone"),  # type: ignore[arg-type]
-        (FreezingRequest(trainable_parts=("tail",)), "no part 'tail'.*layer_0"),
-    ],
-)
-def test_a_request_that_makes_no_sense_lists_the_choices(
-    service: ModelService, request_: FreezingRequest, words: str
-) -> None:
-    with pytest.raises(PlanError, match=words):
-        service.freezing_plan(request_)
-
-
-def test_the_plan_of_another_checkpoint_is_that_of_its_own_configuration(tiny: Write) -> None:
-    directory = tiny(entity_labels=["O", "B-PER", "I-PER"])
-    service = ModelService(Settings(checkpoint=str(directory)))
-    plan = service.freezing_plan(FreezingRequest("embedded")).freezing
-    assert service.loaded() is None
-    assert plan.n_parameters == service.load().n_parameters
 
 
 def test_the_first_questions_may_all_come_at_once() -> None:

@@ -12,8 +12,9 @@ from mtdemo.config import Settings
 from mtdemo.freezing import SCENARIOS
 from mtdemo.model import MultiTaskModel
 from mtdemo.optim import OptimizerSettings
+from mtdemo.planning import FreezingRequest, PlannedTraining
 from mtdemo.plans import AdapterSettings
-from mtdemo.service import FreezingRequest, ModelService, PlannedTraining
+from mtdemo.service import ModelService
 
 LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "intermediate_size": 4096, "num_attention_heads": 16}
 

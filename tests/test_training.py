@@ -20,7 +20,7 @@ from mtdemo.model import MultiTaskConfig, MultiTaskModel
 from mtdemo.optim import OptimizerSettings
 from mtdemo.plans import TrainingPlan
 from mtdemo.teachers import Teacher
-from mtdemo.training import LOG_FILE, STATE_FILE, Measure, Trainer, Training, train
+from mtdemo.training import LOG_FILE, STATE_FILE, Measure, Scores, Trainer, Training, train
 from mtdemo.validation import ValidationSets
 
 TAGGED = [
@@ -67,6 +67,16 @@ def run_until(step: int, checkpoint: Path, settings: Training, out: Path, measur
         train(load_directory(checkpoint), TAGGED, LABELLED, settings, stop, out, measure=measure)
 
 
+class Asked:
+    """A measure that asks a function."""
+
+    def __init__(self, ask: Callable[[LoadedModel], Scores], fingerprint: str = "kept aside") -> None:
+        self.ask, self.fingerprint = ask, fingerprint
+
+    def __call__(self, model: LoadedModel) -> Scores:
+        return self.ask(model)
+
+
 def state(model: LoadedModel) -> dict[str, torch.Tensor]:
     return model.model.state_dict()
 
@@ -101,6 +111,41 @@ def test_with_frozen_embeddings_only_the_rows_of_case_move(directory: Path) -> N
         and (tensor.shape != before[name].shape or not torch.equal(tensor, before[name]))
     }
     assert moved == {"backbone.embeddings.token_type_embeddings.weight"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (replace(QUICK, task_weights=(1.0, 0.0)), ("ner_head",)),
+        (replace(QUICK, task_weights=(0.0, 1.0)), ("classification_head",)),
+        (
+            replace(QUICK, plan=TrainingPlan(optimizer=OptimizerSettings(1e-3, {"ner_head": 0.0}))),
+            ("classification_head",),
+        ),
+    ],
+)
+def test_only_a_head_that_was_taught_something_is_called_trained(
+    directory: Path, settings: Training, expected: tuple[str, ...]
+) -> None:
+    trained, _ = run(directory, replace(settings, n_steps=2))
+    assert trained.info.trained_heads == expected == trained.model.trained_heads
+
+
+def test_a_full_disk_is_told_in_a_sentence_and_leaves_the_last_state(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_until(7, directory, QUICK, tmp_path / "out")
+
+    def fill(state: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0\nlong trace")
+
+    with monkeypatch.context() as full:
+        full.setattr(torch, "save", fill)
+        with pytest.raises(DataFileError, match=r"could not be written: .*pos 64 vs 0\. The state that was saved before"):
+            run(directory, QUICK, directory=tmp_path / "out", resume=tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*.partial"))
+    run(directory, QUICK, directory=tmp_path / "out", resume=tmp_path / "out")
 
 
 def test_a_scenario_is_applied_for_real(directory: Path) -> None:
@@ -216,6 +261,9 @@ def test_resuming_with_other_settings_or_without_a_state_is_refused(directory: P
         Trainer(other, TAGGED, LABELLED, QUICK).restore(tmp_path / "out" / STATE_FILE)
     with pytest.raises(DataFileError, match="nothing to resume"):
         run(directory, QUICK, directory=tmp_path / "empty", resume=tmp_path / "empty")
+    plan = TrainingPlan(optimizer=replace(FAST, backbone_learning_rate=0.1))
+    with pytest.raises(DataFileError, match=r"settings: plan.optimizer.backbone_learning_rate was 0.005 and is now 0.1\.$"):
+        run(directory, replace(QUICK, plan=plan), directory=tmp_path / "out", resume=tmp_path / "out")
     torch.save({"settings": {}, "teacher": {}}, tmp_path / "out" / STATE_FILE)
     with pytest.raises(DataFileError, match="saved by an earlier version"):
         run(directory, QUICK, directory=tmp_path / "out", resume=tmp_path / "out")
@@ -237,7 +285,8 @@ def test_distillation_keeps_embeddings_where_training_without_it_loses_them(dire
         inputs = pad_windows([example.window for example in trainer.tasks[0].examples], trainer.base)
         with torch.no_grad():
             embeddings = trainer.model(**inputs).sentence_embedding
-        drifts[weight] = embedding_drift(embeddings, trainer.teachers["embeddings"][indices]).item()
+        teacher = Teacher.of_embeddings(load_directory(directory), [e.window for e in trainer.tasks[0].examples])
+        drifts[weight] = embedding_drift(embeddings, teacher[indices]).item()
     assert drifts[30.0] < drifts[0.0] / 2
 
 
@@ -327,7 +376,7 @@ def test_a_measure_that_is_no_number_is_never_the_best_and_the_log_stays_json(di
         trainers.append(replace(model, model=copy.deepcopy(model.model)))
         return Score(next(scores))
 
-    trained, _ = run(directory, replace(QUICK, n_steps=6, interval=2), directory=tmp_path / "out", measure=measure)
+    trained, _ = run(directory, replace(QUICK, n_steps=6, interval=2), directory=tmp_path / "out", measure=Asked(measure))
     assert all(torch.equal(tensor, state(trainers[1])[name]) for name, tensor in state(trained).items())
     rows = [json.loads(line, parse_constant=pytest.fail) for line in (tmp_path / "out" / LOG_FILE).read_text().splitlines()]
     assert [row["scores"]["criterion"] for row in rows] == [None, 0.5, None]
@@ -397,8 +446,11 @@ def test_the_best_weights_are_kept_and_the_log_tells_each_measurement(directory:
         weights.append(model.model.ner_head.linear.weight.clone())
         return Prefer(float(len(weights) == 2))
 
-    run_until(7, directory, settings, tmp_path / "out", measure)
-    trained, _ = run(directory, settings, directory=tmp_path / "out", resume=tmp_path / "out", measure=measure)
+    run_until(7, directory, settings, tmp_path / "out", Asked(measure))
+    for other in (None, Asked(measure, "other sentences")):
+        with pytest.raises(DataFileError, match="measured on other sentences"):
+            run(directory, settings, directory=tmp_path / "out", resume=tmp_path / "out", measure=other)
+    trained, _ = run(directory, settings, directory=tmp_path / "out", resume=tmp_path / "out", measure=Asked(measure))
     assert torch.equal(trained.model.ner_head.linear.weight, weights[1])
     assert not torch.equal(weights[1], weights[-1])
     rows = [json.loads(line) for line in (tmp_path / "out" / LOG_FILE).read_text().splitlines()]

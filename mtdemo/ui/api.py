@@ -8,7 +8,8 @@ import gradio as gr
 
 from mtdemo.encoding import replace_unreadable
 from mtdemo.errors import InputError
-from mtdemo.service import FreezingRequest, ModelService
+from mtdemo.planning import FreezingRequest
+from mtdemo.service import ModelService
 from mtdemo.ui.messages import shows_errors
 
 Records = list[dict[str, Any]]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from mtdemo.freezing import FreezingPlan
 from mtdemo.laboratory import Run
 from mtdemo.optim import rates_by_part
+from mtdemo.planning import PlannedTraining
 from mtdemo.results import Similarity
-from mtdemo.service import PlannedTraining
 from mtdemo.ui.messages import numbered, shorten
 
 if TYPE_CHECKING:

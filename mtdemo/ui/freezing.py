@@ -33,8 +33,9 @@ from mtdemo.freezing import (
 from mtdemo.laboratory import Laboratory
 from mtdemo.optim import BACKBONE_LEARNING_RATE, HEAD_LEARNING_RATE, WEIGHT_DECAY, OptimizerSettings
 from mtdemo.parts import PartKind, Parts
+from mtdemo.planning import FreezingRequest, PlannedTraining
 from mtdemo.plans import WARMUP_SHARE, AdapterSettings, read_plan
-from mtdemo.service import FreezingRequest, ModelService, PlannedTraining
+from mtdemo.service import ModelService
 from mtdemo.ui.charts import part_title, plot_freezing, plot_rates
 from mtdemo.ui.laboratory import Borrowed, add_laboratory
 from mtdemo.ui.messages import as_warnings, shows_errors

@@ -275,9 +275,9 @@ def compare_runs(laboratory: Laboratory, visitor: str, by: str) -> Any:
 @shows_errors
 def pack_last(laboratory: Laboratory, directory: str, visitor: str) -> Any:
     """The visitor's last run as a file to download."""
-    trained, runs = laboratory.model(visitor), laboratory.runs(visitor)
-    name = f"run-{runs[-1].number}.zip"
-    content = pack_run(runs[-1], runs, trained)
+    run, trained = laboratory.trained(visitor)
+    name = f"run-{run.number}.zip"
+    content = pack_run(run, laboratory.runs(visitor), trained)
     path = save_bytes_to_cache(content, name, cache_dir=directory)
     return gr.DownloadButton(f"Download {name} ({len(content) / 1e6:.0f} MB)", value=Path(path), visible=True)
 
@@ -285,8 +285,8 @@ def pack_last(laboratory: Laboratory, directory: str, visitor: str) -> Any:
 @shows_errors
 def use_trained(service: ModelService, laboratory: Laboratory, visitor: str) -> tuple[str, str]:
     """Let the visitor's trained copy answer in the other tabs, for this visitor alone."""
-    trained = laboratory.model(visitor)
-    name = service.adopt(trained, f"run {laboratory.runs(visitor)[-1].number} of your laboratory", visitor)
+    run, trained = laboratory.trained(visitor)
+    name = service.adopt(trained, f"run {run.number} of your laboratory", visitor)
     return name, describe_ready(service, name)
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from mtdemo.freezing import SCENARIOS, Scenario
 from mtdemo.optim import OptimizerSettings
+from mtdemo.planning import FreezingRequest
 from mtdemo.plans import AdapterSettings, TrainingPlan
-from mtdemo.service import FreezingRequest, ModelService
+from mtdemo.service import ModelService
 from mtdemo.ui.charts import part_title
 from mtdemo.ui.freezing import RATES, add_part, fill_parts, load_plan, show_plan, summarise
 from tests.ui.conftest import FakeService

@@ -97,7 +97,7 @@ def test_the_last_run_is_packed_and_loads(laboratory: Laboratory, tmp_path: Path
     assert [int(row["step"]) for row in rows] == [*range(13)]
     assert len(list(csv.DictReader((tmp_path / "run" / "runs.csv").open()))) == len(laboratory.runs("ada"))
     loaded = load_directory(tmp_path / "run" / "checkpoint")
-    trained = laboratory.model("ada").model.state_dict()
+    trained = laboratory.trained("ada")[1].model.state_dict()
     for name, tensor in loaded.model.state_dict().items():
         torch.testing.assert_close(tensor, trained[name], atol=1e-3, rtol=1e-3)
     with pytest.raises(gr.Error, match="none was trained yet"):
