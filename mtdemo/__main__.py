@@ -214,12 +214,13 @@ def _warnings(base: LoadedModel, settings: Training) -> Sequence[str]:
 def _plan(options: argparse.Namespace) -> TrainingPlan:
     """The plan of the file, where there is one, changed by what the command says."""
     from mtdemo.optim import OptimizerSettings
-    from mtdemo.plans import HEADS_OF_TASKS, TrainingPlan, read_plan
+    from mtdemo.parts import HEADS
+    from mtdemo.plans import TrainingPlan, read_plan
 
     plan = read_plan(options.plan) if options.plan else TrainingPlan()
     heads = plan.optimizer.head_learning_rates
     if options.head_rate is not None:
-        heads = dict.fromkeys((head for heads in HEADS_OF_TASKS.values() for head in heads), options.head_rate)
+        heads = {head.name: options.head_rate for head in HEADS}
     optimizer = OptimizerSettings(
         plan.optimizer.backbone_learning_rate if options.backbone_rate is None else options.backbone_rate,
         heads,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mtdemo.freezing import FreezingPlan, PartPlan, plan_freezing
-from mtdemo.parts import ParameterSpec, PartKind
+from mtdemo.parts import HEADS, ParameterSpec, PartKind
 
 COUNTING_RULES = """
 The counting rules, for float32 and AdamW:
@@ -29,7 +29,7 @@ Element-wise work (norms, activations, dropout, the optimizer's step) is not cou
 """
 
 _FLOAT = 4  # bytes
-_OF_SENTENCES = ("classification_head", "output_layer")  # heads that read one vector per sentence
+_OF_SENTENCES = [head.name for head in HEADS if head.reads_sentences]
 
 
 @dataclass(frozen=True, slots=True)

@@ -402,9 +402,8 @@ def _trainer(model: LoadedModel, lessons: Lessons, settings: ExperimentSettings)
 def _rates(trainer: Trainer) -> dict[str, float]:
     rates: dict[str, float] = {}
     for group in trainer.optimizer.param_groups:
-        title, _, _ = group["name"].rpartition(", ")
         trains = any(parameter.requires_grad for parameter in group["params"])
-        rates[title] = max(rates.get(title, 0.0), group["lr"] if trains else 0.0)
+        rates[group["block"]] = max(rates.get(group["block"], 0.0), group["lr"] if trains else 0.0)
     return rates
 
 

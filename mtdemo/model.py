@@ -20,12 +20,11 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from transformers.configuration_utils import SubConfigSpec
 from transformers.utils.generic import ModelOutput
 
-from mtdemo.parts import ParameterSpec, Part, PartKind, Parts
+from mtdemo.parts import HEADS, ParameterSpec, Part, PartKind, Parts
 
 CLASS_LABELS = ("negative", "neutral", "positive")
 ENTITY_LABELS = ("O", "PER", "ORG", "LOC", "MISC")
 N_CASES = 4
-HEADS = ("classification_head", "ner_head", "output_layer")
 
 # Where backbones keep their stack of layers, and which of their modules turn ids into vectors. Rows for bert, roberta
 # and electra; distilbert; modernbert. A parameter that matches no row belongs to "rest of the backbone".
@@ -70,9 +69,10 @@ class MultiTaskConfig(PreTrainedConfig):
                 raise ValueError(f"Every label must have a name of its own, but they are {labels}.")
         if self.classification_pooling not in ("mean", "cls"):
             raise ValueError(f"classification_pooling is 'mean' or 'cls', not {self.classification_pooling!r}.")
-        unknown = set(self.trained_heads) - set(HEADS)
+        heads = [head.name for head in HEADS]
+        unknown = set(self.trained_heads) - set(heads)
         if unknown:
-            raise ValueError(f"trained_heads names {sorted(unknown)}; the heads are {', '.join(HEADS)}.")
+            raise ValueError(f"trained_heads names {sorted(unknown)}; the heads are {', '.join(heads)}.")
 
     @property
     def hidden_size(self) -> int:
@@ -328,7 +328,7 @@ class MultiTaskModel(PreTrainedModel):
             ("embeddings", PartKind.EMBEDDINGS): [],
             **{(f"layer_{index}", PartKind.LAYER): [] for index in range(self.config.n_layers if prefix_of_layers else 0)},
             ("backbone_rest", PartKind.BACKBONE_REST): [],
-            **{(head, PartKind.HEAD): [] for head in HEADS},
+            **{(head.name, PartKind.HEAD): [] for head in HEADS},
         }
         for name, parameter, decays in self._parameters_with_decay():
             key = _part_of(name, prefix_of_layers)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtdemo.errors import PlanError
 from mtdemo.freezing import BACKBONE, FreezingPlan
-from mtdemo.parts import ParameterSpec, Part, PartKind
+from mtdemo.parts import ParameterSpec, Part, PartKind, part_title
 
 if TYPE_CHECKING:
     import torch
@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 BACKBONE_LEARNING_RATE = 2e-5
 HEAD_LEARNING_RATE = 3e-4
 WEIGHT_DECAY = 0.01
-
-TITLES = {
-    BACKBONE: "backbone",
-    "classification_head": "classification head",
-    "ner_head": "entity head",
-    "output_layer": "new output layer",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +48,7 @@ class OptimizerSettings:
     def __post_init__(self) -> None:
         for name, value in (
             ("The learning rate of the backbone", self.backbone_learning_rate),
-            *((f"The learning rate of the {TITLES.get(k, k)}", rate) for k, rate in self.head_learning_rates.items()),
+            *((f"The learning rate of the {part_title(k)}", rate) for k, rate in self.head_learning_rates.items()),
             ("The weight decay", self.weight_decay),
             ("The layer-wise decay", self.layer_decay),
         ):
@@ -71,12 +64,22 @@ class OptimizerSettings:
 
 @dataclass(frozen=True, slots=True)
 class OptimizerGroup:
-    """One parameter group as the optimizer gets it."""
+    """One parameter group as the optimizer gets it.
 
-    name: str
+    Attributes:
+        block: what shares the rate, in words: the backbone, a part of it, or a head.
+        decays: whether weight decay applies to it.
+    """
+
+    block: str
+    decays: bool
     parameters: tuple[ParameterSpec, ...]
     learning_rate: float
     weight_decay: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.block}, {'decay' if self.decays else 'no decay'}"
 
     @property
     def n_tensors(self) -> int:
@@ -118,12 +121,11 @@ class OptimizerPlan:
 def plan_optimizer(freezing: FreezingPlan, settings: OptimizerSettings) -> OptimizerPlan:
     """Put every trainable parameter into exactly one group. Groups without parameters do not exist."""
     groups: list[OptimizerGroup] = []
-    for title, rate, trainable in _blocks(freezing, settings):
+    for block, rate, trainable in _blocks(freezing, settings):
         for decays in (True, False):
             members = tuple(parameter for parameter in trainable if parameter.decays is decays)
             if members:
-                name = f"{title}, {'decay' if decays else 'no decay'}"
-                groups.append(OptimizerGroup(name, members, rate, settings.weight_decay if decays else 0.0))
+                groups.append(OptimizerGroup(block, decays, members, rate, settings.weight_decay if decays else 0.0))
     return OptimizerPlan(tuple(groups), _warnings(freezing, settings))
 
 
@@ -146,6 +148,7 @@ def build_optimizer(model: MultiTaskModel, plan: OptimizerPlan) -> torch.optim.A
             {
                 "params": [parameters[parameter.name] for parameter in group.parameters],
                 "name": group.name,
+                "block": group.block,
                 "lr": group.learning_rate,
                 "weight_decay": group.weight_decay,
             }
@@ -155,15 +158,15 @@ def build_optimizer(model: MultiTaskModel, plan: OptimizerPlan) -> torch.optim.A
 
 
 def _blocks(freezing: FreezingPlan, settings: OptimizerSettings) -> Iterator[tuple[str, float, Sequence[ParameterSpec]]]:
-    """What shares a learning rate, as (title, rate, trainable parameters): each head, and the backbone as a whole or, with
+    """What shares a learning rate, as (block, rate, trainable parameters): each head, and the backbone as a whole or, with
     layer-wise decay, part by part."""
     rates = rates_by_part(freezing, settings)
     if settings.layer_decay == 1.0:
         for module, members in _trainable_by_module(freezing).items():
-            yield TITLES[module], settings.learning_rate(module), members
+            yield part_title(module), settings.learning_rate(module), members
         return
     for plan in freezing.parts:
-        yield TITLES.get(plan.part.name, plan.part.name.replace("_", " ")), rates[plan.part.name], plan.trainable
+        yield part_title(plan.part.name), rates[plan.part.name], plan.trainable
 
 
 def rates_by_part(freezing: FreezingPlan, settings: OptimizerSettings) -> dict[str, float]:
@@ -199,12 +202,12 @@ def _warnings(freezing: FreezingPlan, settings: OptimizerSettings) -> tuple[str,
     for module, members in trainable.items():
         if not members and module != BACKBONE and moves:
             warnings.append(
-                f"The {TITLES[module]} is frozen while the backbone under it moves. Its weights stay, but its inputs "
+                f"The {part_title(module)} is frozen while the backbone under it moves. Its weights stay, but its inputs "
                 "change, so its task drifts: freezing a head does not protect its task."
             )
         if members and not (moves if module == BACKBONE else rates[module]):
-            warnings.append(f"The {TITLES[module]} may train, but its learning rate is 0, so it will not move.")
-    idle = [f"{TITLES[module]} ({rates[module]:g})" for module in trainable if not trainable[module] and rates[module]]
+            warnings.append(f"The {part_title(module)} may train, but its learning rate is 0, so it will not move.")
+    idle = [f"{part_title(module)} ({rates[module]:g})" for module in trainable if not trainable[module] and rates[module]]
     if idle:
         warnings.append(f"A learning rate is set for what is frozen, and has no effect there: {', '.join(idle)}.")
     return tuple(warnings)

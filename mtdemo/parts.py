@@ -11,6 +11,30 @@ from dataclasses import dataclass
 from enum import Enum
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """An output of the model.
+
+    Attributes:
+        name: of the part, and of the module.
+        title: what people call it.
+        task: whose loss teaches it, `entities` or `classes`.
+        reads_sentences: whether it reads one vector per sentence, and not one per word piece.
+    """
+
+    name: str
+    title: str
+    task: str
+    reads_sentences: bool
+
+
+HEADS = (
+    Head("classification_head", "classification head", "classes", True),
+    Head("ner_head", "entity head", "entities", False),
+    Head("output_layer", "new output layer", "classes", True),
+)
+
+
 class PartKind(Enum):
     """Where in the model a part stands."""
 
@@ -71,6 +95,14 @@ class Part:
 
 
 Parts = tuple[Part, ...]
+
+
+def part_title(name: str) -> str:
+    """A part as a person reads it; layers are counted from 1, lowest first."""
+    kind, _, index = name.rpartition("_")
+    if kind == "layer":
+        return f"layer {int(index) + 1}"
+    return next((head.title for head in HEADS if head.name == name), name.replace("_", " "))
 
 
 def count_parameters(parts: Parts) -> int:

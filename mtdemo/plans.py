@@ -13,13 +13,14 @@ from typing import Any
 
 from mtdemo.errors import DataFileError, PlanError
 from mtdemo.freezing import BACKBONE, WEIGHTS, FreezingPlan, find_selection, plan_freezing, unfrozen_parts
-from mtdemo.optim import TITLES, OptimizerSettings
-from mtdemo.parts import Parts
+from mtdemo.optim import OptimizerSettings
+from mtdemo.parts import HEADS, Parts, part_title
 
 WARMUP_SHARE = 0.06
 MOST_RANK, MOST_ALPHA = 256, 1024
 _LONG_WARMUP = 0.5
-HEADS_OF_TASKS = {"entities": ("ner_head",), "classes": ("classification_head", "output_layer")}
+TASKS = ("entities", "classes")  # in the order of `task_weights`
+_RATED = (BACKBONE, *(head.name for head in HEADS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +154,8 @@ class TrainingPlan:
             raise PlanError(f"frozen is a list of names of parts, not {frozen!r}.")
         if not isinstance(rates, Mapping) or not all(map(_is_number, rates.values())):
             raise PlanError(f"learning_rates gives a number for the backbone or a head, not {rates!r}.")
-        if set(rates) - set(TITLES):
-            raise PlanError(f"learning_rates knows {', '.join(TITLES)}, not {min(set(rates) - set(TITLES))!r}.")
+        if set(rates) - set(_RATED):
+            raise PlanError(f"learning_rates knows {', '.join(_RATED)}, not {min(set(rates) - set(_RATED))!r}.")
         of_heads = {name: rate for name, rate in rates.items() if name != BACKBONE}
         of_backbone = rates.get(BACKBONE, OptimizerSettings().backbone_learning_rate)
         optimizer = OptimizerSettings(of_backbone, of_heads, given["weight_decay"], given["layer_decay"])
@@ -203,14 +204,15 @@ def run_warnings(
     warnings = []
     if distillation_weight and freezing.backbone_state == "none":
         warnings.append("With a frozen backbone embeddings stay as they are, so the weight of keeping them does nothing.")
-    for (task, heads), weight in zip(HEADS_OF_TASKS.items(), task_weights, strict=True):
+    for task, weight in zip(TASKS, task_weights, strict=True):
+        heads = [head.name for head in HEADS if head.task == task]
         present = [head for head in heads if any(part.part.name == head for part in freezing.parts)]
         if weight and freezing.backbone_state == "none" and not trained & set(heads):
             warnings.append(
                 f"The loss of {task} cannot reach a weight that trains: its head and all that is under it are frozen."
             )
         warnings += [
-            f"The {TITLES[head]} may train, but nothing of its task is learned in this run, so it stays as it is."
+            f"The {part_title(head)} may train, but nothing of its task is learned in this run, so it stays as it is."
             for head in present
             if head in trained and not weight
         ]

@@ -144,9 +144,8 @@ def _modules(freezing: FreezingPlan, of_backbone: str, has_heads: bool) -> Itera
 
 
 def _blocks(freezing: FreezingPlan, optimizer: OptimizerPlan) -> Iterator[str]:
-    titles = dict.fromkeys(group.name.rpartition(", ")[0] for group in optimizer.groups)
-    for title in titles:
-        groups = [group for group in optimizer.groups if group.name.rpartition(", ")[0] == title]
+    for block in dict.fromkeys(group.block for group in optimizer.groups):
+        groups = [group for group in optimizer.groups if group.block == block]
         members = {parameter.name for group in groups for parameter in group.parameters}
         parts = [part for part in freezing.parts if any(p.name in members for p in part.trainable)]
         beginnings = ", ".join(f'"{_beginning(part)}"' for part in parts)

@@ -37,7 +37,8 @@ from mtdemo.losses import class_disagreement, embedding_drift
 from mtdemo.model import MultiTaskModel
 from mtdemo.objective import StepLosses, Task, Taught, class_loss, entity_loss
 from mtdemo.optim import build_optimizer, plan_optimizer
-from mtdemo.plans import HEADS_OF_TASKS, TrainingPlan
+from mtdemo.parts import HEADS
+from mtdemo.plans import TASKS, TrainingPlan
 from mtdemo.sampling import MIXES, Batches, Mix, Noise, looked_at, sentences_per_task
 from mtdemo.teachers import Teacher
 from mtdemo.writing import told_if_unwritable
@@ -319,8 +320,8 @@ class Trainer:
 
     def _trained_heads(self) -> list[str]:
         """Heads that this run teaches something: they train, at some rate, by a loss that has a weight."""
-        weights = zip(HEADS_OF_TASKS.values(), self.settings.task_weights, strict=True)
-        asked = {head: weight for heads, weight in weights for head in heads}
+        weights = dict(zip(TASKS, self.settings.task_weights, strict=True))
+        asked = {head.name: weights[head.task] for head in HEADS}
         asked["classification_head"] += self.teacher_weight
         rate = self.settings.plan.optimizer.learning_rate
         heads = [part for part in self.freezing.parts if not part.part.kind.in_backbone and part.n_trainable]

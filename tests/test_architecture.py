@@ -27,7 +27,7 @@ ARROWS = {
     "decoding": {"encoding", "results"},
     "freezing": {"errors", "parts", "model"},
     "optim": {"errors", "freezing", "parts", "model"},
-    "loading": {"decoding", "encoding", "errors", "import_lock", "model", "results", "writing"},
+    "loading": {"decoding", "encoding", "errors", "import_lock", "model", "parts", "results", "writing"},
     "inference": {"batching", "decoding", "encoding", "loading", "results"},
     "models": {"caching", "config", "errors", "import_lock", "libraries", "loading"},
     "analyzer": {"batching", "caching", "config", "encoding", "inference", "loading", "models", "results"},
@@ -52,7 +52,7 @@ ARROWS = {
     "objective": {"examples", "losses", "sampling"},
     "training": {
         "batching", "data", "encoding", "errors", "examples", "extending", "freezing", "inference", "loading", "losses",
-        "model", "objective", "optim", "plans", "sampling", "teachers", "writing",
+        "model", "objective", "optim", "parts", "plans", "sampling", "teachers", "writing",
     },
     "teachers": {"encoding", "errors", "inference", "loading"},
     "lessons": {"data", "errors", "sample_file"},
@@ -71,7 +71,7 @@ ARROWS = {
     "card": {"data", "errors", "evaluation", "metrics", "results", "service", "writing"},
     "__main__": {
         "annotation", "card", "config", "data", "errors", "evaluation", "extending", "hub_data", "loading", "model",
-        "optim", "plans", "sampling", "service", "training", "validation",
+        "optim", "parts", "plans", "sampling", "service", "training", "validation",
     },
     "ui": {
         "catalog", "config", "costs", "encoding", "errors", "experiment", "freezing", "laboratory", "lessons", "optim",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mtdemo.freezing import FreezingPlan
 from mtdemo.laboratory import Run
 from mtdemo.optim import rates_by_part
+from mtdemo.parts import part_title
 from mtdemo.planning import PlannedTraining
 from mtdemo.results import Similarity
 from mtdemo.ui.messages import numbered, shorten
@@ -250,14 +251,6 @@ def _changes(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
         if not changed or snapshot.scores is not changed[-1].scores:
             changed.append(snapshot)
     return changed
-
-
-def part_title(name: str) -> str:
-    """A part as a person reads it; layers are counted from 1, lowest first."""
-    kind, _, index = name.rpartition("_")
-    if kind == "layer":
-        return f"layer {int(index) + 1}"
-    return {"ner_head": "entity head", "output_layer": "new output layer"}.get(name, name.replace("_", " "))
 
 
 def _compact(number: int) -> str:

@@ -32,11 +32,11 @@ from mtdemo.freezing import (
 )
 from mtdemo.laboratory import Laboratory
 from mtdemo.optim import BACKBONE_LEARNING_RATE, HEAD_LEARNING_RATE, WEIGHT_DECAY, OptimizerSettings
-from mtdemo.parts import PartKind, Parts
+from mtdemo.parts import HEADS, PartKind, Parts, part_title
 from mtdemo.planning import FreezingRequest, PlannedTraining
 from mtdemo.plans import WARMUP_SHARE, AdapterSettings, read_plan
 from mtdemo.service import ModelService
-from mtdemo.ui.charts import part_title, plot_freezing, plot_rates
+from mtdemo.ui.charts import plot_freezing, plot_rates
 from mtdemo.ui.laboratory import Borrowed, add_laboratory
 from mtdemo.ui.messages import as_warnings, shows_errors
 
@@ -245,9 +245,7 @@ def load_plan(service: ModelService, backbone: str, path: str) -> tuple[Any, ...
     """A saved plan to all controls that it fills; the sliders stay, since a plan names its parts one by one."""
     plan = read_plan(Path(path), Path(path).name)
     declared = service.parts(backbone, plan.new_output_layer)
-    rates = (
-        plan.optimizer.learning_rate(module) for module in (BACKBONE, "classification_head", "ner_head", "output_layer")
-    )
+    rates = (plan.optimizer.learning_rate(module) for module in (BACKBONE, *(head.name for head in HEADS)))
     return (
         _list_parts(declared, unfrozen_parts(declared, plan.frozen)),
         *(gr.skip(), gr.skip()),
@@ -388,6 +386,6 @@ def tabulate_parts(plan: PlannedTraining) -> pd.DataFrame:
 
 
 def _optimizer(values: Sequence[float]) -> OptimizerSettings:
-    backbone, classification, ner, output, weight_decay, layer_decay = values
-    heads = {"classification_head": classification, "ner_head": ner, "output_layer": output}
+    backbone, *rates, weight_decay, layer_decay = values
+    heads = {head.name: rate for head, rate in zip(HEADS, rates, strict=True)}
     return OptimizerSettings(backbone, heads, weight_decay, layer_decay)

@@ -13,8 +13,9 @@ import pandas as pd
 
 from mtdemo.freezing import WEIGHTS, find_selection
 from mtdemo.laboratory import Run
+from mtdemo.parts import part_title
 from mtdemo.plans import TrainingPlan
-from mtdemo.ui.charts import part_title, plot_history, plot_movement, plot_runs
+from mtdemo.ui.charts import plot_history, plot_movement, plot_runs
 from mtdemo.ui.messages import shorten
 
 if TYPE_CHECKING:

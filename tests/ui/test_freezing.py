@@ -9,7 +9,6 @@ from mtdemo.optim import OptimizerSettings
 from mtdemo.planning import FreezingRequest
 from mtdemo.plans import AdapterSettings, TrainingPlan
 from mtdemo.service import ModelService
-from mtdemo.ui.charts import part_title
 from mtdemo.ui.freezing import RATES, add_part, fill_parts, load_plan, show_plan, summarise
 from tests.ui.conftest import FakeService
 
@@ -132,13 +131,6 @@ def test_totals_are_figures_of_the_plan(service: ModelService) -> None:
     plan = service.freezing_plan(FreezingRequest("bert-base-uncased", "freeze_backbone"))
     assert "108,891,648" in summarise(plan)
     assert "0.55%" in summarise(plan)
-
-
-@pytest.mark.parametrize(
-    ("name", "title"), [("layer_0", "layer 1"), ("ner_head", "entity head"), ("classification_head", "classification head")]
-)
-def test_parts_have_titles(name: str, title: str) -> None:
-    assert part_title(name) == title
 
 
 def test_cost_knows_what_is_frozen(fake: FakeService) -> None:
