@@ -13,7 +13,7 @@
     ├── PlanError                   a freezing or optimizer plan that contradicts itself
     ├── LaboratoryError             a run that cannot begin now
     ├── TrainingError               a run that cannot go on
-    └── DataFileError               a data file with a line that cannot be read
+    └── DataFileError               a file that cannot be read, used or written
 
 Each message is one sentence or two for the person at the screen: what was given, what is allowed, what to do.
 Anything else that escapes is a bug and is meant to look like one.
@@ -83,4 +83,4 @@ class TrainingError(MtdemoError):
 
 
 class DataFileError(MtdemoError):
-    """A data file that cannot be read; the message names the file and, where there is one, the line."""
+    """A file that cannot be read, used or written; the message names it and, where there is one, the line."""
