@@ -104,7 +104,7 @@ def test_every_label_must_be_known_also_of_what_is_kept_aside(tmp_path: Path) ->
     ):
         check_labels(read_lessons(write(tmp_path, "a.jsonl", as_lines(rows))), classes, types)
     rows = [*ENTITIES[:7], {"tokens": ["x"], "tags": ["B-CAR"]}, *ENTITIES]
-    with pytest.raises(DataFileError, match=r"^a.jsonl, line 8: the tag 'B-CAR' is none of the model's: O, PER"):
+    with pytest.raises(DataFileError, match=r"^a.jsonl, line 8: the tag 'B-CAR' of 'x' is none of the model's: O, PER"):
         check_labels(read_lessons(write(tmp_path, "a.jsonl", as_lines(rows))), classes, types)
 
 
