@@ -523,7 +523,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _digest_of(weights: Mapping[str, torch.Tensor]) -> bytes:
     digest = hashlib.sha256()
     for tensor in weights.values():
-        digest.update(tensor.detach().numpy().data)
+        digest.update(np.ascontiguousarray(tensor.detach().numpy()).data)
     return digest.digest()
 
 
