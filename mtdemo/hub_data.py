@@ -72,6 +72,8 @@ def _tagged(dataset: Any, source: str) -> Iterator[TaggedSentence]:
         of_tags = as_bio(_name(tag, names, place) for tag in _list(row[tags], tags, place))
         if len(of_tokens) != len(of_tags):
             raise DataFileError(f"{place}: {len(of_tokens)} tokens but {len(of_tags)} tags.")
+        if not of_tokens:
+            raise DataFileError(f"{place}: no tokens.")
         annotated = row.get("annotated")
         yield TaggedSentence(
             of_tokens,
@@ -108,8 +110,8 @@ def _name(value: Any, names: Sequence[str] | None, place: str) -> str:
 
 
 def _list(value: Any, name: str, place: str) -> list[Any]:
-    if not isinstance(value, list) or not value:
-        raise DataFileError(f"{place}: {name} must be a list with something in it, not {value!r}.")
+    if not isinstance(value, list):
+        raise DataFileError(f"{place}: {name} must be a list, not {value!r}.")
     return value
 
 

@@ -37,10 +37,11 @@ def test_tags_that_are_numbers_get_their_names(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_a_source_marks_at_all_and_its_name_are_read_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = {"tokens": [["Ada"]], "tags": [["S-PER"]], "annotated": [["PER"]], "source": ["news"]}
+    rows = {"tokens": [["Ada"], ["a"]], "tags": [["S-PER"], ["O"]], "annotated": [["PER"], []], "source": ["news", "chat"]}
     serve(monkeypatch, Dataset.from_dict(rows))
-    (sentence,) = tagged_from("hub:x")
+    sentence, unmarked = tagged_from("hub:x")
     assert (sentence.tags, sentence.annotated, sentence.source) == (("B-PER",), ("PER",), "news")
+    assert unmarked.annotated == (), "a source may mark nothing, as in files"
     serve(monkeypatch, Dataset.from_dict({"text": ["a"], "label": ["positive"], "source": ["tweets"]}))
     assert labelled_from("hub:x")[0].source == "tweets"
 
@@ -73,8 +74,9 @@ def test_a_file_is_a_file(tmp_path: Path) -> None:
     [
         ({"words": [["a"]]}, "hub:x has no column ner_tags or tags or labels, but words"),
         ({"tokens": [["a"]], "tags": [["O", "O"]]}, "hub:x, row 0: 1 tokens but 2 tags"),
-        ({"tokens": [["a"], None], "tags": [["O"], ["O"]]}, "row 1: tokens must be a list with something in it, not None"),
-        ({"tokens": [["a"]], "tags": [None]}, "hub:x, row 0: tags must be a list with something in it, not None"),
+        ({"tokens": [["a"], None], "tags": [["O"], ["O"]]}, "row 1: tokens must be a list, not None"),
+        ({"tokens": [["a"]], "tags": [None]}, "hub:x, row 0: tags must be a list, not None"),
+        ({"tokens": [["a"], []], "tags": [["O"], []]}, "hub:x, row 1: no tokens"),
         ({"tokens": [], "tags": []}, "hub:x holds no sentences"),
     ],
 )
