@@ -214,13 +214,13 @@ def _warnings(base: LoadedModel, settings: Training) -> Sequence[str]:
 def _plan(options: argparse.Namespace) -> TrainingPlan:
     """The plan of the file, where there is one, changed by what the command says."""
     from mtdemo.optim import OptimizerSettings
-    from mtdemo.parts import HEADS
+    from mtdemo.parts import HEAD_NAMES
     from mtdemo.plans import TrainingPlan, read_plan
 
     plan = read_plan(options.plan) if options.plan else TrainingPlan()
     heads = plan.optimizer.head_learning_rates
     if options.head_rate is not None:
-        heads = {head.name: options.head_rate for head in HEADS}
+        heads = dict.fromkeys(HEAD_NAMES, options.head_rate)
     optimizer = OptimizerSettings(
         plan.optimizer.backbone_learning_rate if options.backbone_rate is None else options.backbone_rate,
         heads,

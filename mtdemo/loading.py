@@ -38,7 +38,7 @@ from mtdemo.errors import (
 )
 from mtdemo.import_lock import import_lock
 from mtdemo.model import MultiTaskConfig, MultiTaskModel
-from mtdemo.parts import HEADS
+from mtdemo.parts import HEAD_NAMES
 from mtdemo.results import ModelInfo
 from mtdemo.writing import told_if_unwritable
 
@@ -282,7 +282,7 @@ def _check_report(report: dict[str, Any], model: MultiTaskModel, name: str) -> N
             f"for instance, is {tuple(found)} and should be {tuple(expected)}."
         )
     missing = sorted(report["missing_keys"])
-    of_backbone = [key for key in missing if key.partition(".")[0] not in [head.name for head in HEADS]]
+    of_backbone = [key for key in missing if key.partition(".")[0] not in HEAD_NAMES]
     if of_backbone:
         raise InvalidCheckpointError(
             f"{name!r} lacks {len(of_backbone)} weights of its backbone, {of_backbone[0]} for instance."

@@ -20,7 +20,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from transformers.configuration_utils import SubConfigSpec
 from transformers.utils.generic import ModelOutput
 
-from mtdemo.parts import HEADS, ParameterSpec, Part, PartKind, Parts
+from mtdemo.parts import HEAD_NAMES, ParameterSpec, Part, PartKind, Parts
 
 CLASS_LABELS = ("negative", "neutral", "positive")
 ENTITY_LABELS = ("O", "PER", "ORG", "LOC", "MISC")
@@ -69,10 +69,9 @@ class MultiTaskConfig(PreTrainedConfig):
                 raise ValueError(f"Every label must have a name of its own, but they are {labels}.")
         if self.classification_pooling not in ("mean", "cls"):
             raise ValueError(f"classification_pooling is 'mean' or 'cls', not {self.classification_pooling!r}.")
-        heads = [head.name for head in HEADS]
-        unknown = set(self.trained_heads) - set(heads)
+        unknown = set(self.trained_heads) - set(HEAD_NAMES)
         if unknown:
-            raise ValueError(f"trained_heads names {sorted(unknown)}; the heads are {', '.join(heads)}.")
+            raise ValueError(f"trained_heads names {sorted(unknown)}; the heads are {', '.join(HEAD_NAMES)}.")
 
     @property
     def hidden_size(self) -> int:
@@ -328,7 +327,7 @@ class MultiTaskModel(PreTrainedModel):
             ("embeddings", PartKind.EMBEDDINGS): [],
             **{(f"layer_{index}", PartKind.LAYER): [] for index in range(self.config.n_layers if prefix_of_layers else 0)},
             ("backbone_rest", PartKind.BACKBONE_REST): [],
-            **{(head.name, PartKind.HEAD): [] for head in HEADS},
+            **{(head, PartKind.HEAD): [] for head in HEAD_NAMES},
         }
         for name, parameter, decays in self._parameters_with_decay():
             key = _part_of(name, prefix_of_layers)

@@ -33,6 +33,7 @@ HEADS = (
     Head("ner_head", "entity head", "entities", False),
     Head("output_layer", "new output layer", "classes", True),
 )
+HEAD_NAMES = tuple(head.name for head in HEADS)
 
 
 class PartKind(Enum):

@@ -14,13 +14,13 @@ from typing import Any
 from mtdemo.errors import DataFileError, PlanError
 from mtdemo.freezing import BACKBONE, WEIGHTS, FreezingPlan, find_selection, plan_freezing, unfrozen_parts
 from mtdemo.optim import OptimizerSettings
-from mtdemo.parts import HEADS, Parts, part_title
+from mtdemo.parts import HEAD_NAMES, HEADS, Parts, part_title
 
 WARMUP_SHARE = 0.06
 MOST_RANK, MOST_ALPHA = 256, 1024
 _LONG_WARMUP = 0.5
 TASKS = ("entities", "classes")  # in the order of `task_weights`
-_RATED = (BACKBONE, *(head.name for head in HEADS))
+_RATED = (BACKBONE, *HEAD_NAMES)
 
 
 @dataclass(frozen=True, slots=True)

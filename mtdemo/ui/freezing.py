@@ -32,7 +32,7 @@ from mtdemo.freezing import (
 )
 from mtdemo.laboratory import Laboratory
 from mtdemo.optim import BACKBONE_LEARNING_RATE, HEAD_LEARNING_RATE, WEIGHT_DECAY, OptimizerSettings
-from mtdemo.parts import HEADS, PartKind, Parts, part_title
+from mtdemo.parts import HEAD_NAMES, PartKind, Parts, part_title
 from mtdemo.planning import FreezingRequest, PlannedTraining
 from mtdemo.plans import WARMUP_SHARE, AdapterSettings, read_plan
 from mtdemo.service import ModelService
@@ -245,7 +245,7 @@ def load_plan(service: ModelService, backbone: str, path: str) -> tuple[Any, ...
     """A saved plan to all controls that it fills; the sliders stay, since a plan names its parts one by one."""
     plan = read_plan(Path(path), Path(path).name)
     declared = service.parts(backbone, plan.new_output_layer)
-    rates = (plan.optimizer.learning_rate(module) for module in (BACKBONE, *(head.name for head in HEADS)))
+    rates = (plan.optimizer.learning_rate(module) for module in (BACKBONE, *HEAD_NAMES))
     return (
         _list_parts(declared, unfrozen_parts(declared, plan.frozen)),
         *(gr.skip(), gr.skip()),
@@ -387,5 +387,5 @@ def tabulate_parts(plan: PlannedTraining) -> pd.DataFrame:
 
 def _optimizer(values: Sequence[float]) -> OptimizerSettings:
     backbone, *rates, weight_decay, layer_decay = values
-    heads = {head.name: rate for head, rate in zip(HEADS, rates, strict=True)}
+    heads = dict(zip(HEAD_NAMES, rates, strict=True))
     return OptimizerSettings(backbone, heads, weight_decay, layer_decay)
