@@ -239,7 +239,7 @@ def plot_runs(runs: Sequence[Run], by: str) -> Figure:
         title={"text": "Runs by number: score kept aside against cost", "font": {"size": 13}},
         legend={"orientation": "h", "y": -0.3},
     )
-    figure.update_xaxes(title_text=by, gridcolor=GRID, automargin=True)
+    figure.update_xaxes(title_text=by, rangemode="tozero", nticks=5, tickangle=0, gridcolor=GRID, automargin=True)
     figure.update_yaxes(range=[0, 1.1], gridcolor=GRID, automargin=True)
     return figure
 

@@ -80,7 +80,9 @@ def test_two_runs_are_compared(laboratory: Laboratory) -> None:
         ("trainable parameters", 148_995),
         ("seconds of its steps", laboratory.runs("ada")[-1].report["training_seconds"]),
     ):
-        assert compare_runs(laboratory, "ada", by).data[0].x[-1] == cost
+        figure = compare_runs(laboratory, "ada", by)
+        assert figure.data[0].x[-1] == cost
+        assert figure.layout.xaxis.rangemode == "tozero", "one run alone must not have an axis of a few parameters"
 
 
 def test_the_last_run_is_packed_and_loads(laboratory: Laboratory, tmp_path: Path) -> None:
