@@ -143,6 +143,7 @@ def _card(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from mtdemo.data import spread
+    from mtdemo.emoji import with_emoji
     from mtdemo.hub_data import labelled_from, tagged_from
     from mtdemo.loading import load_directory, load_model, save_checkpoint, with_labels
     from mtdemo.training import STATE_FILE, train
@@ -158,6 +159,9 @@ def _train(options: argparse.Namespace) -> int:
     if not any(map(str.strip, texts)):
         raise DataFileError("None of the sentences has a word in it.")
     base = with_labels(load_model(options.base), options.class_labels, options.entity_types)
+    if options.emoji:
+        base, emoji = with_emoji(base, texts)
+        print(f"{len(emoji)} emoji have a place in the vocabulary now.", file=sys.stderr)
     teachers = [load_model(teacher) for teacher in options.class_teacher]
     validation = _validation_sets(options, base)
     if not (options.no_casing or base.model.can_carry_case):
@@ -320,6 +324,9 @@ def _add_train(commands: Any) -> None:
     train.add_argument("--class-labels", nargs="+", metavar="NAME", help="the classes to learn (default: the base's)")
     train.add_argument(
         "--entity-types", nargs="+", metavar="NAME", help="the entities to find, as PER (default: the base's)"
+    )
+    train.add_argument(
+        "--emoji", action="store_true", help="give emoji the free places of the vocabulary ([unused0] …), as BERT's has"
     )
     train.add_argument("--plan", type=Path, help="JSON: what is frozen, rates, decay; the options below change it")
     train.add_argument("--seed", type=_seed, default=13)

@@ -145,7 +145,7 @@ def load_directory(directory: Path, max_bytes: int | None = None, name: str | No
     config = read_config(directory, name)
     _check_size(config, name, max_bytes)
     model = _load_weights(directory, name)
-    tokenizer = _load_tokenizer(directory, name)
+    tokenizer = load_tokenizer(directory, name)
     scheme = TagScheme.from_labels(model.config.entity_labels)
     loaded = LoadedModel(model, tokenizer, scheme, _describe(model, tokenizer, name))
     _try_out(loaded)
@@ -291,7 +291,12 @@ def _check_report(report: dict[str, Any], model: MultiTaskModel, name: str) -> N
     model.config.trained_heads = [head for head in model.config.trained_heads if head not in without_weights]
 
 
-def _load_tokenizer(directory: Path, name: str) -> PreTrainedTokenizerBase:
+def load_tokenizer(directory: Path, name: str) -> PreTrainedTokenizerBase:
+    """Read a fast tokenizer.
+
+    Raises:
+        InvalidCheckpointError: there is none that can be read, or only one that gives no offsets.
+    """
     try:
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # the Rust tokenizer raises bare Exception on a broken file

@@ -44,6 +44,7 @@ ARROWS = {
     "sampling": {"encoding"},
     "hub_data": {"data", "errors"},
     "sample_file": {"data", "errors"},
+    "emoji": {"errors", "loading"},
     "plans": {"errors", "freezing", "optim", "parts"},
     "costs": {"freezing", "parts"},
     "extending": {"errors", "freezing", "import_lock", "loading", "model", "parts", "plans"},
@@ -70,8 +71,8 @@ ARROWS = {
     "evaluation": {"data", "errors", "metrics", "results", "service"},
     "card": {"data", "errors", "evaluation", "metrics", "results", "service", "writing"},
     "__main__": {
-        "annotation", "card", "config", "data", "errors", "evaluation", "extending", "hub_data", "loading", "model",
-        "optim", "parts", "plans", "sampling", "service", "training", "validation",
+        "annotation", "card", "config", "data", "emoji", "errors", "evaluation", "extending", "hub_data", "loading",
+        "model", "optim", "parts", "plans", "sampling", "service", "training", "validation",
     },
     "ui": {
         "catalog", "config", "costs", "encoding", "errors", "experiment", "freezing", "laboratory", "lessons", "optim",
@@ -86,6 +87,7 @@ ONLY_IN = {
     "torch": {
         "model",
         "objective",
+        "emoji",
         "extending",
         "freezing",
         "optim",
@@ -98,7 +100,7 @@ ONLY_IN = {
         "validation",
     },
     "peft": {"extending"},
-    "transformers": {"model", "loading", "encoding", "planning", "libraries"},
+    "transformers": {"emoji", "model", "loading", "encoding", "planning", "libraries"},
     "argparse": {"config", "__main__"},
     "tqdm": {"__main__"},
     "datasets": {"hub_data"},
