@@ -146,11 +146,14 @@ def _train(options: argparse.Namespace) -> int:
     from mtdemo.emoji import with_emoji
     from mtdemo.hub_data import labelled_from, tagged_from
     from mtdemo.loading import load_directory, load_model, save_checkpoint, with_labels
+    from mtdemo.temperature import set_temperatures
     from mtdemo.training import STATE_FILE, train
     from mtdemo.validation import compare
 
     if not any(options.weights):
         raise PlanError("One of the two losses must have a weight above 0.")
+    if options.calibrate and not (options.dev_ner or options.dev_classification):
+        raise PlanError("--calibrate needs sentences that are not trained on: --dev-ner, --dev-classification or both.")
     settings = _training(options)
     _make_writable(options.output)
     tagged = [sentence for source in options.ner for sentence in tagged_from(source)]
@@ -171,6 +174,10 @@ def _train(options: argparse.Namespace) -> int:
     resume = options.output if options.resume is True else options.resume
     with closing(_Bar()) as bar:
         trained = train(base, tagged, labelled, settings, bar, options.output, resume, validation, class_teachers=teachers)
+        if options.calibrate and validation is not None:
+            temperatures = set_temperatures(trained, validation, lambda done, total: bar("calibrating", done, total))
+            bar.close()
+            print(f"Logits were divided, those of {temperatures.phrase}.", file=sys.stderr)
     save_checkpoint(trained, options.output)
     (options.output / STATE_FILE).unlink(missing_ok=True)  # several times the size of the checkpoint, and of no more use
     compared = spread([text for text in texts if text.strip()], _COMPARED)
@@ -371,6 +378,9 @@ def _add_train(commands: Any) -> None:
     train.add_argument("--pooling", choices=_POOLINGS, help="what the class head reads: mean of the tokens, or the first")
     train.add_argument(
         "--feature-gigabytes", type=_weight, default=1.0, help="kept of a frozen backbone's hidden states (default: 1)"
+    )
+    train.add_argument(
+        "--calibrate", action="store_true", help="at the end, make confidence mean what it says, by the --dev sentences"
     )
     train.add_argument("--interval", type=_positive, default=200, help="steps between measurements and saved states")
     train.add_argument("--no-casing", action="store_true", help="do not give an uncased model the case of words")

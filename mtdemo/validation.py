@@ -75,21 +75,21 @@ class ValidationSets:
     def __call__(self, loaded: LoadedModel) -> Validation:
         entity_f1, macro_f1, spearman, output_f1 = None, None, None, None
         if self.tagged:
-            answers = self._answers(loaded, [row.text for row in self.tagged])
+            answers = self.answers(loaded, [row.text for row in self.tagged])
             entity_f1 = score_entities(self.tagged, answers).f1
         if self.labelled:
-            answers = self._answers(loaded, [row.text for row in self.labelled])
+            answers = self.answers(loaded, [row.text for row in self.labelled])
             gold, predicted = [row.label for row in self.labelled], [answer.label for answer in answers]
             macro_f1 = score_classes(gold, predicted, loaded.info.class_labels).macro_f1
             if tuple(loaded.model.config.output_labels) == loaded.info.class_labels:
                 output_f1 = score_classes(gold, _output_labels(loaded, answers), loaded.info.class_labels).macro_f1
         if self.pairs:
             texts = [text for pair in self.pairs for text in (pair.first, pair.second)]
-            answers = self._answers(loaded, texts)
+            answers = self.answers(loaded, texts)
             spearman = score_similarity([pair.score for pair in self.pairs], answers[::2], answers[1::2]).spearman
         return Validation(entity_f1, macro_f1, spearman, output_f1)
 
-    def _answers(self, loaded: LoadedModel, texts: Sequence[str]) -> list[SentenceAnalysis]:
+    def answers(self, loaded: LoadedModel, texts: Sequence[str]) -> list[SentenceAnalysis]:
         return analyze_plainly(loaded, texts, min(self.max_length, loaded.info.max_length), run=self.run)
 
 

@@ -49,6 +49,7 @@ ARROWS = {
     "costs": {"freezing", "parts"},
     "extending": {"errors", "freezing", "import_lock", "loading", "model", "parts", "plans"},
     "snippets": {"config", "freezing", "optim", "parts", "plans"},
+    "temperature": {"data", "inference", "loading", "metrics", "results", "validation"},
     "validation": {"data", "inference", "loading", "metrics", "results"},
     "objective": {"examples", "losses", "sampling"},
     "training": {
@@ -72,7 +73,8 @@ ARROWS = {
     "card": {"data", "errors", "evaluation", "metrics", "results", "service", "writing"},
     "__main__": {
         "annotation", "card", "config", "data", "emoji", "errors", "evaluation", "extending", "hub_data", "loading",
-        "model", "optim", "parts", "plans", "sampling", "service", "training", "validation",
+        "model", "optim", "parts", "plans", "sampling", "service", "temperature", "training",
+        "validation",
     },
     "ui": {
         "catalog", "config", "costs", "encoding", "errors", "experiment", "freezing", "laboratory", "lessons", "optim",

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,6 +79,27 @@ def test_train_hands_on_how_to_learn(tiny: Write, few: list[str], tmp_path: Path
     taught = first_losses("--class-teacher", str(tmp_path / "teacher"))
     assert taught["teacher"] and plain["teacher"] is None
     assert first_losses("--class-teacher", str(tmp_path / "teacher"), "--teacher-weight", "0")["teacher"] is None
+
+
+def test_emoji_and_calibration_reach_the_checkpoint_or_are_refused_before_training(
+    tiny: Write, few: list[str], tmp_path: Path, upstream: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = ["train", "--base", str(tiny()), *few]
+    assert main([*base, "--emoji"]) == 2
+    assert "has no free places ([unused0] and so on)" in capsys.readouterr().err
+    assert main([*base, "--calibrate"]) == 2
+    assert "--calibrate needs sentences that are not trained on" in capsys.readouterr().err
+    assert main(["train", "--base", str(upstream), *few, "--emoji"]) == 0
+    assert "994 emoji have a place in the vocabulary now." in capsys.readouterr().err
+    assert "\N{FACE WITH TEARS OF JOY}" in load_directory(tmp_path / "out").tokenizer.get_vocab()
+    rated = [*base, "--dev-classification", str(tmp_path / "classes")]
+    assert main(rated) == 0
+    plain = load_directory(tmp_path / "out").model.classification_head.linear.weight
+    assert main([*rated, "--calibrate"]) == 0
+    temperature = float(re.search(r"those of classes by ([0-9.]+)\.\n", capsys.readouterr().err)[1])  # type: ignore[index]
+    calibrated = load_directory(tmp_path / "out").model.classification_head.linear.weight
+    assert temperature != 1.0
+    torch.testing.assert_close(calibrated * temperature, plain, atol=1e-3, rtol=1e-2)
 
 
 def test_a_base_can_learn_other_labels(tiny: Write, few: list[str], tmp_path: Path) -> None:

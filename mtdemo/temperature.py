@@ -1,0 +1,87 @@
+"""Temperatures that make a model's confidence mean what it says, folded into the last layer of its heads.
+
+Logits divided by one number per head give the same classes and nearly the same entities (where the pieces of a word
+disagree, another may win), but other probabilities (Guo et al. 2017, https://arxiv.org/abs/1706.04599).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeAlias
+
+from mtdemo.data import LabelledSentence, TaggedSentence
+from mtdemo.inference import RememberedStates
+from mtdemo.loading import LoadedModel
+from mtdemo.metrics import right_entities
+from mtdemo.results import SentenceAnalysis
+from mtdemo.validation import ValidationSets
+
+_TRIED = tuple(2 ** (eighth / 8) for eighth in range(-8, 17))  # 0.5 to 4
+_LEAST = 1e-6  # a probability of 0 would cost without end
+_MAX_BYTES = 1 << 30
+_Cost: TypeAlias = Callable[[Sequence[SentenceAnalysis]], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Temperatures:
+    """What the logits of each head were divided by, 0.5 to 4: above 1 the head was too sure, below 1 not sure enough.
+
+    None where nothing could be said.
+    """
+
+    entities: float | None
+    classes: float | None
+
+    @property
+    def phrase(self) -> str:
+        named = (("entities", self.entities), ("classes", self.classes))
+        return ", ".join(f"{name} by {value:.2f}" for name, value in named if value is not None) or "none"
+
+
+def set_temperatures(loaded: LoadedModel, sets: ValidationSets, progress: Callable[[int, int], None]) -> Temperatures:
+    """Find for each trained head the temperature under which its confidence is worth most, and fold it in.
+
+    Of classes that is the least mean of -log of the probability of the right class, of entities the least mean of -log of
+    the probability that the score of an entity found gives to what it is, right or wrong.
+
+    Args:
+        loaded: the model, whose heads are changed.
+        sets: sentences that it was not trained on.
+        progress: called with the measurements done and in all.
+    """
+    remembered = replace(sets, run=RememberedStates(_MAX_BYTES))
+    rows: tuple[tuple[str, Sequence[TaggedSentence | LabelledSentence], _Cost], ...] = (
+        ("ner_head", sets.tagged, partial(_cost_of_entities, sets.tagged)),
+        ("classification_head", sets.labelled, partial(_cost_of_classes, sets.labelled)),
+    )
+    asked = [name for name, sentences, _ in rows if sentences and name in loaded.info.trained_heads]
+    found: dict[str, float] = {}
+    for name, sentences, cost in rows:
+        if name not in asked:
+            continue
+        linear: Any = loaded.model.get_submodule(f"{name}.linear")
+        before = {key: tensor.clone() for key, tensor in linear.state_dict().items()}
+        costs = {}
+        for temperature in _TRIED:
+            linear.load_state_dict({key: tensor / temperature for key, tensor in before.items()})
+            costs[temperature] = cost(remembered.answers(loaded, [row.text for row in sentences]))
+            progress(len(found) * len(_TRIED) + len(costs), len(asked) * len(_TRIED))
+        found[name] = min(costs, key=lambda temperature: costs[temperature])
+        linear.load_state_dict({key: tensor / found[name] for key, tensor in before.items()})
+    return Temperatures(found.get("ner_head"), found.get("classification_head"))
+
+
+def _cost_of_entities(gold: Sequence[TaggedSentence], answers: Sequence[SentenceAnalysis]) -> float:
+    return _mean_cost([score if is_right else 1 - score for score, is_right in right_entities(gold, answers)])
+
+
+def _cost_of_classes(gold: Sequence[LabelledSentence], answers: Sequence[SentenceAnalysis]) -> float:
+    return _mean_cost([answer.probabilities[row.label] for row, answer in zip(gold, answers, strict=True)])
+
+
+def _mean_cost(probabilities: Sequence[float]) -> float:
+    """Mean of -log; 0 where there is nothing."""
+    return sum(-math.log(max(p, _LEAST)) for p in probabilities) / max(1, len(probabilities))
