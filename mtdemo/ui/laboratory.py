@@ -310,7 +310,6 @@ def train(
     An error is shown in the place of the state, since a run may have been shown already when it occurs.
     """
     file, keep, *numbers, by = others
-    n_steps, n_sentences, seed = (int(number or 0) for number in numbers)
     seen: list[Snapshot] = []
     shown = 0.0
     yield _begin()
@@ -319,6 +318,9 @@ def train(
             raise PlanError("Only the embedded model can be trained here; choose it as the backbone, or only plan.")
         if not saved:
             raise PlanError("There is no plan that can be trained: what is wrong with it stands beside its controls.")
+        if None in numbers:
+            raise PlanError("Steps, sentences per step and seed need a number each; one of these fields is empty.")
+        n_steps, n_sentences, seed = map(int, numbers)
         plan = TrainingPlan.from_dict(json.loads(saved))
         lessons: Lessons | None = read_lessons(Path(file)) if file else None
         for state in laboratory.conduct(

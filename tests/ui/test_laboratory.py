@@ -40,7 +40,11 @@ BY = next(iter(AXES))
 
 
 def run(
-    laboratory: Laboratory, saved: str = HEADS, backbone: str = "embedded", n_steps: int = 12, file: str | None = None
+    laboratory: Laboratory,
+    saved: str = HEADS,
+    backbone: str = "embedded",
+    n_steps: int | None = 12,
+    file: str | None = None,
 ) -> Iterator[Any]:
     return train(laboratory, "ada", backbone, saved, "Classes only", OWN, file, None, n_steps, 8, 13, BY)
 
@@ -174,13 +178,14 @@ def test_keeping_embeddings_that_stay_anyway_is_told(service: ModelService) -> N
     [
         (HEADS, "bert-base-uncased", 5, "Only the embedded model can be trained here"),
         (HEADS, "embedded", 0, "number of steps must be a whole number"),
+        (HEADS, "embedded", None, "one of these fields is empty"),
         ("", "embedded", 5, "There is no plan that can be trained"),
         ('{"frozen": ["<b>"]}', "embedded", 5, "There is no part '&lt;b&gt;'"),
         ('{"frozen": ["backbone", "classification_head", "ner_head"]}', "embedded", 5, "Nothing trains"),
     ],
 )
 def test_what_cannot_be_trained_is_a_sentence_in_place_of_the_state(
-    laboratory: Laboratory, saved: str, backbone: str, n_steps: int, words: str
+    laboratory: Laboratory, saved: str, backbone: str, n_steps: int | None, words: str
 ) -> None:
     *_, last = run(laboratory, saved, backbone, n_steps)
     assert words in last[0]
