@@ -1,4 +1,4 @@
-"""The command line, `python -m mtdemo annotate | evaluate | card | train`: arguments in, calls and messages out."""
+"""The command line, `python -m mtdemo annotate | evaluate | card | calibrate | train`: arguments in, messages out."""
 
 from __future__ import annotations
 
@@ -141,19 +141,39 @@ def _card(options: argparse.Namespace) -> int:
     return 0
 
 
+def _calibrate(options: argparse.Namespace) -> int:
+    from mtdemo.data import check_labels, read_labelled, read_tagged, spread
+    from mtdemo.loading import load_model, save_checkpoint
+    from mtdemo.temperature import set_temperatures
+    from mtdemo.validation import ValidationSets
+
+    if not (options.ner or options.classification):
+        raise DataFileError("Sentences that were not trained on are needed: --ner, --classification or both.")
+    _make_writable(options.output)
+    tagged = spread(read_tagged(options.ner), options.limit) if options.ner else ()
+    labelled = spread(read_labelled(options.classification), options.limit) if options.classification else ()
+    settings = _settings(options)
+    model = load_model(settings.checkpoint if settings.model == EMBEDDED else settings.model)
+    check_labels(tagged, labelled, model.info.class_labels, model.info.entity_types)
+    with closing(_Bar()) as bar:
+        found = set_temperatures(
+            model, ValidationSets(tagged, labelled), lambda done, total: bar("calibrating", done, total)
+        )
+    save_checkpoint(model, options.output)
+    print(f"Logits were divided: {found.phrase}. Saved to {options.output}.", file=sys.stderr)
+    return 0
+
+
 def _train(options: argparse.Namespace) -> int:
     from mtdemo.data import spread
     from mtdemo.emoji import with_emoji
     from mtdemo.hub_data import labelled_from, tagged_from
     from mtdemo.loading import load_directory, load_model, save_checkpoint, with_labels
-    from mtdemo.temperature import set_temperatures
     from mtdemo.training import STATE_FILE, train
     from mtdemo.validation import compare
 
     if not any(options.weights):
         raise PlanError("One of the two losses must have a weight above 0.")
-    if options.calibrate and not (options.dev_ner or options.dev_classification):
-        raise PlanError("--calibrate needs sentences that are not trained on: --dev-ner, --dev-classification or both.")
     settings = _training(options)
     _make_writable(options.output)
     tagged = [sentence for source in options.ner for sentence in tagged_from(source)]
@@ -174,10 +194,6 @@ def _train(options: argparse.Namespace) -> int:
     resume = options.output if options.resume is True else options.resume
     with closing(_Bar()) as bar:
         trained = train(base, tagged, labelled, settings, bar, options.output, resume, validation, class_teachers=teachers)
-        if options.calibrate and validation is not None:
-            temperatures = set_temperatures(trained, validation, lambda done, total: bar("calibrating", done, total))
-            bar.close()
-            print(f"Logits were divided, those of {temperatures.phrase}.", file=sys.stderr)
     save_checkpoint(trained, options.output)
     (options.output / STATE_FILE).unlink(missing_ok=True)  # several times the size of the checkpoint, and of no more use
     compared = spread([text for text in texts if text.strip()], _COMPARED)
@@ -311,7 +327,14 @@ def _parser() -> argparse.ArgumentParser:
     card.add_argument("--similarity", type=Path, help="rated pairs")
     card.set_defaults(run=_card)
 
-    for command in (annotate, evaluate, card):
+    calibrate = commands.add_parser("calibrate", help="make a checkpoint's confidence mean what it says")
+    calibrate.add_argument("--ner", type=Path, help="tagged sentences that it was not trained on")
+    calibrate.add_argument("--classification", type=Path, help="sentences with a class, the same")
+    calibrate.add_argument("--limit", type=_positive, default=1000, help="rows of each, evenly spaced (default: 1000)")
+    calibrate.add_argument("--output", type=Path, required=True, help="directory to write the checkpoint to")
+    calibrate.set_defaults(run=_calibrate)
+
+    for command in (annotate, evaluate, card, calibrate):
         command.add_argument("--checkpoint", help="a directory or an id of the hub; the embedded checkpoint by default")
 
     _add_train(commands)
@@ -378,9 +401,6 @@ def _add_train(commands: Any) -> None:
     train.add_argument("--pooling", choices=_POOLINGS, help="what the class head reads: mean of the tokens, or the first")
     train.add_argument(
         "--feature-gigabytes", type=_weight, default=1.0, help="kept of a frozen backbone's hidden states (default: 1)"
-    )
-    train.add_argument(
-        "--calibrate", action="store_true", help="at the end, make confidence mean what it says, by the --dev sentences"
     )
     train.add_argument("--interval", type=_positive, default=200, help="steps between measurements and saved states")
     train.add_argument("--no-casing", action="store_true", help="do not give an uncased model the case of words")

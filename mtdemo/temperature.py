@@ -38,7 +38,7 @@ class Temperatures:
     @property
     def phrase(self) -> str:
         named = (("entities", self.entities), ("classes", self.classes))
-        return ", ".join(f"{name} by {value:.2f}" for name, value in named if value is not None) or "none"
+        return ", ".join(f"{name} by {value:.2f}" for name, value in named if value is not None) or "none of them"
 
 
 def set_temperatures(loaded: LoadedModel, sets: ValidationSets, progress: Callable[[int, int], None]) -> Temperatures:

@@ -81,25 +81,33 @@ def test_train_hands_on_how_to_learn(tiny: Write, few: list[str], tmp_path: Path
     assert first_losses("--class-teacher", str(tmp_path / "teacher"), "--teacher-weight", "0")["teacher"] is None
 
 
-def test_emoji_and_calibration_reach_the_checkpoint_or_are_refused_before_training(
+def test_emoji_reach_the_checkpoint_or_are_refused_before_training(
     tiny: Write, few: list[str], tmp_path: Path, upstream: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base = ["train", "--base", str(tiny()), *few]
     assert main([*base, "--emoji"]) == 2
     assert "has no free places ([unused0] and so on)" in capsys.readouterr().err
-    assert main([*base, "--calibrate"]) == 2
-    assert "--calibrate needs sentences that are not trained on" in capsys.readouterr().err
     assert main(["train", "--base", str(upstream), *few, "--emoji"]) == 0
     assert "994 emoji have a place in the vocabulary now." in capsys.readouterr().err
     assert "\N{FACE WITH TEARS OF JOY}" in load_directory(tmp_path / "out").tokenizer.get_vocab()
-    rated = [*base, "--dev-classification", str(tmp_path / "classes")]
-    assert main(rated) == 0
-    plain = load_directory(tmp_path / "out").model.classification_head.linear.weight
-    assert main([*rated, "--calibrate"]) == 0
-    temperature = float(re.search(r"those of classes by ([0-9.]+)\.\n", capsys.readouterr().err)[1])  # type: ignore[index]
-    calibrated = load_directory(tmp_path / "out").model.classification_head.linear.weight
+
+
+def test_calibrate_writes_a_checkpoint_whose_heads_alone_are_others(
+    tiny: Write, few: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--base", str(tiny()), *few]) == 0
+    arguments = ["calibrate", "--checkpoint", str(tmp_path / "out"), "--output", str(tmp_path / "calibrated")]
+    assert main(arguments) == 2
+    assert "Sentences that were not trained on are needed" in capsys.readouterr().err
+    assert main([*arguments, "--classification", str(tmp_path / "classes")]) == 0
+    said = capsys.readouterr().err
+    temperature = float(re.search(r"divided: classes by ([0-9.]+)\. Saved", said)[1])  # type: ignore[index]
+    before, after = (load_directory(tmp_path / name).model.state_dict() for name in ("out", "calibrated"))
+    changed = {name for name, tensor in before.items() if not torch.equal(tensor, after[name])}
+    assert changed <= {"classification_head.linear.weight", "classification_head.linear.bias"}
     assert temperature != 1.0
-    torch.testing.assert_close(calibrated * temperature, plain, atol=1e-3, rtol=1e-2)
+    weight = "classification_head.linear.weight"
+    torch.testing.assert_close(after[weight] * temperature, before[weight], atol=1e-3, rtol=1e-2)
 
 
 def test_a_base_can_learn_other_labels(tiny: Write, few: list[str], tmp_path: Path) -> None:
