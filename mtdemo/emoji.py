@@ -35,7 +35,7 @@ def with_emoji(loaded: LoadedModel, texts: Iterable[str]) -> tuple[LoadedModel, 
     """Put emoji into the free places of a model's vocabulary; the model itself is changed, its size is not.
 
     The embedding of each begins as the mean of the word pieces of its Unicode name ("face with tears of joy"), at
-    their mean length: the frozen kin of emoji2vec (Eisner et al. 2016, https://arxiv.org/abs/1609.08359).
+    their mean length: the untrained kin of emoji2vec (Eisner et al. 2016, https://arxiv.org/abs/1609.08359).
 
     Args:
         loaded: the model.
