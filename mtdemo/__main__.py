@@ -142,23 +142,17 @@ def _card(options: argparse.Namespace) -> int:
 
 
 def _calibrate(options: argparse.Namespace) -> int:
-    from mtdemo.data import check_labels, read_labelled, read_tagged, spread
     from mtdemo.loading import load_model, save_checkpoint
     from mtdemo.temperature import set_temperatures
-    from mtdemo.validation import ValidationSets
 
-    if not (options.ner or options.classification):
-        raise DataFileError("Sentences that were not trained on are needed: --ner, --classification or both.")
     _make_writable(options.output)
-    tagged = spread(read_tagged(options.ner), options.limit) if options.ner else ()
-    labelled = spread(read_labelled(options.classification), options.limit) if options.classification else ()
     settings = _settings(options)
     model = load_model(settings.checkpoint if settings.model == EMBEDDED else settings.model)
-    check_labels(tagged, labelled, model.info.class_labels, model.info.entity_types)
+    sets = _validation_sets(options, model)
+    if sets is None:
+        raise DataFileError("Sentences that were not trained on are needed: --ner, --classification or both.")
     with closing(_Bar()) as bar:
-        found = set_temperatures(
-            model, ValidationSets(tagged, labelled), lambda done, total: bar("calibrating", done, total)
-        )
+        found = set_temperatures(model, sets, lambda done, total: bar("calibrating", done, total))
     save_checkpoint(model, options.output)
     print(f"Logits were divided: {found.phrase}. Saved to {options.output}.", file=sys.stderr)
     return 0
@@ -328,11 +322,17 @@ def _parser() -> argparse.ArgumentParser:
     card.set_defaults(run=_card)
 
     calibrate = commands.add_parser("calibrate", help="make a checkpoint's confidence mean what it says")
-    calibrate.add_argument("--ner", type=Path, help="tagged sentences that it was not trained on")
-    calibrate.add_argument("--classification", type=Path, help="sentences with a class, the same")
-    calibrate.add_argument("--limit", type=_positive, default=1000, help="rows of each, evenly spaced (default: 1000)")
+    calibrate.add_argument(
+        "--ner", dest="dev_ner", type=Path, metavar="FILE", help="tagged sentences that it was not trained on"
+    )
+    calibrate.add_argument(
+        "--classification", dest="dev_classification", type=Path, metavar="FILE", help="sentences with a class, the same"
+    )
+    calibrate.add_argument(
+        "--limit", dest="dev_limit", type=_positive, default=1000, help="rows of each, evenly spaced (default: 1000)"
+    )
     calibrate.add_argument("--output", type=Path, required=True, help="directory to write the checkpoint to")
-    calibrate.set_defaults(run=_calibrate)
+    calibrate.set_defaults(run=_calibrate, dev_similarity=None)
 
     for command in (annotate, evaluate, card, calibrate):
         command.add_argument("--checkpoint", help="a directory or an id of the hub; the embedded checkpoint by default")

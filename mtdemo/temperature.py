@@ -53,15 +53,13 @@ def set_temperatures(loaded: LoadedModel, sets: ValidationSets, progress: Callab
         progress: called with the measurements done and in all.
     """
     remembered = replace(sets, run=RememberedStates(_MAX_BYTES))
-    rows: tuple[tuple[str, Sequence[TaggedSentence | LabelledSentence], _Cost], ...] = (
+    heads: tuple[tuple[str, Sequence[TaggedSentence | LabelledSentence], _Cost], ...] = (
         ("ner_head", sets.tagged, partial(_cost_of_entities, sets.tagged)),
         ("classification_head", sets.labelled, partial(_cost_of_classes, sets.labelled)),
     )
-    asked = [name for name, sentences, _ in rows if sentences and name in loaded.info.trained_heads]
+    asked = [head for head in heads if head[1] and head[0] in loaded.info.trained_heads]
     found: dict[str, float] = {}
-    for name, sentences, cost in rows:
-        if name not in asked:
-            continue
+    for name, sentences, cost in asked:
         linear: Any = loaded.model.get_submodule(f"{name}.linear")
         before = {key: tensor.clone() for key, tensor in linear.state_dict().items()}
         costs = {}
