@@ -86,6 +86,22 @@ def read_tagged(path: Path, limit: int | None = None, name: str | None = None) -
     return _read(path, _sentences_in_columns if path.suffix.lower() in COLUMN_SUFFIXES else _by_line(_tagged), limit, name)
 
 
+def is_in_columns(path: Path) -> bool:
+    """Whether a file has a token and its tag per line, as its name says, or of `.txt`, its first line that is no remark.
+
+    Raises:
+        DataFileError: a file that cannot be read.
+    """
+    if path.suffix.lower() != ".txt":
+        return path.suffix.lower() in COLUMN_SUFFIXES
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            first = next((line.split() for line in file if line.strip() and line[0] != "#"), [])
+    except OSError as error:
+        raise DataFileError(f"{path.name} cannot be read: {error.strerror}.") from error
+    return first[:1] == ["-DOCSTART-"] or (len(first) > 1 and _TAG.fullmatch(first[-1]) is not None)
+
+
 def read_labelled(path: Path, limit: int | None = None, name: str | None = None) -> tuple[LabelledSentence, ...]:
     """Read sentences with a class: `.csv` with columns `text` and `label`, else JSON lines with these and maybe `source`.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mtdemo import data
-from mtdemo.data import COLUMN_SUFFIXES, LabelledSentence, TaggedSentence, read_labelled, read_tagged, spread
+from mtdemo.data import LabelledSentence, TaggedSentence, is_in_columns, read_labelled, read_tagged, spread
 from mtdemo.errors import DataFileError
 from mtdemo.sample_file import Sample, read_sample
 
@@ -61,8 +61,8 @@ def read_lessons(path: Path | None = None) -> Lessons:
     """Read the project's sample, or a person's file.
 
     The file is one of: JSON lines with `tokens` and `tags` or with `text` and `label`, CSV with `text` and `label`,
-    columns of tokens and tags as CoNLL-2003 has, or marked sentences like the project's own (`.txt`), which alone
-    say themselves what is kept aside.
+    columns of tokens and tags as CoNLL-2003 has, or marked sentences like the project's own (`.txt`, which may hold columns
+    too), which alone say themselves what is kept aside.
 
     Raises:
         DataFileError: naming the file, without its directory, and the line.
@@ -74,11 +74,12 @@ def read_lessons(path: Path | None = None) -> Lessons:
     if size > MOST_BYTES:
         raise DataFileError(f"{path.name} has {size / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.0f} MB are read here.")
     suffix = path.suffix.lower()
-    if suffix == _MARKED:
+    in_columns = is_in_columns(path)
+    if suffix == _MARKED and not in_columns:
         sample = read_sample(path, path.name)
         _check_lengths([(sentence.place, len(sentence.text)) for sentence in (*sample.train, *sample.test)])
         lessons = lessons_of(sample)
-    elif suffix in COLUMN_SUFFIXES or (suffix != ".csv" and _first_keys(path) >= {"tokens"}):
+    elif in_columns or (suffix != ".csv" and _first_keys(path) >= {"tokens"}):
         tagged = read_tagged(path, MOST_SENTENCES + 1, path.name)
         lessons = replace(own, tagged=_learned(tagged), tagged_aside=_aside(tagged))
     else:

@@ -44,7 +44,7 @@ _FORMATS = """
 | `.jsonl`, classes | `{"text": "What a day!", "label": "positive"}` |
 | `.jsonl`, entities | `{"tokens": ["Ada", "lives", "in", "Rome"], "tags": ["PER", "O", "O", "LOC"]}` |
 | `.csv`, classes | `text,label` first, then `"What a day!",positive` |
-| `.conll`, `.bio`, `.iob`, `.iob2`, entities | `Rome B-LOC`, a blank line between sentences |
+| `.conll`, `.bio`, `.iob`, `.iob2`, `.txt`, entities | `Rome B-LOC`, a blank line between sentences |
 | `.txt`, both | `positive \\| What a day in [Rome](LOC)!` after a line `[train]`, and others after `[test]` |
 
 A task that your file says nothing of keeps the project's sentences. Each fourth sentence is kept aside to measure on,
