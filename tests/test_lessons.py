@@ -49,7 +49,7 @@ def test_csv_columns_and_marked_sentences_are_read(tmp_path: Path) -> None:
     assert len(read_lessons(write(tmp_path, "mine.csv", table)).labelled) == 6
     columns = "\n\n".join(f"Rome B-LOC\n{n} O" for n in range(8))
     for name in ("mine.conll", "mine.txt"):
-        assert read_lessons(write(tmp_path, name, "# a remark O\n\n" + columns)).tagged[0].tags == ("B-LOC", "O")
+        assert read_lessons(write(tmp_path, name, "# text = Rome O\n\n" + columns)).tagged[0].tags == ("B-LOC", "O")
     assert len(read_lessons(write(tmp_path, "mine.TXT", "-DOCSTART- -X- O\n\n" + columns)).tagged) == 6
     marked = "[train]\n" + "neutral | [Ada](PER) left.\n" * 6 + "[test]\n" + "positive | [Rome](LOC)!\n" * 2
     lessons = read_lessons(write(tmp_path, "mine.txt", marked))
