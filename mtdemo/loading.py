@@ -191,6 +191,7 @@ def save_checkpoint(loaded: LoadedModel, directory: Path) -> None:
     """
     model = copy.deepcopy(loaded.model).half()
     model.config.backbone.name_or_path = model.config.name_or_path = ""  # a path of this machine is of no use elsewhere
+    model.config.backbone.dtype = None  # that of the whole model is written
     tokenizer: Any = copy.deepcopy(loaded.tokenizer)  # the model may be answering meanwhile
     tokenizer.backend_tokenizer.no_truncation()  # the last request's; each request sets its own
     for key in ("is_local", "local_files_only"):

@@ -277,6 +277,16 @@ def test_saving_in_half_precision_moves_embeddings_little(tiny: Write, tmp_path:
     assert np.linalg.norm(before - after) / np.linalg.norm(before) < 2e-3
 
 
+def test_what_is_read_and_saved_again_is_the_same(embedded: LoadedModel, tmp_path: Path) -> None:
+    save_checkpoint(embedded, tmp_path)
+    again, weights = (load_file(place / "model.safetensors") for place in (tmp_path, EMBEDDED_CHECKPOINT))
+    assert again.keys() == weights.keys()
+    assert all(tensor.dtype == torch.float16 and torch.equal(tensor, weights[name]) for name, tensor in again.items())
+    saved, committed = (json.loads((place / "config.json").read_text()) for place in (tmp_path, EMBEDDED_CHECKPOINT))
+    version = "transformers_version"
+    assert {**saved, version: ""} == {**committed, version: ""}
+
+
 def test_a_copy_elsewhere_answers_the_same(embedded: LoadedModel, tmp_path: Path) -> None:
     shutil.copytree(EMBEDDED_CHECKPOINT, tmp_path / "copy")
     here, there = ModelService(Settings()), ModelService(Settings(checkpoint=str(tmp_path / "copy")))
