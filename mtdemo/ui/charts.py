@@ -35,14 +35,14 @@ _MOST_NUMBERS = 12  # sentences up to which each cell carries its number
 def plot_similarity(similarity: Similarity) -> Figure:
     """Cosine similarity as a heat map of the first `MOST_SENTENCES` sentences, on the fixed scale from -1 to 1.
 
-    Plotly reads a little HTML in labels, so what the person typed is escaped.
+    What the person typed stands in it as text.
     """
     from plotly.graph_objects import Figure, Heatmap
 
     shown = similarity.analysis.sentences[:MOST_SENTENCES]
     n = len(shown)
-    labels = [html.escape(label) for label in numbered(shown, 22)]
-    texts = [html.escape(shorten(sentence.text, 80)) for sentence in shown]
+    labels = [_as_text(label) for label in numbered(shown, 22)]
+    texts = [_as_text(shorten(sentence.text, 80)) for sentence in shown]
     heatmap = Heatmap(
         z=similarity.matrix[:n, :n].round(4).tolist(),
         x=[str(number) for number in range(1, n + 1)],
@@ -227,7 +227,7 @@ def plot_runs(runs: Sequence[Run], by: str) -> Figure:
             x=[AXES[by](run) for run in runs],
             y=[run.report["history"][-1][key] for run in runs],
             text=[str(run.number) for run in runs],
-            customdata=[html.escape(run.title) for run in runs],
+            customdata=[_as_text(run.title) for run in runs],
             mode="markers+text",
             textposition="top center",
             name=name,
@@ -251,6 +251,11 @@ def _changes(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
         if not changed or snapshot.scores is not changed[-1].scores:
             changed.append(snapshot)
     return changed
+
+
+def _as_text(text: str) -> str:
+    """Text in which Plotly, which reads a little HTML in labels, finds none; it knows no entity for quotation marks."""
+    return html.escape(text, quote=False)
 
 
 def _compact(number: int) -> str:

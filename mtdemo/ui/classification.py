@@ -11,7 +11,7 @@ import pandas as pd
 from mtdemo.results import Analysis
 from mtdemo.service import ModelService
 from mtdemo.ui.messages import describe_answer, shows_errors
-from mtdemo.ui.sentences import MOST_CHARACTERS, REFERENCE_EXAMPLES, Example, Step, add_sentences, ask
+from mtdemo.ui.sentences import MOST_CHARACTERS, REFERENCE_EXAMPLES, Example, add_sentences, ask
 
 EXAMPLES = (
     Example("Praise", REFERENCE_EXAMPLES[:1]),
@@ -37,7 +37,8 @@ def add_classification_tab(service: ModelService, page: gr.Blocks, model: gr.Sta
         model,
         "classification_tab",
         "What the classification tab shows: a note, bars for one sentence, a table for many.",
-        Step(partial(show_classes, service), [note, bars, table]),
+        partial(show_classes, service),
+        *(note, bars, table),
     )
 
 

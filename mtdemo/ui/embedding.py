@@ -17,7 +17,7 @@ from mtdemo.results import Analysis, Pair, Similarity
 from mtdemo.service import ModelService
 from mtdemo.ui.charts import MOST_SENTENCES, plot_similarity
 from mtdemo.ui.messages import describe_answer, shows_errors
-from mtdemo.ui.sentences import MOST_CHARACTERS, REFERENCE_EXAMPLES, Example, Step, add_sentences, ask
+from mtdemo.ui.sentences import MOST_CHARACTERS, REFERENCE_EXAMPLES, Example, add_sentences, ask
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -77,34 +77,26 @@ def add_embedding_tab(service: ModelService, page: gr.Blocks, model: gr.State) -
         page,
         model,
         "embedding_tab",
-        "What the embedding tab shows: a note, a Plotly heat map, a table of pairs.",
-        Step(partial(show_similarity, service), [note, heatmap, pairs]),
-        Step(partial(show_embeddings, service, csv.GRADIO_CACHE), [vectors, csv, npy]),
+        "What the embedding tab shows: a note, a Plotly heat map, a table of pairs, one of embeddings, and two files.",
+        partial(show_embeddings, service, csv.GRADIO_CACHE),
+        *(note, heatmap, pairs, vectors, csv, npy),
     )
-
-
-@shows_errors
-def show_similarity(
-    service: ModelService, text: str, model: str | None, progress: gr.Progress = gr.Progress()
-) -> tuple[str, Figure | None, pd.DataFrame]:
-    """Sentences to a note, a heat map and the pairs that stand out."""
-    similarity = ask(service, service.similarity, text, model, progress)
-    n_sentences = len(similarity.analysis)
-    figure = plot_similarity(similarity) if n_sentences > 1 else None
-    return _note(similarity), figure, tabulate_pairs(similarity)
 
 
 @shows_errors
 def show_embeddings(
     service: ModelService, directory: str, text: str, model: str | None, progress: gr.Progress = gr.Progress()
-) -> tuple[pd.DataFrame, Any, Any]:
-    """Sentences to a table of their embeddings and two files with all values."""
-    analysis = ask(service, service.embed, text, model, progress)
-    csv, npy = (
+) -> tuple[str, Figure | None, pd.DataFrame, pd.DataFrame, Any, Any]:
+    """Sentences to a note, a heat map, the pairs that stand out, a table of embeddings and two files with all values."""
+    similarity = ask(service, service.similarity, text, model, progress)
+    analysis = similarity.analysis
+    figure = plot_similarity(similarity) if len(analysis) > 1 else None
+    files = (
         save_bytes_to_cache(content, name, cache_dir=directory)
         for name, content in (("embeddings.csv", as_csv(analysis)), ("embeddings.npy", as_npy(analysis)))
     )
-    return tabulate_embeddings(analysis), *(gr.DownloadButton(value=Path(f), interactive=True) for f in (csv, npy))
+    downloads = (gr.DownloadButton(value=Path(file), interactive=True) for file in files)
+    return _note(similarity), figure, tabulate_pairs(similarity), tabulate_embeddings(analysis), *downloads
 
 
 def tabulate_embeddings(analysis: Analysis) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 from mtdemo.results import Analysis, SentenceAnalysis
 from mtdemo.service import ModelService
 from mtdemo.ui.messages import describe_answer, shows_errors
-from mtdemo.ui.sentences import MOST_CHARACTERS, REFERENCE_EXAMPLES, Example, Step, add_sentences, ask
+from mtdemo.ui.sentences import MOST_CHARACTERS, REFERENCE_EXAMPLES, Example, add_sentences, ask
 
 Highlights = list[tuple[str, str | None]]
 
@@ -49,7 +49,8 @@ def add_entities_tab(service: ModelService, page: gr.Blocks, model: gr.State) ->
         model,
         "entities_tab",
         "What the entities tab shows: a note, highlighted text, a table of spans.",
-        Step(partial(show_entities, service), [note, spans, table]),
+        partial(show_entities, service),
+        *(note, spans, table),
     )
 
 

@@ -68,14 +68,6 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One part of an answer: a callback of text and model, and the components that it fills."""
-
-    callback: Callable[..., Any]
-    outputs: Sequence[Component]
-
-
-@dataclass(frozen=True, slots=True)
 class SentenceBox:
     """A box for sentences with a button and examples, either of which asks.
 
@@ -89,34 +81,33 @@ class SentenceBox:
     button: gr.Button
     n_examples: gr.State
 
-    def answer_with(self, page: gr.Blocks, model: gr.State, api_name: str, about: str, *steps: Step) -> None:
-        """Run the steps one after the other when the button or an example is clicked, stopping at an error.
+    def answer_with(
+        self, page: gr.Blocks, model: gr.State, api_name: str, about: str, callback: Callable[..., Any], *outputs: Component
+    ) -> None:
+        """Call back when the button or an example is clicked.
 
-        The first example is answered as soon as the page is open, so no tab is ever empty. All of it is one event, so
-        that a question asked meanwhile is answered after it, and never overwritten by it.
+        The first example is answered as soon as the page is open, so no tab is ever empty. All that is shown comes from
+        one call, so that it answers one question, and what was asked meanwhile is answered after it.
 
         Args:
             page: the page that the box is on.
             model: the visitor's choice of model.
-            api_name: name of the endpoint for the first step.
+            api_name: name of the endpoint.
             about: its description.
-            steps: each gets the text and the model.
+            callback: gets the text and the model.
+            outputs: what it fills.
         """
-        first, *others = steps
-        common: dict[str, Any] = {"concurrency_limit": _CONCURRENCY, "concurrency_id": "sentences"}
-        event = gr.on(
+        gr.on(
             [page.load, self.button.click, self.n_examples.change],
-            first.callback,
+            callback,
             [self.sentences, model],
-            list(first.outputs),
+            list(outputs),
             api_name=api_name,
             api_description=about,
             trigger_mode="always_last",
-            **common,
+            concurrency_limit=_CONCURRENCY,
+            concurrency_id="sentences",
         )
-        for step in others:
-            inputs = [self.sentences, model]
-            event = event.success(step.callback, inputs, list(step.outputs), api_visibility="private", **common)
 
 
 def add_sentences(label: str, action: str, examples: Sequence[Example]) -> SentenceBox:

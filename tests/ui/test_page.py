@@ -112,9 +112,11 @@ def test_odd_text_comes_back_as_it_was(client: Client, text: str) -> None:
 
 
 def test_tabs_answer_too(client: Client) -> None:
-    note, _, pairs = client.predict("A dog.\nA puppy.", api_name="/embedding_tab")
+    note, _, pairs, vectors, csv, _ = client.predict("A dog.\nA puppy.", api_name="/embedding_tab")
     assert "Answered by `embedded`" in note
     assert pairs["data"][0][2:] == ["A dog.", "A puppy."]
+    assert [row[0] for row in vectors["data"]] == ["A dog.", "A puppy."]
+    assert csv["value"].endswith(".csv") if isinstance(csv, dict) else csv.endswith(".csv")
     _, pieces, table = client.predict("John met Lisa.", api_name="/entities_tab")
     assert [piece["class_or_confidence"] for piece in pieces if piece["class_or_confidence"]] == ["PER", "PER"]
     assert table["data"][0][1] == "John"

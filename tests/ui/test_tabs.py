@@ -10,15 +10,15 @@ import pytest
 
 from mtdemo.ui import charts
 from mtdemo.ui.classification import show_classes
-from mtdemo.ui.embedding import as_csv, as_npy, show_embeddings, show_similarity, tabulate_pairs
+from mtdemo.ui.embedding import as_csv, as_npy, show_embeddings, tabulate_pairs
 from mtdemo.ui.entities import highlight, show_entities
 from mtdemo.ui.messages import describe_answer, numbered, shorten
 from mtdemo.ui.sentences import read_lines
 from tests.ui.conftest import FakeService, analyse
 
 
-def test_similarity_is_a_note_a_heat_map_and_pairs(fake: FakeService) -> None:
-    note, figure, pairs = show_similarity(fake, "one\n\n two \nthree", None)
+def test_similarity_is_a_note_a_heat_map_and_pairs(fake: FakeService, tmp_path: Path) -> None:
+    note, figure, pairs, *_ = show_embeddings(fake, str(tmp_path), "one\n\n two \nthree", None)
     assert fake.asked == [(("one", "two", "three"), None)]
     assert note.startswith("Answered by `fake`: bert, 2 layers, 1.0 million parameters")
     assert np.array(figure.data[0].z).shape == (3, 3)
@@ -31,15 +31,15 @@ def test_the_visitors_model_is_the_one_that_is_asked(fake: FakeService) -> None:
     assert fake.asked[-1][1] == "owner/name"
 
 
-def test_one_sentence_has_no_heat_map_and_is_told_why(fake: FakeService) -> None:
-    note, figure, pairs = show_similarity(fake, "one", None)
+def test_one_sentence_has_no_heat_map_and_is_told_why(fake: FakeService, tmp_path: Path) -> None:
+    note, figure, pairs, *_ = show_embeddings(fake, str(tmp_path), "one", None)
     assert figure is None
     assert pairs.empty
     assert "add a second line" in note
 
 
-def test_many_sentences_are_drawn_up_to_a_limit_and_told(fake: FakeService) -> None:
-    note, figure, _ = show_similarity(fake, "\n".join(f"word {n}" for n in range(60)), None)
+def test_many_sentences_are_drawn_up_to_a_limit_and_told(fake: FakeService, tmp_path: Path) -> None:
+    note, figure, *_ = show_embeddings(fake, str(tmp_path), "\n".join(f"word {n}" for n in range(60)), None)
     assert np.array(figure.data[0].z).shape == (50, 50)
     assert len(set(figure.data[0].y)) == 50
     assert "first 50 of 60" in note
@@ -49,6 +49,8 @@ def test_markup_in_sentences_is_text_in_the_picture(fake: FakeService) -> None:
     figure = charts.plot_similarity(fake.similarity(["<b>bold</b>", "<a href='javascript:x'>y</a>"]))
     assert "<b>" not in str(figure.data[0].y) + str(figure.data[0].customdata)
     assert "&lt;b&gt;" in figure.data[0].y[0]
+    figure = charts.plot_similarity(fake.similarity(['He said "no" & won\'t', "x"]))
+    assert figure.data[0].y[0] == '1. He said "no" &amp; won\'t', "Plotly knows the entities of <, > and & only"
 
 
 def test_files_hold_every_value(fake: FakeService, tmp_path: Path) -> None:
@@ -58,7 +60,7 @@ def test_files_hold_every_value(fake: FakeService, tmp_path: Path) -> None:
     assert list(table["n_truncated"]) == [0, 7]
     np.testing.assert_allclose(table.filter(like="dim_").to_numpy(), analysis.embeddings, rtol=1e-6)
     assert np.array_equal(np.load(io.BytesIO(as_npy(analysis))), analysis.embeddings)
-    vectors, csv, npy = show_embeddings(fake, str(tmp_path), "one\ntwo", None)
+    *_, vectors, csv, npy = show_embeddings(fake, str(tmp_path), "one\ntwo", None)
     assert list(vectors["sentence"]) == ["one", "two"]
     assert len(vectors["first 10 values"][0].split()) == 4
     assert Path(csv.value["path"]).suffix == ".csv"
@@ -105,10 +107,10 @@ def test_highlighting_is_limited_and_told(fake: FakeService) -> None:
     assert highlight([]) == []
 
 
-def test_untrained_heads_are_called_so_where_they_speak(untrained: FakeService) -> None:
+def test_untrained_heads_are_called_so_where_they_speak(untrained: FakeService, tmp_path: Path) -> None:
     assert show_classes(untrained, "x", None)[0].startswith("**Untrained head.**")
     assert "**Untrained head.**" in show_entities(untrained, "x", None)[0]
-    note = show_similarity(untrained, "x\ny", None)[0]
+    note = show_embeddings(untrained, str(tmp_path), "x\ny", None)[0]
     assert "Untrained head." not in note, "an embedding needs no head"
     assert "class head **untrained**" in note
 
@@ -142,9 +144,9 @@ def test_lines_are_sentences(typed: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize("typed", ["", "  \n\t\n", None])
-def test_nothing_typed_says_what_to_do(fake: FakeService, typed: str) -> None:
+def test_nothing_typed_says_what_to_do(fake: FakeService, tmp_path: Path, typed: str) -> None:
     with pytest.raises(gr.Error, match="Write one sentence per line"):
-        show_similarity(fake, typed, None)
+        show_embeddings(fake, str(tmp_path), typed, None)
 
 
 def test_errors_of_limits_reach_the_person_and_bugs_stay_bugs(fake: FakeService) -> None:
