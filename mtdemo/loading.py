@@ -37,7 +37,7 @@ from mtdemo.errors import (
     PlanError,
 )
 from mtdemo.import_lock import import_lock
-from mtdemo.model import MultiTaskConfig, MultiTaskModel
+from mtdemo.model import SEED_OF_UNTRAINED, MultiTaskConfig, MultiTaskModel
 from mtdemo.parts import HEAD_NAMES
 from mtdemo.results import ModelInfo
 from mtdemo.writing import told_if_unwritable
@@ -288,7 +288,8 @@ def _check_report(report: dict[str, Any], model: MultiTaskModel, name: str) -> N
         raise InvalidCheckpointError(
             f"{name!r} lacks {len(of_backbone)} weights of its backbone, {of_backbone[0]} for instance."
         )
-    without_weights = {key.partition(".")[0] for key in missing}
+    without_weights = sorted({key.partition(".")[0] for key in missing})
+    model.renew_heads(without_weights, SEED_OF_UNTRAINED)
     model.config.trained_heads = [head for head in model.config.trained_heads if head not in without_weights]
 
 

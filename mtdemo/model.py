@@ -25,6 +25,7 @@ from mtdemo.parts import HEAD_NAMES, ParameterSpec, Part, PartKind, Parts
 CLASS_LABELS = ("negative", "neutral", "positive")
 ENTITY_LABELS = ("O", "PER", "ORG", "LOC", "MISC")
 N_CASES = 4
+SEED_OF_UNTRAINED = 0  # the same model, read twice, has the same heads also where these are random
 
 # Where backbones keep their stack of layers, and which of their modules turn ids into vectors. Rows for bert, roberta
 # and electra; distilbert; modernbert. A parameter that matches no row belongs to "rest of the backbone".
@@ -202,6 +203,7 @@ class MultiTaskModel(PreTrainedModel):
         )
         config = MultiTaskConfig(**{**(given.to_dict() if given else {}), "backbone": found, "trained_heads": []})
         model = cls(config, backbone=backbone).eval()
+        model.renew_heads([name for name, _ in model.named_children() if name in HEAD_NAMES], SEED_OF_UNTRAINED)
         return (model, info) if with_info else model
 
     @property
@@ -306,15 +308,16 @@ class MultiTaskModel(PreTrainedModel):
 
     def _replace_head(self, name: str, head: nn.Module) -> None:
         self.add_module(name, head.to(self.device))
-        self.renew_heads([name])
+        self.renew_heads([name], SEED_OF_UNTRAINED)
         self.config.trained_heads = [head for head in self.config.trained_heads if head != name]
 
-    def renew_heads(self, names: Sequence[str]) -> None:
-        """Draw the weights of heads anew, so that they follow from torch's seed."""
+    def renew_heads(self, names: Sequence[str], seed: int | None = None) -> None:
+        """Draw the weights of heads anew, so that they follow from a seed; from torch's where none is given."""
+        generator = None if seed is None else torch.Generator(self.device).manual_seed(seed)
         for name in names:
             for module in self.get_submodule(name).modules():
                 if isinstance(module, nn.Linear):
-                    nn.init.normal_(module.weight, std=0.02)
+                    nn.init.normal_(module.weight, std=0.02, generator=generator)
                     nn.init.zeros_(module.bias)
 
     def parts(self) -> Parts:

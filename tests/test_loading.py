@@ -56,6 +56,17 @@ def test_what_is_trained_is_what_has_weights(tiny: Write) -> None:
     assert load_directory(directory).info.trained_heads == ("classification_head",)
 
 
+def test_a_head_without_weights_is_the_same_each_time(tiny: Write) -> None:
+    directory = tiny()
+    weights = load_file(directory / "model.safetensors")
+    save_file({name: t for name, t in weights.items() if not name.startswith("ner_head")}, directory / "model.safetensors")
+    one, other = load_directory(directory).model, load_directory(directory).model
+    assert torch.equal(one.ner_head.linear.weight, other.ner_head.linear.weight)
+    for model in (one, other):
+        model.relabel(["angry", "calm"], model.config.entity_labels)
+    assert torch.equal(one.classification_head.dense.weight, other.classification_head.dense.weight)
+
+
 def test_a_missing_directory_is_named() -> None:
     with pytest.raises(CheckpointNotFoundError, match="/nowhere/at/all"):
         load_model("/nowhere/at/all")

@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from transformers import DistilBertConfig
+from transformers import BertModel, DistilBertConfig
 
 from mtdemo.data import LabelledSentence, TaggedSentence
 from mtdemo.errors import DataFileError, TrainingError
@@ -22,6 +23,7 @@ from mtdemo.plans import TrainingPlan
 from mtdemo.teachers import Teacher
 from mtdemo.training import LOG_FILE, STATE_FILE, Measure, Scores, Trainer, Training, train
 from mtdemo.validation import ValidationSets
+from tests.conftest import make_tokenizer
 
 TAGGED = [
     TaggedSentence(("John", "sat", "on", "the", "cat"), ("PER", "O", "O", "O", "O")),
@@ -163,6 +165,23 @@ def test_a_resumed_run_ends_as_one_that_was_never_stopped(directory: Path, tmp_p
     assert len(told) == 12 - 5, "the last saved state is that of step 5"
     for name, tensor in state(whole).items():
         assert torch.equal(tensor, state(resumed)[name]), name
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"plan": TrainingPlan(("classification_head",), FAST)}, {"task_weights": (1.0, 0.0)}, {"task_weights": (0.0, 1.0)}],
+)
+def test_a_run_from_a_plain_backbone_goes_on_though_a_head_is_not_taught(
+    directory: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    BertModel(load_directory(directory).model.config.backbone).save_pretrained(tmp_path / "plain")
+    make_tokenizer().save_pretrained(tmp_path / "plain")
+    settings = replace(QUICK, **changes)
+    whole, _ = run(tmp_path / "plain", settings)
+    run_until(7, tmp_path / "plain", settings, tmp_path / "out")
+    resumed, told = run(tmp_path / "plain", settings, directory=tmp_path / "out", resume=tmp_path / "out")
+    assert len(told) == 12 - 5
+    assert all(torch.equal(tensor, state(resumed)[name]) for name, tensor in state(whole).items())
 
 
 def test_a_run_that_looks_at_one_task_alone_goes_on_with_its_features(directory: Path, tmp_path: Path) -> None:
