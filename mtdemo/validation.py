@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, fields
 from hashlib import sha256
 from typing import Any
 
@@ -68,9 +68,10 @@ class ValidationSets:
 
     @property
     def fingerprint(self) -> str:
-        """Of the sentences and what is known of them, a SHA-256: equal where the sets are."""
+        """Of the sentences and what is known of them, a SHA-256: equal where the sets are, from whatever file they come."""
         rows: list[Any] = [*self.tagged, *self.labelled, *self.pairs]
-        return sha256(repr([astuple(row) for row in rows]).encode()).hexdigest()
+        known = [[getattr(row, field.name) for field in fields(row) if field.compare] for row in rows]
+        return sha256(repr(known).encode()).hexdigest()
 
     def __call__(self, loaded: LoadedModel) -> Validation:
         entity_f1, macro_f1, spearman, output_f1 = None, None, None, None
@@ -126,7 +127,15 @@ class Difference:
 
 
 def compare(one: LoadedModel, other: LoadedModel, texts: Sequence[str], max_length: int = 128) -> Difference:
-    """Compare two models, such as a trained one and its checkpoint, which is rounded to float16."""
+    """Compare two models, such as a trained one and its checkpoint, which is rounded to float16.
+
+    Args:
+        one: a model.
+        other: another with the same classes.
+        texts: sentences, at least one.
+        max_length: word pieces read of a sentence, if both can read so many.
+    """
+    max_length = min(max_length, one.info.max_length, other.info.max_length)
     pairs = list(zip(*(analyze_plainly(model, texts, max_length) for model in (one, other)), strict=True))
     return Difference(
         max(float(np.linalg.norm(a.embedding - b.embedding)) / a.norm for a, b in pairs),

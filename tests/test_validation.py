@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +50,22 @@ def test_rows_are_spread_over_the_whole_within_the_limit(n: int, limit: int) -> 
     assert 0 < len(chosen) <= limit
     assert chosen[0] == 0
     assert chosen[-1] >= n - max(1, -(-n // limit))
+
+
+def test_equal_sets_have_equal_fingerprints_wherever_they_stand() -> None:
+    def fingerprint(tag: str, label: str, place: str) -> str:
+        tagged, labelled = TaggedSentence(("a",), (tag,), place=place), LabelledSentence("a", label, place=place)
+        return ValidationSets([tagged], [labelled], [RatedPair(1.0, "a", "b")]).fingerprint
+
+    one = fingerprint("PER", "positive", "/here/ner, line 1")
+    assert fingerprint("PER", "positive", "/there/ner.jsonl, line 7") == one
+    assert fingerprint("LOC", "positive", "") != one != fingerprint("PER", "negative", "")
+
+
+def test_two_models_are_compared_on_no_more_than_both_can_read(tiny: Callable[..., Path]) -> None:
+    model = load_directory(tiny())
+    assert model.info.max_length == 64
+    assert compare(model, model, ["the cat sat on the mat " * 40]).embedding == 0.0
 
 
 def test_the_difference_of_two_models_is_the_largest_over_the_sentences(embedded: LoadedModel) -> None:
