@@ -45,7 +45,8 @@ def set_temperatures(loaded: LoadedModel, sets: ValidationSets, progress: Callab
     """Find for each trained head the temperature under which its confidence is worth most, and fold it in.
 
     Of classes that is the least mean of -log of the probability of the right class, of entities the least mean of -log of
-    the probability that the score of an entity found gives to what it is, right or wrong.
+    the probability that the score of an entity found gives to what it is, right or wrong. Where none is found the head
+    stays as it is.
 
     Args:
         loaded: the model, whose heads are changed.
@@ -59,16 +60,18 @@ def set_temperatures(loaded: LoadedModel, sets: ValidationSets, progress: Callab
     )
     asked = [head for head in heads if head[1] and head[0] in loaded.info.trained_heads]
     found: dict[str, float] = {}
-    for name, sentences, cost in asked:
+    for number, (name, sentences, cost) in enumerate(asked):
         linear: Any = loaded.model.get_submodule(f"{name}.linear")
         before = {key: tensor.clone() for key, tensor in linear.state_dict().items()}
         costs = {}
         for temperature in _TRIED:
             linear.load_state_dict({key: tensor / temperature for key, tensor in before.items()})
             costs[temperature] = cost(remembered.answers(loaded, [row.text for row in sentences]))
-            progress(len(found) * len(_TRIED) + len(costs), len(asked) * len(_TRIED))
-        found[name] = min(costs, key=lambda temperature: costs[temperature])
-        linear.load_state_dict({key: tensor / found[name] for key, tensor in before.items()})
+            progress(number * len(_TRIED) + len(costs), len(asked) * len(_TRIED))
+        best = min(costs, key=lambda temperature: costs[temperature])
+        if math.isfinite(costs[best]):
+            found[name] = best
+        linear.load_state_dict({key: tensor / found.get(name, 1.0) for key, tensor in before.items()})
     return Temperatures(found.get("ner_head"), found.get("classification_head"))
 
 
@@ -81,5 +84,7 @@ def _cost_of_classes(gold: Sequence[LabelledSentence], answers: Sequence[Sentenc
 
 
 def _mean_cost(probabilities: Sequence[float]) -> float:
-    """Mean of -log; 0 where there is nothing."""
-    return sum(-math.log(max(p, _LEAST)) for p in probabilities) / max(1, len(probabilities))
+    """Mean of -log; without end where there is nothing, of which nothing can be said."""
+    if not probabilities:
+        return math.inf
+    return sum(-math.log(max(p, _LEAST)) for p in probabilities) / len(probabilities)

@@ -77,3 +77,16 @@ def test_an_untrained_head_and_a_task_without_sentences_stay_as_they_are(
     assert found.entities is None and found.classes is not None
     assert f"classes by {found.classes:.2f}" == found.phrase
     assert torch.equal(model.model.ner_head.linear.weight, embedded.model.ner_head.linear.weight)
+
+
+def test_a_head_that_finds_no_entity_stays_as_it_is(embedded: LoadedModel, sets: ValidationSets) -> None:
+    model = sharpened(embedded, 1.0)
+    with torch.no_grad():
+        model.model.ner_head.linear.bias[0] += 1000
+    before = model.model.ner_head.linear.bias.clone()
+    told: list[tuple[int, int]] = []
+    few = ValidationSets(sets.tagged[:3], sets.labelled[:3])
+    found = set_temperatures(model, few, lambda *counts: told.append(counts))
+    assert found.entities is None and found.classes is not None
+    assert torch.equal(model.model.ner_head.linear.bias, before)
+    assert told[-1] == (50, 50)
