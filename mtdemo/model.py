@@ -75,6 +75,11 @@ class MultiTaskConfig(PreTrainedConfig):
             raise ValueError(f"trained_heads names {sorted(unknown)}; the heads are {', '.join(HEAD_NAMES)}.")
 
     @property
+    def output_names_classes(self) -> bool:
+        """Whether there is a new output layer and its outputs are the classes, in the same order."""
+        return bool(self.output_labels) and list(self.output_labels) == list(self.class_labels)
+
+    @property
     def hidden_size(self) -> int:
         """Width of the hidden states and of the sentence embedding."""
         return int(self.backbone.hidden_size)  # type: ignore[union-attr]
@@ -298,13 +303,21 @@ class MultiTaskModel(PreTrainedModel):
         self.output_layer.to(self.device)
 
     def relabel(self, class_labels: Sequence[str], entity_labels: Sequence[str]) -> None:
-        """Give the heads other labels. A head whose labels change is a new, untrained one; the other stays as it is."""
+        """Give the heads other labels. A head whose labels change is a new, untrained one; the other stays as it is.
+
+        An output layer of the old classes is taken away with them.
+        """
         config, dropout = self.config, self.config.head_dropout
         if list(class_labels) != config.class_labels:
+            self._drop_output_layer()
             self._replace_head("classification_head", ClassificationHead(config.hidden_size, len(class_labels), dropout))
         if list(entity_labels) != config.entity_labels:
             self._replace_head("ner_head", LinearHead(config.hidden_size, len(entity_labels), dropout))
         config.class_labels, config.entity_labels = list(class_labels), list(entity_labels)
+
+    def _drop_output_layer(self) -> None:
+        self.output_layer, self.config.output_labels = None, []
+        self.config.trained_heads = [head for head in self.config.trained_heads if head != "output_layer"]
 
     def _replace_head(self, name: str, head: nn.Module) -> None:
         self.add_module(name, head.to(self.device))

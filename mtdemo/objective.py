@@ -95,8 +95,8 @@ def entity_loss(output: Any, examples: Sequence[Example]) -> list[Tensor]:
     return [partial_cross_entropy(logits, torch.from_numpy(np.concatenate([example.target for example in examples])))]
 
 
-def class_loss(output: Any, examples: Sequence[Example], smoothing: float) -> list[Tensor]:
-    """Of the classification head and, where there is one, of the new output layer: the mean over sentences."""
+def class_loss(output: Any, examples: Sequence[Example], smoothing: float, with_output_layer: bool = False) -> list[Tensor]:
+    """Of the classification head and, where its outputs are the classes, of the new output layer: means over sentences."""
     targets = torch.tensor([example.target for example in examples])
-    of_heads = (output.classification_logits, output.output_logits)
-    return [functional.cross_entropy(x, targets, label_smoothing=smoothing) for x in of_heads if x is not None]
+    of_heads = (output.classification_logits, *((output.output_logits,) if with_output_layer else ()))
+    return [functional.cross_entropy(logits, targets, label_smoothing=smoothing) for logits in of_heads]

@@ -6,7 +6,7 @@ The page and the command line make the same plans; as JSON a plan travels betwee
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,13 +101,15 @@ class TrainingPlan:
         """From which share of the run on each part trains that trains at all, 0 to 1.
 
         Gradual unfreezing is that of Howard & Ruder 2018 (https://arxiv.org/abs/1801.06146), with equal shares of the run
-        in the place of their epochs: the heads begin alone, then comes the last layer, and the embeddings come last.
+        in the place of their epochs: the heads begin alone, then comes the last layer, and the embeddings come last. Where
+        no head trains the last layer begins.
         """
         trained = [part for part in freezing.parts if part.n_trainable]
         starts = {part.part.name: 0.0 for part in trained}
         if self.gradual:
             backbone = [part.part.name for part in trained if part.part.kind.in_backbone][::-1]
-            starts |= {name: place / (len(backbone) + 1) for place, name in enumerate(backbone, start=1)}
+            first = int(len(trained) > len(backbone))  # the stage of the heads, where there are any
+            starts |= {name: place / (len(backbone) + first) for place, name in enumerate(backbone, start=first)}
         return starts
 
     def freezing_at(self, freezing: FreezingPlan, share_done: float) -> FreezingPlan:
@@ -184,12 +186,26 @@ def read_plan(path: Path, name: str | None = None) -> TrainingPlan:
         raise PlanError(f"{name or path}: {error}") from error
 
 
+def weights_asked(task_weights: tuple[float, float], teacher_weight: float = 0.0) -> dict[str, float]:
+    """By how much the losses of a run ask each head, by name; 0 for one that learns nothing.
+
+    Args:
+        task_weights: of the losses of entities and classes.
+        teacher_weight: of what other models teach the classification head; 0 where there are none.
+    """
+    of_tasks = dict(zip(TASKS, task_weights, strict=True))
+    asked = {head.name: of_tasks[head.task] for head in HEADS}
+    return {**asked, "classification_head": asked["classification_head"] + teacher_weight}
+
+
 def run_warnings(
     plan: TrainingPlan,
     freezing: FreezingPlan,
     n_steps: int,
     task_weights: tuple[float, float],
     distillation_weight: float = 0.0,
+    teacher_weight: float = 0.0,
+    noise: float = 0.0,
 ) -> tuple[str, ...]:
     """In words, what contradicts itself between a plan and a run under it.
 
@@ -199,11 +215,14 @@ def run_warnings(
         n_steps: of the run.
         task_weights: of the losses of entities and classes.
         distillation_weight: of keeping the embeddings.
+        teacher_weight: of what other models teach the classification head; 0 where there are none.
+        noise: the largest share that is asked for of hidden word pieces, of sentences in one case, and of dropout.
     """
     trained = {part.part.name for part in freezing.parts if part.n_trainable}
-    warnings = []
-    if distillation_weight and freezing.backbone_state == "none":
-        warnings.append("With a frozen backbone embeddings stay as they are, so the weight of keeping them does nothing.")
+    asked = weights_asked(task_weights, teacher_weight)
+    warnings: list[str] = []
+    if freezing.backbone_state == "none":
+        warnings += _without_effect(distillation_weight, noise)
     for task, weight in zip(TASKS, task_weights, strict=True):
         heads = [head.name for head in HEADS if head.task == task]
         present = [head for head in heads if any(part.part.name == head for part in freezing.parts)]
@@ -214,7 +233,7 @@ def run_warnings(
         warnings += [
             f"The {part_title(head)} may train, but nothing of its task is learned in this run, so it stays as it is."
             for head in present
-            if head in trained and not weight
+            if head in trained and not asked[head]
         ]
     n_stages = len(set(plan.starts(freezing).values()))
     if n_stages > n_steps:
@@ -228,6 +247,17 @@ def run_warnings(
             "A tenth is usual."
         )
     return tuple(warnings)
+
+
+def _without_effect(distillation_weight: float, noise: float) -> Iterator[str]:
+    """What does nothing where the backbone is frozen."""
+    if distillation_weight:
+        yield "With a frozen backbone embeddings stay as they are, so the weight of keeping them does nothing."
+    if noise:
+        yield (
+            "With a frozen backbone sentences are read once and as they are, so its dropout, hidden word pieces and noise "
+            "of case do nothing."
+        )
 
 
 def _adapters(values: Any) -> AdapterSettings:

@@ -37,8 +37,7 @@ from mtdemo.losses import class_disagreement, embedding_drift
 from mtdemo.model import MultiTaskModel
 from mtdemo.objective import StepLosses, Task, Taught, class_loss, entity_loss
 from mtdemo.optim import build_optimizer, plan_optimizer
-from mtdemo.parts import HEADS
-from mtdemo.plans import TASKS, TrainingPlan
+from mtdemo.plans import TrainingPlan, weights_asked
 from mtdemo.sampling import MIXES, Batches, Mix, Noise, looked_at, sentences_per_task
 from mtdemo.teachers import Teacher
 from mtdemo.writing import told_if_unwritable
@@ -307,7 +306,8 @@ class Trainer:
 
     def _described(self, model: MultiTaskModel) -> LoadedModel:
         model.eval()
-        model.config.trained_heads = sorted({*model.config.trained_heads, *self._trained_heads()})
+        taught = self._trained_heads() if self.n_done else ()
+        model.config.trained_heads = sorted({*model.config.trained_heads, *taught})
         info = replace(self.base.info, trained_heads=model.trained_heads, n_parameters=model.num_parameters())
         return replace(self.base, model=model, info=info)
 
@@ -320,9 +320,9 @@ class Trainer:
 
     def _trained_heads(self) -> list[str]:
         """Heads that this run teaches something: they train, at some rate, by a loss that has a weight."""
-        weights = dict(zip(TASKS, self.settings.task_weights, strict=True))
-        asked = {head.name: weights[head.task] for head in HEADS}
-        asked["classification_head"] += self.teacher_weight
+        of_entities, of_classes = (task.weight if task.is_looked_at else 0.0 for task in self.tasks)
+        asked = weights_asked((of_entities, of_classes), self.teacher_weight)
+        asked["output_layer"] *= self.model.config.output_names_classes
         rate = self.settings.plan.optimizer.learning_rate
         heads = [part for part in self.freezing.parts if not part.part.kind.in_backbone and part.n_trainable]
         return [part.part.name for part in heads if asked[part.part.name] and rate(part.part.name)]
@@ -334,7 +334,10 @@ class Trainer:
             tagged_examples(self.base, tagged, max_length),
             labelled_examples(self.base, labelled, max_length),
         )
-        is_looked_at = looked_at(settings.task_weights, self.distillation_weight + self.teacher_weight)
+        if not any(kinds):
+            raise DataFileError("There is no sentence to learn from.")
+        wanted = looked_at(settings.task_weights, self.distillation_weight + self.teacher_weight)
+        is_looked_at = [is_wanted and len(kind) > 0 for is_wanted, kind in zip(wanted, kinds, strict=True)]
         sizes = sentences_per_task(settings.sentences_per_step, [len(kind) for kind in kinds], settings.mix, is_looked_at)
         case_noise = settings.case_noise if self.model.config.casing else 0.0
 
@@ -350,7 +353,9 @@ class Trainer:
                 loss,
             )
 
-        return task(0, 0, entity_loss), task(1, len(tagged), partial(class_loss, smoothing=settings.label_smoothing))
+        with_output = self.model.config.output_names_classes
+        of_classes = partial(class_loss, smoothing=settings.label_smoothing, with_output_layer=with_output)
+        return task(0, 0, entity_loss), task(1, len(tagged), of_classes)
 
     def _make_taught(self) -> dict[str, Taught]:
         """By the field of `StepLosses` that it is told in."""
@@ -431,7 +436,7 @@ def train(
 
     Args:
         base: where training starts; its weights are changed.
-        tagged: sentences for the entity head.
+        tagged: sentences for the entity head; a task without sentences is not looked at.
         labelled: sentences for the classification head.
         settings: how.
         progress: called with a phrase, steps done and steps in all.
@@ -442,8 +447,8 @@ def train(
             both tasks.
 
     Raises:
-        DataFileError: a label that the model does not have, a teacher of other classes, no state to resume, or a state
-            that cannot be written.
+        DataFileError: a label that the model does not have, a teacher of other classes, no sentences at all, no state to
+            resume, or a state that cannot be written.
         TrainingError: a loss or a gradient is not a number; the last saved state is good.
     """
     trainer = Trainer(base, tagged, labelled, settings, class_teachers)
@@ -453,7 +458,8 @@ def train(
         directory.mkdir(parents=True, exist_ok=True)
     if resume is not None:
         trainer.restore(resume / STATE_FILE, progress)
-    started, recent = time.monotonic(), list[StepLosses]()
+    already = trainer.log[-1]["seconds"] if trainer.log else 0
+    started, recent = time.monotonic() - already, list[StepLosses]()
     while trainer.n_done < settings.n_steps:
         recent.append(trainer.step())
         progress(f"training, {recent[-1].phrase}", trainer.n_done, settings.n_steps)

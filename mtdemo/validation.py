@@ -82,7 +82,7 @@ class ValidationSets:
             answers = self.answers(loaded, [row.text for row in self.labelled])
             gold, predicted = [row.label for row in self.labelled], [answer.label for answer in answers]
             macro_f1 = score_classes(gold, predicted, loaded.info.class_labels).macro_f1
-            if tuple(loaded.model.config.output_labels) == loaded.info.class_labels:
+            if loaded.model.config.output_names_classes:
                 output_f1 = score_classes(gold, _output_labels(loaded, answers), loaded.info.class_labels).macro_f1
         if self.pairs:
             texts = [text for pair in self.pairs for text in (pair.first, pair.second)]

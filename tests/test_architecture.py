@@ -54,7 +54,7 @@ ARROWS = {
     "objective": {"examples", "losses", "sampling"},
     "training": {
         "batching", "data", "encoding", "errors", "examples", "extending", "freezing", "inference", "loading", "losses",
-        "model", "objective", "optim", "parts", "plans", "sampling", "teachers", "writing",
+        "model", "objective", "optim", "plans", "sampling", "teachers", "writing",
     },
     "teachers": {"encoding", "errors", "inference", "loading"},
     "lessons": {"data", "errors", "sample_file"},

@@ -15,7 +15,6 @@ from transformers import (
 )
 
 from mtdemo.config import EMBEDDED_CHECKPOINT
-from mtdemo.freezing import BACKBONE
 from mtdemo.loading import model_without_weights
 from mtdemo.model import MultiTaskConfig, MultiTaskModel, mean_pool
 from mtdemo.parts import PartKind, count_parameters
@@ -74,6 +73,18 @@ def test_other_labels_make_a_new_head_and_leave_the_other() -> None:
     assert model(**inputs()).classification_logits.shape == (3, 2)
     assert model.trained_heads == ()
     assert sum(part.n_parameters for part in model.parts()) == model.num_parameters()
+
+
+def test_other_classes_take_the_output_layer_of_the_old_ones_away() -> None:
+    model = MultiTaskModel(tiny_config(output_labels=["negative", "neutral", "positive"]))
+    model.config.trained_heads = ["classification_head", "ner_head", "output_layer"]
+    assert model.config.output_names_classes
+    model.relabel(model.config.class_labels, ["O", "DRUG"])
+    assert model.output_layer is not None and model.trained_heads == ("classification_head", "output_layer")
+    model.relabel(["angry", "calm"], ["O", "DRUG"])
+    assert model.output_layer is None and model.trained_heads == ()
+    assert model.config.output_labels == [] and not model.config.output_names_classes
+    assert model(**inputs()).output_logits is None
 
 
 def test_one_pass_runs_the_backbone_once() -> None:
@@ -239,4 +250,3 @@ def test_the_embedded_checkpoint_is_a_standard_checkpoint_with_both_heads_traine
 
 def test_the_tiny_tokenizer_of_these_tests_splits_into_pieces() -> None:
     assert make_tokenizer().tokenize("Cats singing") == ["cat", "##s", "sing", "##ing"]
-    assert BACKBONE == "backbone"

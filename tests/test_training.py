@@ -1,6 +1,7 @@
 """The multi-task trainer on a tiny model: laws, not scores."""
 
 import copy
+import itertools
 import json
 import math
 from collections.abc import Callable
@@ -131,6 +132,48 @@ def test_only_a_head_that_was_taught_something_is_called_trained(
 ) -> None:
     trained, _ = run(directory, replace(settings, n_steps=2))
     assert trained.info.trained_heads == expected == trained.model.trained_heads
+
+
+def test_an_output_layer_of_other_labels_is_left_alone(tiny: Callable[..., Path]) -> None:
+    labels = ["positive", "negative"]  # an index that the classes' third would be beyond
+    directory = tiny(output_labels=labels, trained_heads=["output_layer"])
+    before = state(load_directory(directory))
+    lessons = [*LABELLED, LabelledSentence("the mat", "positive")]
+    base = load_directory(directory)
+    trainer = Trainer(base, TAGGED, lessons, replace(QUICK, plan=TrainingPlan(optimizer=replace(FAST, weight_decay=0.1))))
+    assert trainer.step().output is None
+    trained = trainer.finished()
+    assert all(torch.equal(state(trained)[name], before[name]) for name in before if name.startswith("output_layer"))
+    assert trained.info.trained_heads == ("classification_head", "ner_head", "output_layer"), "as it was before"
+
+
+def test_a_run_without_a_step_calls_no_head_trained(directory: Path) -> None:
+    trainer = Trainer(load_directory(directory), TAGGED, LABELLED, QUICK)
+    assert trainer.finished().info.trained_heads == ()
+    trainer.step()
+    assert trainer.finished().info.trained_heads == ("classification_head", "ner_head")
+
+
+@pytest.mark.parametrize("weights", [(0.0, 1.0), (1.0, 1.0)])
+def test_a_task_without_sentences_is_not_looked_at(directory: Path, weights: tuple[float, float]) -> None:
+    trainer = Trainer(load_directory(directory), [], LABELLED, replace(QUICK, task_weights=weights))
+    assert trainer.distillation_weight
+    losses = trainer.step()
+    assert losses.ner is None and losses.classification is not None and losses.drift is not None
+    assert trainer.current().info.trained_heads == ("classification_head",)
+    with pytest.raises(DataFileError, match="no sentence to learn from"):
+        Trainer(load_directory(directory), [], [], QUICK)
+
+
+def test_the_log_of_a_run_that_goes_on_counts_its_seconds_from_where_it_stopped(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = itertools.count(start=1000, step=10)
+    monkeypatch.setattr("mtdemo.training.time.monotonic", lambda: next(now))
+    run_until(7, directory, QUICK, tmp_path / "out")
+    run(directory, QUICK, directory=tmp_path / "out", resume=tmp_path / "out")
+    rows = [json.loads(line) for line in (tmp_path / "out" / LOG_FILE).read_text().splitlines()]
+    assert [(row["step"], row["seconds"]) for row in rows] == [(5, 10), (10, 20), (12, 30)]
 
 
 def test_a_full_disk_is_told_in_a_sentence_and_leaves_the_last_state(
