@@ -44,6 +44,7 @@ from mtdemo.writing import told_if_unwritable
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _BYTES_PER_PARAMETER = 4
+_PREFIXES = ("B-", "I-", "E-", "S-", "L-", "U-")
 _SHORTEST_INPUT = 8  # word pieces
 
 
@@ -160,7 +161,8 @@ def with_labels(
     Args:
         loaded: the model.
         class_labels: at least two; None to leave them as they are.
-        entity_types: at least one, without `O`, and without `B-` and `I-`; None to leave them as they are.
+        entity_types: at least one, without `O`, and without what BIO, BIOES and BILOU put before a type; None to leave them
+            as they are. The model's own types in their own order change nothing, whether its labels are IO or BIO.
 
     Raises:
         PlanError: too few names, a blank one, one that stands twice, or a name that means something else.
@@ -168,10 +170,14 @@ def with_labels(
     for what, names, least in (("classes", class_labels, 2), ("entity types", entity_types, 1)):
         if names is not None and (len(names) < least or len(set(names)) < len(names) or not all(map(str.strip, names))):
             raise PlanError(f"There must be at least {least} {what} with different names, not {_listed(names)}.")
-    if any(name == "O" or name[:2] in ("B-", "I-") for name in entity_types or ()):
-        raise PlanError(f"Entity types are named without O, B- and I-, as PER, not {_listed(entity_types or ())}.")
+    if any(name == "O" or name[:2] in _PREFIXES for name in entity_types or ()):
+        raise PlanError(
+            "Entity types are named without O, B- and I- (and E-, S-, L- and U-, which files of other schemes put before "
+            f"them), as PER, not {_listed(entity_types or ())}."
+        )
     config = loaded.model.config
-    entity_labels = config.entity_labels if entity_types is None else ["O", *entity_types]
+    stays = entity_types is None or tuple(entity_types) == loaded.info.entity_types
+    entity_labels = config.entity_labels if stays else ["O", *(entity_types or ())]
     loaded.model.relabel(class_labels or config.class_labels, entity_labels)
     scheme = TagScheme.from_labels(entity_labels)
     return replace(loaded, scheme=scheme, info=_describe(loaded.model, loaded.tokenizer, loaded.info.id))

@@ -24,8 +24,9 @@ from mtdemo.errors import (
     HubUnreachableError,
     InvalidCheckpointError,
     ModelTooLargeError,
+    PlanError,
 )
-from mtdemo.loading import LoadedModel, download, load_directory, load_model, names_directory, save_checkpoint
+from mtdemo.loading import LoadedModel, download, load_directory, load_model, names_directory, save_checkpoint, with_labels
 from mtdemo.service import ModelService
 from tests.conftest import make_tokenizer
 
@@ -65,6 +66,22 @@ def test_a_head_without_weights_is_the_same_each_time(tiny: Write) -> None:
     for model in (one, other):
         model.relabel(["angry", "calm"], model.config.entity_labels)
     assert torch.equal(one.classification_head.dense.weight, other.classification_head.dense.weight)
+
+
+def test_the_types_that_a_model_has_already_leave_its_head_as_it_is(tiny: Write) -> None:
+    loaded = load_directory(tiny(trained_heads=["ner_head"], entity_labels=["O", "B-PER", "I-PER"]))
+    same = with_labels(loaded, entity_types=["PER"])
+    assert same.info.trained_heads == ("ner_head",)
+    assert same.scheme.labels == tuple(same.model.config.entity_labels) == ("O", "B-PER", "I-PER")
+    other = with_labels(loaded, entity_types=["PER", "LOC"])
+    assert other.info.trained_heads == ()
+    assert other.model.config.entity_labels == ["O", "PER", "LOC"]
+
+
+@pytest.mark.parametrize("name", ["O", "B-PER", "I-PER", "E-MAIL", "S-PER", "L-PER", "U-BAHN"])
+def test_a_type_that_files_would_say_otherwise_is_refused(tiny: Write, name: str) -> None:
+    with pytest.raises(PlanError, match=rf"named without O, B- and I- .* as PER, not '{name}'\."):
+        with_labels(load_directory(tiny()), entity_types=[name])
 
 
 def test_a_missing_directory_is_named() -> None:
