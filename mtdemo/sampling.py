@@ -69,7 +69,8 @@ def sentences_per_task(
         Counts that sum to `n_sentences`; what rounding leaves over goes to the largest remainders.
     """
     chosen = np.flatnonzero(looked_at)
-    shares = (np.asarray(mix.weights) * np.asarray(sizes, dtype=np.float64) ** mix.exponent)[chosen]
+    weights = np.ldexp(mix.weights, -math.frexp(max(mix.weights))[1])  # at most 1; a power of two changes no share's digits
+    shares = (weights * np.asarray(sizes, dtype=np.float64) ** mix.exponent)[chosen]
     free = n_sentences - len(chosen)
     wanted = np.clip(shares / shares.sum() * n_sentences - 1, 0, None)
     wanted *= free / max(wanted.sum(), 1e-12)

@@ -1,5 +1,8 @@
 """What a step reads: counts that sum, epochs that cover, noise that is a function of seed and step."""
 
+import itertools
+
+import numpy as np
 import pytest
 
 from mtdemo.encoding import LOWER, TITLE, UPPER, Window
@@ -25,6 +28,26 @@ WINDOWS = [Window((101, *range(1000, 1000 + n), 102), (0,) * (n + 2), slice(1, n
 )
 def test_a_step_is_divided_by_the_rule(n: int, sizes: tuple[int, ...], mix: Mix, expected: tuple[int, ...]) -> None:
     assert sentences_per_task(n, sizes, mix) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("1e308:1e308", (5, 5)), ("5e-324:5e-324", (5, 5)), ("1e-300:1e300", (1, 9)), ("1e308:1", (9, 1))],
+)
+def test_shares_of_any_size_are_shares(name: str, expected: tuple[int, ...]) -> None:
+    assert sentences_per_task(10, (7, 900), Mix.named(name)) == expected
+
+
+def test_shares_that_are_scaled_divide_as_they_did() -> None:
+    for first, second in itertools.product((1, 2, 3, 5, 7, 0.3, 1e6, 33_398), repeat=2):
+        for n, exponent in itertools.product((2, 7, 64, 101), (0.0, 0.5, 1.0)):
+            shares = np.asarray((first, second)) * np.asarray((33_398, 61_916), dtype=np.float64) ** exponent
+            wanted = np.clip(shares / shares.sum() * n - 1, 0, None)
+            wanted *= (n - 2) / max(wanted.sum(), 1e-12)
+            counts = np.floor(wanted).astype(int)
+            for index in np.argsort(counts - wanted, kind="stable")[: n - 2 - counts.sum()]:
+                counts[index] += 1
+            assert sentences_per_task(n, (33_398, 61_916), Mix(exponent, (first, second))) == tuple(counts + 1)
 
 
 @pytest.mark.parametrize("mix", MIXES.values(), ids=MIXES)
