@@ -6,7 +6,7 @@ decay on biases and normalisation weights. Planning is pure; `build_optimizer` m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -118,15 +118,24 @@ class OptimizerPlan:
         }
 
 
-def plan_optimizer(freezing: FreezingPlan, settings: OptimizerSettings) -> OptimizerPlan:
-    """Put every trainable parameter into exactly one group. Groups without parameters do not exist."""
+def plan_optimizer(
+    freezing: FreezingPlan, settings: OptimizerSettings, given: Collection[str] | None = None
+) -> OptimizerPlan:
+    """Put every trainable parameter into exactly one group. Groups without parameters do not exist.
+
+    Args:
+        freezing: what trains.
+        settings: rates and decay.
+        given: names of those, backbone or head, whose rate somebody chose, which is told where they are frozen; None for
+            all.
+    """
     groups: list[OptimizerGroup] = []
     for block, rate, trainable in _blocks(freezing, settings):
         for decays in (True, False):
             members = tuple(parameter for parameter in trainable if parameter.decays is decays)
             if members:
                 groups.append(OptimizerGroup(block, decays, members, rate, settings.weight_decay if decays else 0.0))
-    return OptimizerPlan(tuple(groups), _warnings(freezing, settings))
+    return OptimizerPlan(tuple(groups), (*_warnings(freezing, settings), *_idle_rates(freezing, settings, given)))
 
 
 def build_optimizer(model: MultiTaskModel, plan: OptimizerPlan) -> torch.optim.AdamW:
@@ -207,7 +216,12 @@ def _warnings(freezing: FreezingPlan, settings: OptimizerSettings) -> tuple[str,
             )
         if members and not (moves if module == BACKBONE else rates[module]):
             warnings.append(f"The {part_title(module)} may train, but its learning rate is 0, so it will not move.")
-    idle = [f"{part_title(module)} ({rates[module]:g})" for module in trainable if not trainable[module] and rates[module]]
-    if idle:
-        warnings.append(f"A learning rate is set for what is frozen, and has no effect there: {', '.join(idle)}.")
     return tuple(warnings)
+
+
+def _idle_rates(freezing: FreezingPlan, settings: OptimizerSettings, given: Collection[str] | None) -> Iterator[str]:
+    frozen = [module for module, members in _trainable_by_module(freezing).items() if not members]
+    rates = {module: settings.learning_rate(module) for module in frozen if given is None or module in given}
+    idle = [f"{part_title(module)} ({rate:g})" for module, rate in rates.items() if rate]
+    if idle:
+        yield f"A learning rate is set for what is frozen, and has no effect there: {', '.join(idle)}."

@@ -207,6 +207,14 @@ def test_a_backbone_without_a_rate_moves_no_task(settings: OptimizerSettings, wo
     assert "drifts" in " ".join(plan_optimizer(freezing, OptimizerSettings(1e-4)).warnings)
 
 
+def test_a_rate_of_what_is_frozen_is_told_where_somebody_gave_it() -> None:
+    freezing = TrainingPlan(("backbone",)).freezing(MultiTaskModel(tiny_config()).parts())
+    told = "A learning rate is set for what is frozen, and has no effect there: backbone (2e-05)."
+    assert plan_optimizer(freezing, OptimizerSettings()).warnings == (told,)
+    assert plan_optimizer(freezing, OptimizerSettings(), {"backbone"}).warnings == (told,)
+    assert plan_optimizer(freezing, OptimizerSettings(), {"ner_head"}).warnings == ()
+
+
 def test_gradual_unfreezing_adds_one_part_per_stage() -> None:
     """Stages are equal shares of the run: the heads alone, then the last layer, …, the embeddings last."""
     plan = TrainingPlan(gradual=True)
