@@ -42,6 +42,7 @@ made, from which data under which licences, and what it is bad at.
 {_END}
 """
 _ALL = "all"
+_ANSWERS = {"ner_head": "entities", "classification_head": "classes"}
 
 
 def measure(service: ModelService, ner: Path, classification: Path, similarity: Path, progress: Progress) -> dict[str, Any]:
@@ -51,14 +52,19 @@ def measure(service: ModelService, ner: Path, classification: Path, similarity: 
         A report of numbers, strings, lists and dictionaries; scores have the fields of `mtdemo.metrics`.
 
     Raises:
-        DataFileError: a file cannot be used.
+        DataFileError: a file cannot be used, or a head of the model is untrained.
         CheckpointError: the model cannot be loaded.
     """
+    info = service.load()
+    untrained = [answers for head, answers in _ANSWERS.items() if head not in info.trained_heads]
+    if untrained:
+        raise DataFileError(
+            f"The {' and '.join(untrained)} of {info.id} are untrained: there is nothing to measure of them."
+        )
     tagged, labelled, pairs = read_tagged(ner), read_labelled(classification), read_pairs(similarity)
     entities = analyse(service, [row.text for row in tagged], progress, str(ner))
     classes = analyse(service, [row.text for row in labelled], progress, str(classification))
     rated = analyse(service, [text for pair in pairs for text in (pair.first, pair.second)], progress, str(similarity))
-    labels = service.load().class_labels
     right = right_entities(tagged, entities)
     return {
         "weights": _digest_of(Path(service.settings.checkpoint)),
@@ -67,7 +73,7 @@ def measure(service: ModelService, ner: Path, classification: Path, similarity: 
             source: score_entities(rows, answers).as_dict() for source, rows, answers in _by_source(tagged, entities)
         },
         "classes": {
-            source: score_classes([row.label for row in rows], [a.label for a in answers], labels).as_dict()
+            source: score_classes([row.label for row in rows], [a.label for a in answers], info.class_labels).as_dict()
             for source, rows, answers in _by_source(labelled, classes)
         },
         "similarity": score_similarity([pair.score for pair in pairs], rated[::2], rated[1::2]).as_dict(),
@@ -111,8 +117,7 @@ def render(report: Mapping[str, Any]) -> str:
             ("class", "sentences", "precision", "recall", "F1"),
             ((label, s["support"], *_prf(s)) for label, s in classes[_ALL]["per_label"].items()),
         ),
-        f"**Similarity**: over {similarity['n_pairs']:,} pairs the cosine has a rank correlation (Spearman) of "
-        f"{similarity['spearman']:.3f} with people's ratings (Pearson: {similarity['pearson']:.3f}).",
+        _similarity(similarity),
         *(
             part
             for task, answers in (("classes", "classes"), ("entities", "entities found"))
@@ -126,13 +131,15 @@ def read_report(directory: Path) -> dict[str, Any]:
     """The report that stands beside the weights.
 
     Raises:
-        DataFileError: there is none, it cannot be read, or it was measured with other weights.
+        DataFileError: there is none, it cannot be read, it is no report, or it was measured with other weights.
     """
     path = directory / REPORT_FILE
     try:
         report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataFileError(f"{path} cannot be read; give data files to measure the checkpoint anew.") from error
+    if not isinstance(report, dict):
+        raise DataFileError(f"{path} holds no report of a measurement; give data files to measure the checkpoint anew.")
     if report.get("weights") != _digest_of(directory):
         raise DataFileError(f"{path} was measured with other weights; give data files to measure the checkpoint anew.")
     return report
@@ -182,9 +189,21 @@ def _by_source(
 ) -> Iterator[tuple[str, list[Any], list[SentenceAnalysis]]]:
     """All rows first, then those of each source."""
     yield _ALL, list(rows), list(answers)
-    for source in dict.fromkeys(row.source for row in rows):
-        chosen = [(row, answer) for row, answer in zip(rows, answers, strict=True) if row.source == source]
-        yield source or "no source named", [row for row, _ in chosen], [answer for _, answer in chosen]
+    named = {"": "no source named", _ALL: f"the source {_ALL!r}"}
+    sources = [named.get(row.source, row.source) for row in rows]
+    for source in dict.fromkeys(sources):
+        chosen = [(row, answer) for row, answer, its in zip(rows, answers, sources, strict=True) if its == source]
+        yield source, [row for row, _ in chosen], [answer for _, answer in chosen]
+
+
+def _similarity(found: Mapping[str, Any]) -> str:
+    over = f"**Similarity**: over {found['n_pairs']:,} pairs the cosine has"
+    if found["spearman"] is None:
+        return f"{over} the same value everywhere, so it has no correlation with people's ratings."
+    return (
+        f"{over} a rank correlation (Spearman) of {found['spearman']:.3f} with people's ratings "
+        f"(Pearson: {found['pearson']:.3f})."
+    )
 
 
 def _calibration(answers: str, found: Mapping[str, Any]) -> tuple[str, str]:

@@ -7,6 +7,7 @@ stripped, on both sides.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -74,14 +75,15 @@ class ClassScores:
 
 @dataclass(frozen=True, slots=True)
 class SimilarityScores:
-    """Correlation (-1 to 1) of cosine similarity with people's ratings."""
+    """Correlation (-1 to 1) of cosine similarity with people's ratings; no number where all cosines are equal."""
 
     spearman: float
     pearson: float
     n_pairs: int
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """As JSON knows values: None for what is no number."""
+        return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,14 +196,19 @@ def calibrate(confidences: Sequence[float], right: Sequence[bool], n_bins: int =
 
 
 def right_entities(gold: Sequence[TaggedSentence], predicted: Sequence[SentenceAnalysis]) -> list[tuple[float, bool]]:
-    """Score of every predicted entity, and whether it is right; types that a source does not annotate are left out."""
+    """Score of every predicted entity, and whether it is right; types that a source does not annotate are left out.
+
+    Entities are counted as `score_entities` counts them: neighbours of one type are one, whose score is the mean of theirs.
+    """
     answers = []
     for sentence, answer in zip(gold, predicted, strict=True):
-        expected = tag_spans(sentence.tags)
-        for entity in answer.entities:
-            if sentence.annotated is None or entity.label in sentence.annotated:
-                found = tag_spans(token_types([entity], sentence.token_spans))
-                answers.append((entity.score, found <= expected))
+        expected, places = tag_spans(sentence.tags), sentence.token_spans
+        for span in sorted(tag_spans(token_types(answer.entities, places))):
+            first, last, label = span
+            if sentence.annotated is None or label in sentence.annotated:
+                start, end = places[first][0], places[last][1]
+                scores = [e.score for e in answer.entities if e.label == label and e.start < end and start < e.end]
+                answers.append((sum(scores) / len(scores), span in expected))
     return answers
 
 
@@ -229,4 +236,7 @@ def _ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _correlation(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> float:
+    """Pearson's; no number where all values of one side are equal."""
+    if not (np.ptp(first) and np.ptp(second)):
+        return math.nan
     return float(np.corrcoef(first, second)[0, 1])

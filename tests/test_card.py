@@ -39,7 +39,7 @@ def files(tmp_path: Path) -> list[str]:
 
 @pytest.fixture
 def checkpoint(tiny: Callable[..., Path]) -> Path:
-    directory = tiny()
+    directory = tiny(trained_heads=["classification_head", "ner_head"])
     (directory / CARD_FILE).write_text(CARD)
     return directory
 
@@ -96,6 +96,7 @@ def test_only_the_section_of_the_card_changes_and_it_can_be_made_again_without_d
     [
         (lambda d: None, ["--ner", "x"], "needs all of --ner, --classification and --similarity"),
         (lambda d: None, [], f"{REPORT_FILE} cannot be read"),
+        (lambda d: (d / REPORT_FILE).write_text("[]"), [], f"{REPORT_FILE} holds no report of a measurement"),
         (lambda d: (d / CARD_FILE).write_bytes(b"\xff"), [], "README.md cannot be read"),
         (lambda d: (shutil.copy(EMBEDDED / REPORT_FILE, d), (d / CARD_FILE).write_text("x")), [], "no lines <!--"),
     ],
@@ -110,6 +111,32 @@ def test_what_cannot_be_written_is_one_line(
     prepare(checkpoint)
     assert main(["card", "--checkpoint", str(checkpoint), *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_source_that_is_called_as_the_total_stands_beside_it(checkpoint: Path, files: list[str]) -> None:
+    named = [{**row, "source": source} for row, source in zip(NER, ("all", ""), strict=True)]
+    Path(files[1]).write_text("".join(json.dumps(row) + "\n" for row in named))
+    assert main(["card", "--checkpoint", str(checkpoint), *files]) == 0
+    entities = read_report(checkpoint)["entities"]
+    assert {source: found["n_sentences"] for source, found in entities.items()} == {
+        "all": 2, "the source 'all'": 1, "no source named": 1,
+    }  # fmt: skip
+
+
+def test_no_card_is_written_of_a_head_that_is_untrained(
+    tiny: Callable[..., Path], files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = tiny("half", trained_heads=["ner_head"])
+    assert main(["card", "--checkpoint", str(directory), *files]) == 2
+    assert f"The classes of {directory} are untrained: there is nothing to measure" in capsys.readouterr().err
+    assert not (directory / CARD_FILE).exists() and not (directory / REPORT_FILE).exists()
+
+
+def test_a_similarity_without_a_correlation_is_told_in_words(checkpoint: Path, files: list[str]) -> None:
+    Path(files[5]).write_text("5\tthe cat\tthe cat\n1\tthe cat\tthe cat\n")
+    assert main(["card", "--checkpoint", str(checkpoint), *files]) == 0
+    assert read_report(checkpoint)["similarity"]["spearman"] is None
+    assert "over 2 pairs the cosine has the same value everywhere" in (checkpoint / CARD_FILE).read_text()
 
 
 def test_a_checkpoint_without_a_card_gets_one(checkpoint: Path, files: list[str]) -> None:
