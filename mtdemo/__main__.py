@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 _TASKS = ("ner", "classification", "similarity")
 _COMPARED = 500  # sentences on which a checkpoint is compared with what was saved
 _POOLINGS = ("mean", "cls")
+_DISTILLATION = 10.0
 
 
 class _Bar:
-    """A progress bar on stderr that starts anew with every phrase."""
+    """A progress bar on stderr that starts anew with every phrase, and where another count begins under the same phrase."""
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
@@ -41,7 +42,7 @@ class _Bar:
 
     def __call__(self, phrase: str, done: int, total: int) -> None:
         title, _, postfix = phrase.partition(", ")
-        if self._bar is None or title != self._title:
+        if self._bar is None or title != self._title or total != self._bar.total or done < self._bar.n:
             self.close()
             self._title = title
             already = max(0, done - 1)  # what an earlier run did says nothing of the time that is left
@@ -81,6 +82,8 @@ def _hint_after_stop(options: argparse.Namespace) -> str:
 
     if (options.output / STATE_FILE).exists():
         return " The same command with --resume goes on from the last saved state."
+    if (options.output / "model.safetensors").exists():
+        return f" {options.output} holds a finished checkpoint, of this run or of an earlier one."
     return " Nothing was saved yet."
 
 
@@ -99,6 +102,7 @@ def _annotate(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from mtdemo.evaluation import evaluate_file
+    from mtdemo.parts import part_title
     from mtdemo.service import ModelService
 
     service = ModelService(_settings(options))
@@ -112,6 +116,9 @@ def _evaluate(options: argparse.Namespace) -> int:
             progress=lambda done, total: bar("evaluating", done, total),
         )
     model = service.load()
+    head = {"ner": "ner_head", "classification": "classification_head"}.get(options.task)
+    if head is not None and head not in model.trained_heads:
+        print(f"Note: the {part_title(head)} of this model is untrained: the numbers are those of chance.", file=sys.stderr)
     labels = getattr(result, "per_label", {})
     unknown = [name for name in labels if name not in (*model.class_labels, *model.entity_types)]
     if unknown:
@@ -183,7 +190,7 @@ def _train(options: argparse.Namespace) -> int:
     validation = _validation_sets(options, base)
     if not (options.no_casing or base.model.can_carry_case):
         print(f"{options.base} cannot carry the case of words; it learns without.", file=sys.stderr)
-    for warning in _warnings(base, settings):
+    for warning in _warnings(base, settings, options):
         print(f"Note: {warning}", file=sys.stderr)
     resume = options.output if options.resume is True else options.resume
     with closing(_Bar()) as bar:
@@ -204,7 +211,7 @@ def _training(options: argparse.Namespace) -> Training:
         sentences_per_step=options.sentences,
         mix=options.mix,
         task_weights=tuple(options.weights),
-        distillation_weight=options.distillation,
+        distillation_weight=_DISTILLATION if options.distillation is None else options.distillation,
         teacher_weight=options.teacher_weight,
         plan=_plan(options),
         casing=not options.no_casing,
@@ -220,16 +227,28 @@ def _training(options: argparse.Namespace) -> Training:
     )
 
 
-def _warnings(base: LoadedModel, settings: Training) -> Sequence[str]:
-    """What contradicts itself in what was asked for."""
+def _warnings(base: LoadedModel, settings: Training, options: argparse.Namespace) -> Sequence[str]:
+    """What contradicts itself in what was asked for; of what is so by default nothing is told."""
     from mtdemo.extending import extended_parts
+    from mtdemo.freezing import BACKBONE
     from mtdemo.optim import plan_optimizer
+    from mtdemo.parts import HEAD_NAMES
     from mtdemo.plans import run_warnings
 
     plan, config = settings.plan, cast("MultiTaskConfig", base.model.config)
     freezing = plan.freezing(extended_parts(config, plan))
-    of_run = run_warnings(plan, freezing, settings.n_steps, settings.task_weights)
-    return (*plan_optimizer(freezing, plan.optimizer).warnings, *of_run)
+    of_run = run_warnings(
+        plan,
+        freezing,
+        settings.n_steps,
+        settings.task_weights,
+        options.distillation or 0.0,
+        settings.teacher_weight if options.class_teacher else 0.0,
+        max(settings.word_dropout, settings.case_noise, settings.dropout or 0.0),
+    )
+    rates = (((BACKBONE,), options.backbone_rate), (HEAD_NAMES, options.head_rate))
+    given = {name for names, rate in rates if rate is not None for name in names}
+    return (*plan_optimizer(freezing, plan.optimizer, given).warnings, *of_run)
 
 
 def _plan(options: argparse.Namespace) -> TrainingPlan:
@@ -359,11 +378,11 @@ def _add_train(commands: Any) -> None:
         "--emoji", action="store_true", help="give emoji the free places of the vocabulary ([unused0] …), as BERT's has"
     )
     train.add_argument("--plan", type=Path, help="JSON: what is frozen, rates, decay; the options below change it")
-    train.add_argument("--seed", type=_seed, default=13)
+    train.add_argument("--seed", type=_seed, default=13, help="of new heads, order, noise and dropout (default: 13)")
     train.add_argument("--steps", type=_positive, default=800, help="optimizer steps (default: 800)")
-    train.add_argument("--backbone-rate", type=float, help="learning rate of the backbone (default: 2e-5)")
-    train.add_argument("--head-rate", type=float, help="learning rate of the heads (default: 3e-4)")
-    train.add_argument("--layer-decay", type=float, help="factor from a layer's rate to that of the one below")
+    train.add_argument("--backbone-rate", type=_number, help="learning rate of the backbone (default: 2e-5)")
+    train.add_argument("--head-rate", type=_number, help="learning rate of the heads (default: 3e-4)")
+    train.add_argument("--layer-decay", type=_number, help="factor from a layer's rate to that of the one below")
     train.add_argument("--sentences", type=_at_least(2), default=64, help="sentences per step, of both tasks (default: 64)")
     train.add_argument(
         "--mix",
@@ -383,7 +402,7 @@ def _add_train(commands: Any) -> None:
         "--freeze", nargs="+", metavar="PART", help="parts that do not train: embeddings, layer_0, backbone …"
     )
     train.add_argument(
-        "--distillation", type=_weight, default=10.0, help="weight of keeping the base model's embeddings (default: 10)"
+        "--distillation", type=_weight, help=f"weight of keeping the base model's embeddings (default: {_DISTILLATION:g})"
     )
     train.add_argument(
         "--class-teacher",
@@ -398,11 +417,17 @@ def _add_train(commands: Any) -> None:
     train.add_argument("--word-dropout", type=_share, default=0.0, help="share of word pieces that are hidden")
     train.add_argument("--label-smoothing", type=_share, default=0.0, help="share of the classes' targets that is spread")
     train.add_argument("--averaging", type=_share, default=0.0, help="share the average of the weights keeps at a step")
-    train.add_argument("--pooling", choices=_POOLINGS, help="what the class head reads: mean of the tokens, or the first")
+    train.add_argument(
+        "--pooling",
+        choices=_POOLINGS,
+        help="what a new class head reads, mean of the tokens or the first; one that is trained reads what it always did",
+    )
     train.add_argument(
         "--feature-gigabytes", type=_weight, default=1.0, help="kept of a frozen backbone's hidden states (default: 1)"
     )
-    train.add_argument("--interval", type=_positive, default=200, help="steps between measurements and saved states")
+    train.add_argument(
+        "--interval", type=_positive, default=200, help="steps between measurements and saved states (default: 200)"
+    )
     train.add_argument("--no-casing", action="store_true", help="do not give an uncased model the case of words")
     train.add_argument("--dev-ner", type=Path, metavar="FILE", help="tagged sentences to measure on while it trains")
     train.add_argument("--dev-classification", type=Path, metavar="FILE", help="the same for classes")
@@ -416,7 +441,10 @@ def _add_train(commands: Any) -> None:
 
 def _at_least(least: int, most: int | None = None) -> Callable[[str], int]:
     def number(value: str) -> int:
-        found = int(value)
+        try:
+            found = int(value)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"must be a whole number, not {value!r}") from error
         if found < least or (most is not None and found > most):
             limit = f"at least {least}" if most is None else f"from {least} to {most}"
             raise argparse.ArgumentTypeError(f"must be {limit}, not {found}")
@@ -438,15 +466,22 @@ def _mix(value: str) -> Mix:
         raise argparse.ArgumentTypeError(f"must be {', '.join(MIXES)} or shares such as 3:2, not {value}") from error
 
 
+def _number(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be a number, not {value!r}") from error
+
+
 def _weight(value: str) -> float:
-    number = float(value)
+    number = _number(value)
     if not 0.0 <= number <= 1e6:
         raise argparse.ArgumentTypeError(f"must be from 0 to 1e6, not {value}")
     return number
 
 
 def _share(value: str) -> float:
-    number = float(value)
+    number = _number(value)
     if not 0.0 <= number < 1.0:
         raise argparse.ArgumentTypeError(f"must be from 0 to less than 1, not {value}")
     return number

@@ -72,8 +72,8 @@ ARROWS = {
     "evaluation": {"data", "errors", "metrics", "results", "service"},
     "card": {"data", "errors", "evaluation", "metrics", "results", "service", "writing"},
     "__main__": {
-        "annotation", "card", "config", "data", "emoji", "errors", "evaluation", "extending", "hub_data", "loading",
-        "model", "optim", "parts", "plans", "sampling", "service", "temperature", "training",
+        "annotation", "card", "config", "data", "emoji", "errors", "evaluation", "extending", "freezing", "hub_data",
+        "loading", "model", "optim", "parts", "plans", "sampling", "service", "temperature", "training",
         "validation",
     },
     "ui": {

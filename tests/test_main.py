@@ -1,13 +1,16 @@
 import json
+import random
 import re
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from mtdemo.__main__ import main
+from mtdemo.__main__ import _Bar, main
 from mtdemo.loading import load_directory
 from mtdemo.optim import OptimizerSettings
 from mtdemo.plans import TrainingPlan
@@ -29,12 +32,52 @@ def test_annotate_writes_records_and_embeddings(tmp_path: Path, capsys: pytest.C
 
 def test_evaluate_ends_with_one_json_object(tmp_path: Path, tiny: Write, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "data.jsonl"
-    path.write_text('{"tokens": ["john", "sat"], "tags": ["B-PER", "O"]}\n')
-    arguments = ["evaluate", "--task", "ner", "--data", str(path), "--checkpoint", str(tiny()), "--limit", "1"]
-    assert main([*arguments, "--ignore-labels", "MISC,LOC", "--json"]) == 0
-    result = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert result["n_sentences"] == 1
-    assert not {"MISC", "LOC"} & set(result["per_label"])
+    path.write_text('{"tokens": ["john", "sat", "paris"], "tags": ["B-PER", "B-MISC", "B-LOC"]}\n' * 2)
+    arguments = ["evaluate", "--task", "ner", "--data", str(path), "--checkpoint", str(tiny()), "--limit", "1", "--json"]
+
+    def result(*more: str) -> dict[str, Any]:
+        assert main([*arguments, *more]) == 0
+        found: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
+        return found
+
+    assert result()["n_sentences"] == 1
+    assert {"PER", "MISC", "LOC"} <= set(result()["per_label"])
+    assert "PER" in result("--ignore-labels", "MISC,LOC")["per_label"]
+    assert not {"MISC", "LOC"} & set(result("--ignore-labels", "MISC,LOC")["per_label"])
+
+
+def test_numbers_of_an_untrained_head_come_with_a_word(
+    tmp_path: Path, tiny: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ner").write_text('{"tokens": ["john", "sat"], "tags": ["B-PER", "O"]}\n')
+    (tmp_path / "classes").write_text('{"text": "the cat", "label": "neutral"}\n')
+    (tmp_path / "similarity").write_text("1\tthe cat\tthe mat\n5\tjohn\tjohn\n")
+    half = str(tiny(trained_heads=["ner_head"]))
+    for task, name, is_told in (("ner", "ner", False), ("classification", "classes", True), ("similarity",) * 2 + (False,)):
+        assert main(["evaluate", "--task", task, "--data", str(tmp_path / name), "--checkpoint", half]) == 0
+        told = "Note: the classification head of this model is untrained" in capsys.readouterr().err
+        assert told == is_told, task
+
+
+def test_a_correlation_that_there_is_none_of_is_null(
+    tmp_path: Path, tiny: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pairs").write_text("1\tthe cat\tthe mat\n5\tthe cat\tthe mat\n")
+    data = str(tmp_path / "pairs")
+    assert main(["evaluate", "--task", "similarity", "--data", data, "--checkpoint", str(tiny()), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert result == {"spearman": None, "pearson": None, "n_pairs": 2}
+
+
+def test_the_bar_starts_anew_with_every_phrase_and_every_count() -> None:
+    with closing(_Bar()) as bar:
+        seen = []
+        for done, total in ((1, 3), (2, 3), (3, 3), (1, 5), (2, 5), (1, 5)):
+            bar("measuring", done, total)
+            assert bar._bar is not None
+            seen.append((bar._bar, bar._bar.n, bar._bar.total))
+    assert [(n, total) for _, n, total in seen] == [(1, 3), (2, 3), (3, 3), (1, 5), (2, 5), (1, 5)]
+    assert len({id(one) for one, _, _ in seen}) == 3
 
 
 @pytest.mark.parametrize("mode", [["--freeze", "backbone"], ["--dev-ner", "DEV", "--mix", "square-root"]])
@@ -59,26 +102,48 @@ def few(tmp_path: Path) -> list[str]:
     return [*files, "--output", str(tmp_path / "out"), "--steps", "2"]
 
 
-def test_train_hands_on_how_to_learn(tiny: Write, few: list[str], tmp_path: Path) -> None:
-    """A log of other losses for every option that changes the loss, and the reading of the class head in the checkpoint."""
+@pytest.fixture
+def various(tmp_path: Path, few: list[str]) -> list[str]:
+    """The same arguments with 40 sentences of each task, no two alike, of which a step takes 16."""
+    draw = random.Random(1)
+    tags = {"john": "B-PER", "paris": "B-LOC"}
+    texts = ["the", "cat", "sat", "on", "mat", "john", "paris"]
+    rows = [draw.sample(texts, 3 + number % 4) for number in range(80)]
+    ner = ({"tokens": row, "tags": [tags.get(word, "O") for word in row]} for row in rows[:40])
+    classes = ({"text": " ".join(row), "label": draw.choice(("negative", "positive"))} for row in rows[40:])
+    for name, data in (("ner", ner), ("classes", classes)):
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in data))
+    return [*few, "--sentences", "16", "--interval", "1"]
+
+
+def test_train_hands_on_how_to_learn(tiny: Write, various: list[str], tmp_path: Path) -> None:
+    """Those losses of the first step are others that an option is about, and no others."""
+    base = str(tiny())
 
     def first_losses(*more: str) -> dict[str, float]:
-        assert main(["train", "--base", str(tiny()), *few, "--interval", "1", *more]) == 0
+        assert main(["train", "--base", base, *various, *more]) == 0
         row: dict[str, dict[str, float]] = json.loads((tmp_path / "out" / "training_log.jsonl").read_text().splitlines()[0])
         return row["losses"]
 
     plain = first_losses()
-    assert first_losses("--averaging", "0.9") == plain, "averaging changes what is kept, not what is learned"
-    assert first_losses("--label-smoothing", "0.2")["classification"] != plain["classification"]
-    assert first_losses("--distillation", "0")["drift"] is None
+    assert plain["teacher"] is None and plain["output"] is None
+
+    def changed(*more: str) -> set[str]:
+        return {name for name, loss in first_losses(*more).items() if loss != plain[name]}
+
+    both = {"ner", "classification", "drift"}
+    assert changed() == set()
+    assert changed("--averaging", "0.9") == set(), "averaging changes what is kept, not what is learned"
+    assert changed("--label-smoothing", "0.2") == {"classification"}
+    assert changed("--distillation", "0") == {"drift"}
+    assert changed("--mix", "1:3") == changed("--seed", "14") == changed("--word-dropout", "0.5") == both
+    assert changed("--dropout", "0.5") == both
     assert first_losses("--weights", "0", "1", "--distillation", "0")["ner"] is None
-    assert first_losses("--mix", "1:3")["ner"] != plain["ner"]
-    assert first_losses("--pooling", "cls")["classification"] != plain["classification"]
+    assert changed("--pooling", "cls") == {"classification"}
     assert load_directory(tmp_path / "out").model.config.classification_pooling == "cls"
     (tmp_path / "out").rename(tmp_path / "teacher")
-    taught = first_losses("--class-teacher", str(tmp_path / "teacher"))
-    assert taught["teacher"] and plain["teacher"] is None
-    assert first_losses("--class-teacher", str(tmp_path / "teacher"), "--teacher-weight", "0")["teacher"] is None
+    assert changed("--class-teacher", str(tmp_path / "teacher")) == {"teacher"}
+    assert changed("--class-teacher", str(tmp_path / "teacher"), "--teacher-weight", "0") == set()
 
 
 def test_emoji_reach_the_checkpoint_or_are_refused_before_training(
@@ -138,6 +203,27 @@ def test_what_an_options_contradicts_is_told_and_its_errors_are_sentences(
     assert "None of the sentences has a word" in capsys.readouterr().err
 
 
+def test_what_does_nothing_is_told_where_somebody_asked_for_it(
+    tiny: Write, few: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = ["train", "--base", str(tiny()), *few]
+
+    def notes(*more: str) -> str:
+        assert main([*base, *more]) == 0
+        return "\n".join(line for line in capsys.readouterr().err.splitlines() if line.startswith("Note: "))
+
+    assert notes("--freeze", "backbone") == ""
+    for option in ("--word-dropout", "--case-noise", "--dropout"):
+        assert "hidden word pieces and noise of case do nothing" in notes("--freeze", "backbone", option, "0.1")
+    assert "the weight of keeping them does nothing" in notes("--freeze", "backbone", "--distillation", "10")
+    assert "has no effect there: backbone (2e-05)" in notes("--freeze", "backbone", "--backbone-rate", "2e-5")
+    assert notes("--word-dropout", "0.1", "--distillation", "5", "--backbone-rate", "1e-4", "--head-rate", "1e-3") == ""
+    assert "The classification head may train, but nothing of its task" in notes("--weights", "1", "0")
+    assert notes() == ""
+    (tmp_path / "out").rename(tmp_path / "teacher")
+    assert notes("--weights", "1", "0", "--class-teacher", str(tmp_path / "teacher")) == ""
+
+
 def test_evaluate_says_which_labels_the_model_does_not_know(
     tiny: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -187,6 +273,23 @@ def test_a_stopped_training_goes_on_from_its_own_directory_or_another(
     assert (tmp_path / "out" / "model.safetensors").read_bytes() == whole
 
 
+def test_a_training_that_is_stopped_at_its_end_says_that_the_checkpoint_is_there(
+    tiny: Write, few: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    arguments = ["train", "--base", str(tiny()), *few]
+    with monkeypatch.context() as patch:
+        patch.setattr("mtdemo.training.train", stop)
+        assert main(arguments) == 130
+    assert "stopped. Nothing was saved yet." in capsys.readouterr().err
+    monkeypatch.setattr("mtdemo.validation.compare", stop)
+    assert main(arguments) == 130
+    assert f"stopped. {tmp_path / 'out'} holds a finished checkpoint" in capsys.readouterr().err
+    assert load_directory(tmp_path / "out").info.trained_heads == ("classification_head", "ner_head")
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -218,6 +321,33 @@ def test_a_number_out_of_its_range_is_refused(
     with pytest.raises(SystemExit):
         main(["train", "--base", "x", *few, option, value])
     assert f"argument {option}: must be" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--weights", "x", "1"], "--weights: must be a number, not 'x'"),
+        (["--dropout", "x"], "--dropout: must be a number, not 'x'"),
+        (["--backbone-rate", "x"], "--backbone-rate: must be a number, not 'x'"),
+        (["--steps", "1.5"], "--steps: must be a whole number, not '1.5'"),
+        (["--seed", ""], "--seed: must be a whole number, not ''"),
+    ],
+)
+def test_what_is_no_number_is_refused_in_words(
+    more: list[str], words: str, few: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--base", "x", *few, *more])
+    assert f"argument {words}" in capsys.readouterr().err
+
+
+def test_the_help_says_what_seed_interval_and_pooling_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for words in ("noise and dropout (default: 13)", "saved states (default: 200)", "what a new class head reads"):
+        assert words in said
+    assert "embeddings (default: 10)" in said
 
 
 def test_train_takes_the_plan_of_the_page(tmp_path: Path, tiny: Write, few: list[str]) -> None:
