@@ -19,7 +19,7 @@ import pandas as pd
 
 from mtdemo.catalog import KNOWN_MODELS
 from mtdemo.costs import COUNTING_RULES
-from mtdemo.errors import MtdemoError
+from mtdemo.errors import MtdemoError, PlanError
 from mtdemo.freezing import (
     ADAPTERS,
     BACKBONE,
@@ -141,6 +141,8 @@ def add_freezing_tab(
         "outputs": [summary, groups, picture, rates, parts, script, saved],
         "show_progress": "minimal",
         "concurrency_limit": 8,
+        "trigger_mode": "always_last",  # else what is shown stays at a control's earlier place
+        "api_visibility": "private",
     }
     add_laboratory(service, laboratory, page, Borrowed(plan, saved, controls.backbone, model, status))
     hidden: dict[str, Any] = {"api_visibility": "private", "trigger_mode": "always_last"}
@@ -150,14 +152,14 @@ def add_freezing_tab(
         [*controls.filled, *controls.adapters, *controls.rates],
         show_progress="hidden",
         **hidden,
-    ).success(**plan, api_visibility="private")
+    ).success(**plan)
     controls.new_output_layer.input(
         partial(add_part, service),
         [controls.backbone, controls.parts, controls.new_output_layer],
         controls.parts,
         show_progress="hidden",
         **hidden,
-    ).success(**plan, api_visibility="private")
+    ).success(**plan)
     others = [control.input for control in (controls.backbone, controls.n_first, controls.n_last)]
     for triggers, is_scenario in (([page.load, controls.scenario.input], True), (others, False)):
         gr.on(
@@ -167,8 +169,8 @@ def add_freezing_tab(
             controls.filled,
             show_progress="hidden",
             **hidden,
-        ).success(**plan, api_visibility="private")
-    gr.on(controls.changes, **plan, **hidden)
+        ).success(**plan)
+    gr.on(controls.changes, **plan)
 
 
 def _add_controls() -> _Controls:
@@ -245,6 +247,10 @@ def load_plan(service: ModelService, backbone: str, path: str) -> tuple[Any, ...
     """A saved plan to all controls that it fills; the sliders stay, since a plan names its parts one by one."""
     plan = read_plan(Path(path), Path(path).name)
     declared = service.parts(backbone, plan.new_output_layer)
+    service.freezing(backbone, plan)  # names a part or a target that is none of this backbone
+    others = sorted(set(plan.adapters.targets) - set(TARGETS))
+    if others:
+        raise PlanError(f"Adapters can be planned here for {', '.join(TARGETS)}, not for {', '.join(others)}.")
     rates = (plan.optimizer.learning_rate(module) for module in (BACKBONE, *HEAD_NAMES))
     return (
         _list_parts(declared, unfrozen_parts(declared, plan.frozen)),
@@ -334,7 +340,7 @@ def summarise(plan: PlannedTraining) -> str:
     )
     stages = f"<p>{html.escape(_describe_stages(plan))}</p>" if plan.plan.gradual else ""
     warnings = as_warnings(plan.optimizer.warnings)
-    return f'{totals}<h4 class="heading">What a step costs</h4>{memory}{features}{stages}{warnings}'
+    return f'{totals}<h3 class="heading">What a step costs</h3>{memory}{features}{stages}{warnings}'
 
 
 def _describe_stages(plan: PlannedTraining) -> str:

@@ -183,6 +183,8 @@ def test_a_saved_plan_fills_the_controls_and_makes_itself_again(fake: FakeServic
         ("[", "plan.json is not JSON"),
         ('{"x": 1}', "no field 'x'"),
         ('{"frozen": ["x"]}', "no part 'x'"),
+        ('{"selection": "adapters", "adapters": {"targets": ["q_proj"]}}', "q_proj"),
+        ('{"adapters": {"targets": ["q_proj"]}}', "for query, key, value, dense, not for q_proj"),
     ):
         path.write_text(content)
         with pytest.raises(gr.Error, match=words) as caught:
