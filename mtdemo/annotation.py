@@ -6,19 +6,24 @@ gives a record with `error` instead of results, and a row of NaN.
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from mtdemo.errors import DataFileError, EmptyInputError, InputError
 from mtdemo.results import FloatArray, SentenceAnalysis
 from mtdemo.service import ModelService
+from mtdemo.writing import told_if_unwritable
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,7 @@ def annotate_file(
     with ExitStack() as files:
         try:
             lines = files.enter_context(source.open("rb"))
-            records = files.enter_context(output.open("w", encoding="utf-8"))
+            records = files.enter_context(_Output(output))
             rows = files.enter_context(_RowFile(embeddings, info.hidden_size)) if embeddings else None
         except OSError as error:
             raise DataFileError(f"{error.filename} cannot be opened: {error.strerror}.") from error
@@ -98,39 +103,62 @@ def annotate_file(
                 problems=problem is not None,
                 truncated=isinstance(answer, SentenceAnalysis) and answer.n_truncated > 0,
             )
-            json.dump(_record(number, line, answer), records, ensure_ascii=False)
-            records.write("\n")
+            records.write(f"{json.dumps(_record(number, line, answer), ensure_ascii=False)}\n".encode())
             if rows is not None:
                 rows.append(answer.embedding if isinstance(answer, SentenceAnalysis) else None)
             progress(1)
     return AnnotationReport(counts["lines"], counts["blank"], counts["problems"], counts["truncated"])
 
 
-class _RowFile:
-    """A `.npy` file that grows row by row; its header is written again at the end, when the number is known."""
+class _Output:
+    """A new file; that it cannot be written, as on a full disk, is told in a sentence."""
 
-    def __init__(self, path: Path, width: int) -> None:
-        self._file: BinaryIO = path.open("wb")
-        self._width = width
-        self._n_rows = 0
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("wb")
 
-    def __enter__(self) -> _RowFile:
-        self._write_header()
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.seek(0)
-        self._write_header()  # as long as the first one: NumPy leaves room for the first axis to grow
-        self._file.close()
+        with told_if_unwritable(self._path):
+            self._file.close()
+
+    def write(self, content: bytes) -> None:
+        with told_if_unwritable(self._path):
+            self._file.write(content)
+
+    def write_at_the_beginning(self, content: bytes) -> None:
+        with told_if_unwritable(self._path):
+            self._file.seek(0)
+            self._file.write(content)
+
+
+class _RowFile(_Output):
+    """A `.npy` file that grows row by row; its header is written again at the end, when the number is known."""
+
+    def __init__(self, path: Path, width: int) -> None:
+        super().__init__(path)
+        self._width = width
+        self._n_rows = 0
+        self.write(self._header())
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            self.write_at_the_beginning(self._header())  # as long as the first one: NumPy leaves room for it to grow
+        finally:
+            super().__exit__(*error)
 
     def append(self, row: FloatArray | None) -> None:
         """Write one row, NaN for None."""
-        self._file.write((np.full(self._width, np.nan) if row is None else row).astype("<f4").tobytes())
+        self.write((np.full(self._width, np.nan) if row is None else row).astype("<f4").tobytes())
         self._n_rows += 1
 
-    def _write_header(self) -> None:
-        header = {"descr": "<f4", "fortran_order": False, "shape": (self._n_rows, self._width)}
-        np.lib.format.write_array_header_1_0(self._file, header)
+    def _header(self) -> bytes:
+        header = io.BytesIO()
+        fields = {"descr": "<f4", "fortran_order": False, "shape": (self._n_rows, self._width)}
+        np.lib.format.write_array_header_1_0(header, fields)
+        return header.getvalue()
 
 
 def _remembered(lines: BinaryIO, read: deque[_Line]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from mtdemo.config import EMBEDDED
 from mtdemo.costs import Batch, StepCost, estimate_step, estimate_training_everything
 from mtdemo.errors import PlanError
 from mtdemo.freezing import ADAPTERS, FreezingPlan, find_scenario, plan_freezing, trainable_parts
+from mtdemo.import_lock import import_lock
 from mtdemo.libraries import import_libraries
 from mtdemo.optim import OptimizerPlan, OptimizerSettings, plan_optimizer
 from mtdemo.parts import Parts
@@ -206,4 +207,5 @@ def _parts(
     plan = TrainingPlan(frozen, new_output_layer=new_output_layer)
     if adapters is not None:
         plan = replace(plan, selection=ADAPTERS, adapters=adapters)
-    return extended_parts(_config(known, checkpoint), plan)
+    with import_lock:  # another kind of backbone is imported where it is first built
+        return extended_parts(_config(known, checkpoint), plan)

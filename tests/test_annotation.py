@@ -87,6 +87,16 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path, tiny: Callable[...,
     assert source.read_text() == "the cat"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+@pytest.mark.parametrize("n_lines", [1, 400])
+def test_a_full_disk_is_told(tmp_path: Path, tiny: Callable[..., Path], n_lines: int) -> None:
+    service, source, full = ModelService(Settings(checkpoint=str(tiny()))), tmp_path / "in.txt", Path("/dev/full")
+    source.write_text("the cat\n" * n_lines)
+    for output, embeddings in ((full, None), (tmp_path / "out", full)):
+        with pytest.raises(DataFileError, match="/dev/full could not be written: No space left on device"):
+            annotate_file(service, source, output, embeddings)
+
+
 def test_lines_that_are_cut_are_counted_and_blank_lines_do_not_pile_up(tmp_path: Path, tiny: Callable[..., Path]) -> None:
     (tmp_path / "in.txt").write_text("\n" * 2000 + "the cat sat " * 40)
     service = ModelService(Settings(checkpoint=str(tiny()), max_length=16))

@@ -32,8 +32,8 @@ ARROWS = {
     "models": {"caching", "config", "errors", "import_lock", "libraries", "loading"},
     "analyzer": {"batching", "caching", "config", "encoding", "inference", "loading", "models", "results"},
     "planning": {
-        "catalog", "config", "costs", "errors", "extending", "freezing", "libraries", "loading", "model", "optim", "parts",
-        "plans", "snippets",
+        "catalog", "config", "costs", "errors", "extending", "freezing", "import_lock", "libraries", "loading", "model",
+        "optim", "parts", "plans", "snippets",
     },
     "service": {
         "analyzer", "config", "errors", "freezing", "geometry", "loading", "models", "parts", "planning", "plans",
@@ -67,7 +67,7 @@ ARROWS = {
         "config", "errors", "inference", "lessons", "loading", "objective", "parts", "plans", "results", "training",
         "validation",
     },
-    "annotation": {"errors", "results", "service"},
+    "annotation": {"errors", "results", "service", "writing"},
     "metrics": {"data", "decoding", "errors", "results"},
     "evaluation": {"data", "errors", "metrics", "results", "service"},
     "card": {"data", "errors", "evaluation", "metrics", "results", "service", "writing"},
