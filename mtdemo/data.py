@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
+from random import Random
 from typing import Any, TypeAlias, TypeVar
 
 from mtdemo.errors import DataFileError
@@ -99,7 +100,7 @@ def is_in_columns(path: Path) -> bool:
             first = next((line.split() for line in file if line.strip() and line[0] != "#"), [])
     except OSError as error:
         raise DataFileError(f"{path.name} cannot be read: {error.strerror}.") from error
-    return first[:1] == ["-DOCSTART-"] or (len(first) > 1 and _TAG.fullmatch(first[-1]) is not None)
+    return len(first) > 1 and "|" not in first
 
 
 def read_labelled(path: Path, limit: int | None = None, name: str | None = None) -> tuple[LabelledSentence, ...]:
@@ -209,6 +210,10 @@ def as_bio(tags: Iterable[str]) -> tuple[str, ...]:
     return tuple(_BIO.get(tag[:2], tag[:2]) + tag[2:] for tag in tags)
 
 
+def _type(tag: str) -> str:
+    return tag[2:] if tag[:2] in ("B-", "I-") else tag
+
+
 def _labelled_in_csv(lines: _Lines) -> Iterator[LabelledSentence]:
     reader = csv.DictReader(lines, strict=True)
     missing = {"text", "label"} - set(reader.fieldnames or ())
@@ -241,15 +246,19 @@ def _tagged(line: str, place: str) -> TaggedSentence:
         raise ValueError(f"{len(tokens)} tokens but {len(tags)} tags")
     if not tokens:
         raise ValueError("no tokens")
-    annotated = _strings(record, "annotated") if "annotated" in record else None
-    return TaggedSentence(tokens, as_bio(tags), annotated, str(record.get("source", "")), place)
+    annotated = _strings(record, "annotated") if record.get("annotated") is not None else None
+    tags = as_bio(tags)
+    others = sorted({_type(tag) for tag in tags} - {"O", *annotated}) if annotated is not None else ()
+    if others:
+        raise ValueError(f"{others[0]} is tagged, but not among what is annotated ({', '.join(annotated or ())})")
+    return TaggedSentence(tokens, tags, annotated, str(record.get("source") or ""), place)
 
 
 def _labelled(line: str, place: str) -> LabelledSentence:
     record = _record(line)
     if not isinstance(record["text"], str) or not isinstance(record["label"], str):
         raise ValueError("text and label must be strings")
-    return LabelledSentence(record["text"], record["label"], str(record.get("source", "")), place)
+    return LabelledSentence(record["text"], record["label"], str(record.get("source") or ""), place)
 
 
 def _pair(line: str, _: str) -> RatedPair:
@@ -285,7 +294,7 @@ def check_labels(
     """
     for sentence in tagged:
         for token, tag in zip(sentence.tokens, sentence.tags, strict=True):
-            if tag != "O" and (tag[2:] if tag[:2] in ("B-", "I-") else tag) not in types:
+            if tag != "O" and _type(tag) not in types:
                 _refuse(sentence.place, f"the tag {tag!r} of {token!r}", ("O", *types))
         for name in sentence.annotated or ():
             if name not in types:
@@ -300,6 +309,11 @@ def _refuse(place: str, what: str, known: Sequence[str]) -> None:
 
 
 def spread(rows: Sequence[Any], limit: int) -> Sequence[Any]:
-    """At most so many rows, evenly spaced over all."""
-    step = max(1, -(-len(rows) // limit))
-    return rows[::step]
+    """At most so many rows in their order, drawn by lot, always the same ones; a fixed distance between them would meet one
+    class only where classes alternate."""
+    return rows if len(rows) <= limit else [rows[place] for place in drawn(len(rows), limit)]
+
+
+def drawn(n_rows: int, n_drawn: int) -> list[int]:
+    """Places of rows drawn by lot, in order; always the same ones."""
+    return sorted(Random(0).sample(range(n_rows), n_drawn))  # noqa: S311  nobody is to be surprised

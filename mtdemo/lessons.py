@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from mtdemo import data
-from mtdemo.data import LabelledSentence, TaggedSentence, is_in_columns, read_labelled, read_tagged, spread
+from mtdemo.data import LabelledSentence, TaggedSentence, drawn, is_in_columns, read_labelled, read_tagged, spread
 from mtdemo.errors import DataFileError
-from mtdemo.sample_file import Sample, read_sample
+from mtdemo.sample_file import SAMPLE, Sample, read_sample
 
 MOST_SENTENCES = 2_000
 MOST_BYTES = 4_000_000
 MOST_CHARACTERS = 1_000  # of a sentence
 FEWEST_SENTENCES = 8
 MOST_HELD_OUT = 200  # measuring more would take longer than training
-_EVERY = 4  # of a file without parts, each fourth sentence is kept aside
+_EVERY = 4  # of a file without parts, a quarter of the sentences is kept aside
 _MARKED = ".txt"
+OWN = "the sample of this project"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,13 @@ def read_lessons(path: Path | None = None) -> Lessons:
     Raises:
         DataFileError: naming the file, without its directory, and the line.
     """
-    own = lessons_of(read_sample())
+    own = lessons_of(read_sample(SAMPLE, OWN))
     if path is None:
         return own
-    size = path.stat().st_size
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise DataFileError(f"{path.name} is not here any more. Upload it again.") from error
     if size > MOST_BYTES:
         raise DataFileError(f"{path.name} has {size / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.0f} MB are read here.")
     suffix = path.suffix.lower()
@@ -106,9 +110,14 @@ def check_labels(lessons: Lessons, classes: Sequence[str], types: Sequence[str])
     Raises:
         DataFileError: a label that is neither, naming file and line.
     """
-    data.check_labels(
-        (*lessons.tagged, *lessons.tagged_aside), (*lessons.labelled, *lessons.labelled_aside), classes, types
-    )
+    tagged, labelled = (*lessons.tagged, *lessons.tagged_aside), (*lessons.labelled, *lessons.labelled_aside)
+    try:
+        data.check_labels(tagged, labelled, classes, types)
+    except DataFileError as error:
+        if not str(error).startswith(OWN):
+            raise
+        advice = "This model needs sentences of yours for both tasks: marked ones, in a .txt file."
+        raise DataFileError(f"{error} {advice}") from error
 
 
 def _first_keys(path: Path) -> set[str]:
@@ -141,8 +150,9 @@ def _check_lengths(sentences: Sequence[tuple[str, int]]) -> None:
 
 
 def _learned(rows: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(row for number, row in enumerate(rows, start=1) if number % _EVERY)
+    aside = set(drawn(len(rows), len(rows) // _EVERY))
+    return tuple(row for place, row in enumerate(rows) if place not in aside)
 
 
 def _aside(rows: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(rows[_EVERY - 1 :: _EVERY])
+    return tuple(rows[place] for place in drawn(len(rows), len(rows) // _EVERY))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from mtdemo.data import LabelledSentence, TaggedSentence
@@ -16,7 +17,7 @@ from mtdemo.errors import DataFileError
 
 SAMPLE = Path(__file__).parent / "sample" / "sentences.txt"
 PARTS = ("train", "test")
-_SPAN = re.compile(r"\[([^\[\]]+)\]\(([A-Z]+)\)")
+_SPAN = re.compile(r"\[([^\[\]]+)\]\(([^()\s]+)\)")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -43,8 +44,12 @@ class MarkedSentence:
 
     @property
     def tagged(self) -> TaggedSentence:
-        """The sentence for the entity head: words and signs of punctuation with their types."""
-        found = [(match.group(), match.start()) for match in _TOKEN.finditer(self.text)]
+        """The sentence for the entity head: words and signs of punctuation with their types. Where a
+        name begins or ends within a word, the word is cut there."""
+        ends = (0, *(place for start, end, _ in self.spans for place in (start, end)), len(self.text))
+        found = [
+            (m.group(), start + m.start()) for start, end in pairwise(ends) for m in _TOKEN.finditer(self.text[start:end])
+        ]
         tags = (next((name for start, end, name in self.spans if start <= at < end), "O") for _, at in found)
         return TaggedSentence(tuple(token for token, _ in found), tuple(tags), place=self.place)
 
@@ -80,7 +85,7 @@ def read_sample(path: Path = SAMPLE, name: str | None = None) -> Sample:
 
 def _rows(text: str, name: str) -> Iterator[tuple[str, MarkedSentence]]:
     part = ""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         place, stripped = f"{name}, line {number}", line.strip()
         if not stripped or stripped.startswith("#"):
             continue

@@ -46,6 +46,7 @@ def test_a_limit_reads_only_the_beginning(tmp_path: Path) -> None:
         (read_tagged, '{"tokens": ["a"]}', "line 1: no field 'tags'"),
         (read_tagged, '{"tokens": ["a"], "tags": []}', "1 tokens but 0 tags"),
         (read_tagged, '{"tokens": "a", "tags": ["O"]}', "tokens must be a list of strings"),
+        (read_tagged, '{"tokens": ["a"], "tags": ["B-LOC"], "annotated": ["PER"]}', "LOC is tagged, but not among what is"),
         (read_tagged, "[1]", "JSON object"),
         (read_labelled, '{"text": 5, "label": "x"}', "must be strings"),
         (read_pairs, "1.0\tonly one", "2 columns instead of 3"),
@@ -67,6 +68,12 @@ def test_a_broken_file_names_file_and_line(
     with pytest.raises(DataFileError, match=words) as caught:
         read(path)
     assert str(path) in str(caught.value)
+
+
+def test_null_is_as_good_as_nothing(tmp_path: Path) -> None:
+    (tagged,) = read_tagged(write(tmp_path, '{"tokens": ["a"], "tags": ["PER"], "annotated": null, "source": null}'))
+    (labelled,) = read_labelled(write(tmp_path, '{"text": "a", "label": "b", "source": null}'))
+    assert (tagged.annotated, tagged.source, labelled.source) == (None, "", "")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

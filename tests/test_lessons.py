@@ -1,6 +1,7 @@
 """What the laboratory learns from: the project's sample, or a person's file, split, bounded and named."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,8 @@ def test_the_projects_sample_serves_both_tasks() -> None:
 def test_json_lines_with_classes_replace_the_classes(tmp_path: Path, name: str) -> None:
     lessons = read_lessons(write(tmp_path, name, as_lines(CLASSES)))
     assert (lessons.tagged, lessons.tagged_aside) == (OWN.tagged, OWN.tagged_aside)
-    assert [sentence.text for sentence in lessons.labelled_aside] == ["text 3", "text 7", "text 11"]
+    assert len(lessons.labelled_aside) == 3
+    assert lessons == read_lessons(tmp_path / name), "the lot is always the same"
     assert {s.text for s in (*lessons.labelled, *lessons.labelled_aside)} == {row["text"] for row in CLASSES}
     assert len(lessons.labelled) == 9
 
@@ -48,6 +50,8 @@ def test_csv_columns_and_marked_sentences_are_read(tmp_path: Path) -> None:
     table = "text,label\n" + "\n".join(f'"text, {n}",positive' for n in range(8))
     assert len(read_lessons(write(tmp_path, "mine.csv", table)).labelled) == 6
     columns = "\n\n".join(f"Rome B-LOC\n{n} O" for n in range(8))
+    plain = columns.replace("B-LOC", "LOC")
+    assert read_lessons(write(tmp_path, "mine.txt", plain)).tagged[0].tags == ("LOC", "O")
     for name in ("mine.conll", "mine.txt"):
         assert read_lessons(write(tmp_path, name, "# text = Rome O\n\n" + columns)).tagged[0].tags == ("B-LOC", "O")
     assert len(read_lessons(write(tmp_path, "mine.TXT", "-DOCSTART- -X- O\n\n" + columns)).tagged) == 6
@@ -55,6 +59,32 @@ def test_csv_columns_and_marked_sentences_are_read(tmp_path: Path) -> None:
     lessons = read_lessons(write(tmp_path, "mine.txt", marked))
     assert (len(lessons.tagged), len(lessons.labelled), len(lessons.tagged_aside)) == (6, 6, 2)
     assert lessons.phrase == ("6 sentences with entities and 6 with a class to learn from, 2 and 2 others kept aside")
+
+
+@pytest.mark.parametrize("n_rows", [40, 1_800])
+def test_classes_that_alternate_are_both_kept_aside(tmp_path: Path, n_rows: int) -> None:
+    rows: list[dict[str, object]] = [{"text": f"text {n}", "label": ("negative", "positive")[n % 2]} for n in range(n_rows)]
+    lessons = read_lessons(write(tmp_path, "mine.jsonl", as_lines(rows)))
+    for sentences in (lessons.labelled, lessons.labelled_aside):
+        shares = Counter(sentence.label for sentence in sentences)
+        assert min(shares.values()) > len(sentences) / 5
+    assert [s.place for s in lessons.labelled] == sorted(
+        (s.place for s in lessons.labelled), key=lambda p: int(p.split()[-1])
+    )
+
+
+def test_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataFileError, match=r"^mine\.csv is not here any more"):
+        read_lessons(tmp_path / "mine.csv")
+
+
+def test_a_model_with_other_labels_is_told_what_it_needs(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataFileError, match=r"^the sample of this project, line \d+: the tag .* marked ones, in a \.txt file"
+    ):
+        check_labels(read_lessons(), ("angry", "calm"), ("DRUG_NAME",))
+    marked = "[train]\n" + "calm | [Aspirin](DRUG_NAME) helps.\n" * 6 + "[test]\n" + "angry | No.\n" * 2
+    check_labels(read_lessons(write(tmp_path, "mine.txt", marked)), ("angry", "calm"), ("DRUG_NAME",))
 
 
 def test_much_that_is_kept_aside_is_thinned(tmp_path: Path) -> None:

@@ -34,6 +34,17 @@ def test_marks_become_spans(tmp_path: Path) -> None:
     assert sample.test[0].text == "fine | really", "only the first bar divides"
 
 
+def test_a_name_within_a_word_cuts_it(tmp_path: Path) -> None:
+    """Nothing that is marked is lost, also where a language writes no spaces."""
+    lines = "neutral | un[American](MISC) ideas\nneutral | 我在[北京](LOC)工作\nneutral | a\u2028[B2B](any_type) b\n"
+    first, second, third = read_sample(write(tmp_path, f"[train]\n{lines}[test]\nneutral | x\n")).train
+    assert list(zip(first.tagged.tokens, first.tagged.tags, strict=True)) == [
+        ("un", "O"), ("American", "MISC"), ("ideas", "O"),
+    ]  # fmt: skip
+    assert dict(zip(second.tagged.tokens, second.tagged.tags, strict=True)) == {"我在": "O", "北京": "LOC", "工作": "O"}
+    assert third.text[slice(*third.spans[0][:2])] == "B2B" and third.place.endswith("line 4")
+
+
 def test_the_projects_sample_is_large_varied_and_split(sample: Sample) -> None:
     sentences = [*sample.train, *sample.test]
     assert len(sentences) >= 240

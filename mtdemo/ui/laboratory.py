@@ -15,7 +15,6 @@ import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
 
 from mtdemo.config import EMBEDDED
-from mtdemo.encoding import replace_unreadable
 from mtdemo.errors import MtdemoError, PlanError, TooMuchInputError
 from mtdemo.laboratory import MOST_AT_ONCE, MOST_MODELS, MOST_SECONDS, Laboratory, Waiting
 from mtdemo.lessons import MOST_CHARACTERS, MOST_SENTENCES, Lessons, check_labels, read_lessons
@@ -26,6 +25,7 @@ from mtdemo.ui.charts import AXES, plot_history, plot_runs
 from mtdemo.ui.messages import as_plain_markdown, as_warnings, shows_errors
 from mtdemo.ui.model_choice import describe_ready
 from mtdemo.ui.outcomes import describe_state, name_plan, show_outcome
+from mtdemo.ui.sentences import split_lines
 
 if TYPE_CHECKING:
     from mtdemo.experiment import Snapshot
@@ -47,9 +47,9 @@ _FORMATS = """
 | `.conll`, `.bio`, `.iob`, `.iob2`, `.txt`, entities | `Rome B-LOC`, a blank line between sentences |
 | `.txt`, both | `positive \\| What a day in [Rome](LOC)!` after a line `[train]`, and others after `[test]` |
 
-A task that your file says nothing of keeps the project's sentences. Each fourth sentence is kept aside to measure on,
-unless the file says itself what is `[test]`. The file is read for your run and is not kept with it; the copy that was
-uploaded is deleted from the server within two hours.
+A task that your file says nothing of keeps the project's sentences. A quarter of the sentences, drawn by lot but always the
+same ones, is kept aside to measure on, unless the file says itself what is `[test]`. The file is read for your run and is
+not kept with it; the copy that was uploaded is deleted from the server within two hours.
 """
 
 
@@ -144,7 +144,8 @@ def add_laboratory(service: ModelService, laboratory: Laboratory, page: gr.Block
 
     private: dict[str, Any] = {"api_visibility": "private"}
     quiet: dict[str, Any] = {"show_progress": "hidden", **private}
-    start.click(**borrowed.plan, **private).success(  # so that no earlier plan is trained
+    planned = start.click(**{**borrowed.plan, "trigger_mode": "once"})  # so that no earlier plan is trained
+    planned.success(
         partial(train, laboratory),
         [visitor, borrowed.backbone, borrowed.saved, *controls.inputs, results.by],
         results.outputs,
@@ -245,8 +246,10 @@ def check_run(
     service: ModelService, backbone: str, saved: str, tasks: str, n_steps: float | None, keep: float | None
 ) -> str:
     """What contradicts itself between the plan and the run, as HTML; what is wrong with the plan itself is told there."""
+    if not saved:
+        return ""
     try:
-        plan = TrainingPlan.from_dict(json.loads(saved or "{}"))
+        plan = TrainingPlan.from_dict(json.loads(saved))
         freezing = service.freezing(backbone, plan)
     except MtdemoError:
         return ""
@@ -363,7 +366,7 @@ def _while_running(status: str, history: Any = None) -> tuple[Any, ...]:
 
 
 def _lines(own: str) -> list[str]:
-    lines = [line.strip() for line in replace_unreadable(own or "").splitlines() if line.strip()]
+    lines = split_lines(own)
     for number, line in enumerate(lines, start=1):
         if len(line) > MOST_CHARACTERS:
             reason = f"It has {len(line):,} characters; your own sentences may have up to {MOST_CHARACTERS:,}."

@@ -132,10 +132,10 @@ def test_a_file_of_ones_own_is_learned(laboratory: Laboratory, service: ModelSer
     assert "<b>Done</b>" in last[0]
     path.write_text("text,label\n" + "day,neutral\n" * 11 + "day,[![](http://x.y/z.png)]\n")
     told = describe_file(service, str(path)).value
-    assert "mine.csv, line 13" in told.replace("&#40;", "(") and "[" not in told, "of what is kept aside, too, and as text"
+    assert "mine.csv, line 13" in told.replace("&#40;", "(") and "[" not in told, "as text"
     path.write_text("text,label\n" + "day,happy\n" * 12)
     *_, last = run(laboratory, file=str(path))
-    assert "mine.csv, line 2" in last[0] and "happy" in last[0]
+    assert "mine.csv, line " in last[0] and "happy" in last[0]
     path.write_text("text,label\nday\n")
     assert describe_file(service, str(path)).value.endswith("mine.csv, line 2: a row must have a text and a label.")
     assert not describe_file(service, None).visible
@@ -225,9 +225,9 @@ def test_a_new_output_layer_is_measured(laboratory: Laboratory) -> None:
 
 def test_plans_have_names() -> None:
     assert name_plan(TrainingPlan(selection="biases", gradual=True)) == (
-        "biases only (BitFit), unfrozen gradually, everything trains"
+        "biases only (BitFit), unfrozen gradually, no part frozen"
     )
-    assert name_plan(TrainingPlan()) == "everything trains"
+    assert name_plan(TrainingPlan()) == "no part frozen"
     assert name_plan(TrainingPlan(("embeddings", "layer_0", "ner_head"))) == "frozen: embeddings, layer 1, entity head"
     assert name_plan(TrainingPlan(("layer_0", "layer_1", "layer_2"))) == "frozen: layers 1–3"
     assert name_plan(TrainingPlan(("layer_0", "layer_2"))) == "frozen: layer 1, layer 3"
