@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import takewhile
 
@@ -99,13 +100,14 @@ def write_script(
         return "# Nothing trains in this plan, so there is nothing to optimize.\n"
     weight_decay = max(group.weight_decay for group in optimizer.groups)
     if backbone == EMBEDDED:
-        load = f'import mtdemo.model  # so that AutoModel knows it\n\nloaded = AutoModel.from_pretrained("{checkpoint}")'
+        path = json.dumps(checkpoint)
+        load = f"import mtdemo.model  # so that AutoModel knows it\n\nloaded = AutoModel.from_pretrained({path})"
         of_backbone = "loaded.backbone"
     else:
         load, of_backbone = "", f'AutoModel.from_pretrained("{backbone}", add_pooling_layer=False)'
     return _SCRIPT.format(
         load=load,
-        modules="\n".join(_modules(freezing, of_backbone, backbone == EMBEDDED)),
+        modules="\n".join(_modules(freezing, of_backbone, backbone == EMBEDDED, plan.new_output_layer)),
         blocks="\n".join(_blocks(freezing, optimizer)),
         weight_decay=weight_decay,
         adapters=_adapters(freezing, plan),
@@ -125,17 +127,22 @@ def _gradual(freezing: FreezingPlan, plan: TrainingPlan) -> str:
     if not plan.gradual:
         return ""
     starts = plan.starts(freezing)
-    rows = [f'    "{_beginning(part)}": {starts[part.part.name]!r},' for part in freezing.parts if part.part.name in starts]
+    rows = [
+        f'    "{beginning}": {starts[part.part.name]!r},'
+        for part in freezing.parts
+        if part.part.name in starts
+        for beginning in _beginnings(part, freezing)
+    ]
     return _GRADUAL.format(starts="\n".join(rows))
 
 
-def _modules(freezing: FreezingPlan, of_backbone: str, has_heads: bool) -> Iterator[str]:
+def _modules(freezing: FreezingPlan, of_backbone: str, has_heads: bool, new_output_layer: bool) -> Iterator[str]:
     yield f'        "backbone": {of_backbone},'
     for plan in freezing.parts:
         head = plan.part
         if head.kind is not PartKind.HEAD:
             continue
-        if has_heads and head.name != "output_layer":
+        if has_heads and not (head.name == "output_layer" and new_output_layer):
             yield f'        "{head.name}": loaded.{head.name},'
             continue
         shapes = {p.name.split(".")[-2]: p.shape for p in head.parameters if len(p.shape) == 2}
@@ -148,14 +155,21 @@ def _blocks(freezing: FreezingPlan, optimizer: OptimizerPlan) -> Iterator[str]:
         groups = [group for group in optimizer.groups if group.block == block]
         members = {parameter.name for group in groups for parameter in group.parameters}
         parts = [part for part in freezing.parts if any(p.name in members for p in part.trainable)]
-        beginnings = ", ".join(f'"{_beginning(part)}"' for part in parts)
+        beginnings = ", ".join(f'"{beginning}"' for part in parts for beginning in _beginnings(part, freezing))
         if all(part in parts for part in freezing.parts if part.part.kind.in_backbone):
             beginnings = '"backbone."'
         yield f"    (({beginnings},), {groups[0].learning_rate!r}),"
 
 
-def _beginning(plan: PartPlan) -> str:
-    """What all parameters of a part begin with, and no other."""
-    words = zip(*(parameter.name.split(".")[:-1] for parameter in plan.part.parameters), strict=False)
-    common = takewhile(lambda of_all: len(set(of_all)) == 1, words)
-    return ".".join((*(of_all[0] for of_all in common), ""))
+def _beginnings(plan: PartPlan, freezing: FreezingPlan) -> tuple[str, ...]:
+    """What the parameters of a part begin with, and no others do; their names where nothing shorter does."""
+    names = tuple(parameter.name for parameter in plan.part.parameters)
+    words = zip(*(name.split(".")[:-1] for name in names), strict=False)
+    beginning = ".".join((*(of_all[0] for of_all in takewhile(lambda of_all: len(set(of_all)) == 1, words)), ""))
+    others = (
+        parameter.name
+        for other in freezing.parts
+        if other.part.name != plan.part.name
+        for parameter in other.part.parameters
+    )
+    return names if any(name.startswith(beginning) for name in others) else (beginning,)

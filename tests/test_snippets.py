@@ -9,12 +9,14 @@ import torch
 from transformers import AutoModel, BertConfig, BertModel
 
 from mtdemo.config import Settings
-from mtdemo.freezing import SCENARIOS
+from mtdemo.freezing import SCENARIOS, plan_freezing
 from mtdemo.model import MultiTaskModel
-from mtdemo.optim import OptimizerSettings
+from mtdemo.optim import OptimizerSettings, plan_optimizer
+from mtdemo.parts import ParameterSpec, Part, PartKind
 from mtdemo.planning import FreezingRequest, PlannedTraining
-from mtdemo.plans import AdapterSettings
+from mtdemo.plans import AdapterSettings, TrainingPlan
 from mtdemo.service import ModelService
+from mtdemo.snippets import write_script
 
 LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "intermediate_size": 4096, "num_attention_heads": 16}
 
@@ -43,8 +45,9 @@ def groups_of(script: str) -> list[tuple[list[str], float, float]]:
     made: dict[str, Any] = {}
     exec(compile(script, "plan.py", "exec"), made)  # noqa: S102
     if "unfreeze" in made:
-        backbone = made["model"]["backbone"].parameters()
-        assert not any(parameter.requires_grad for parameter in backbone), "the heads begin alone"
+        begins = {name for name, parameter in made["model"].named_parameters() if parameter.requires_grad}
+        of_heads = {name for name in begins if not name.startswith("backbone.")}
+        assert not of_heads or begins == of_heads, "the heads, where they train, begin alone"
         made["unfreeze"](1.0)
     names = {id(parameter): name for name, parameter in made["model"].named_parameters()}
     assert {names[id(p)] for group in made["optimizer"].param_groups for p in group["params"]} == {
@@ -95,6 +98,30 @@ def test_the_script_of_the_embedded_model_has_its_weights(service: ModelService)
     loaded = MultiTaskModel.from_pretrained(Settings().checkpoint)
     for name, parameter in loaded.named_parameters():
         assert torch.equal(dict(made["model"].named_parameters())[name], parameter)
+
+
+def test_what_begins_like_another_part_is_named_in_full() -> None:
+    rest, layer = (
+        Part(name, kind, tuple(ParameterSpec(n, (2,), True) for n in names))
+        for name, kind, names in (
+            ("backbone_rest", PartKind.BACKBONE_REST, ("backbone.encoder.rel.weight", "backbone.encoder.norm.weight")),
+            ("layer_0", PartKind.LAYER, ("backbone.encoder.layer.0.a.weight", "backbone.encoder.layer.0.b.weight")),
+        )
+    )
+    plan = plan_freezing((layer, rest), ("backbone_rest",))
+    script = write_script("embedded", 'C:\\Users\\"ada"', plan, plan_optimizer(plan, OptimizerSettings()), TrainingPlan())
+    assert '(("backbone.encoder.rel.weight", "backbone.encoder.norm.weight",)' in script
+    compile(script, "plan.py", "exec")
+    assert 'from_pretrained("C:\\\\Users\\\\\\"ada\\"")' in script
+
+
+def test_a_trained_output_layer_stays_unless_a_new_one_is_planned() -> None:
+    layer = Part("output_layer", PartKind.HEAD, (ParameterSpec("output_layer.linear.weight", (3, 2), True),))
+    plan = plan_freezing((layer,), ("output_layer",))
+    groups = plan_optimizer(plan, OptimizerSettings())
+    for is_new in (False, True):
+        script = write_script("embedded", "x", plan, groups, TrainingPlan(new_output_layer=is_new))
+        assert ('"output_layer": loaded.output_layer' in script) == (not is_new)
 
 
 def test_a_plan_in_which_nothing_trains_says_so(service: ModelService) -> None:
