@@ -28,14 +28,14 @@ def add_model_choice(service: ModelService, page: gr.Blocks) -> tuple[gr.State, 
     the status line."""
     model = gr.State(None)
     status = gr.Markdown(_LOADING, elem_classes="note", elem_id="status")
-    page.load(partial(watch_loading, service), None, status, show_progress="hidden", api_visibility="private")
+    watching = page.load(partial(watch_loading, service), None, status, show_progress="hidden", api_visibility="private")
     card = read_card(Path(service.settings.checkpoint))
     if card:
         with gr.Accordion("About the embedded model", open=False):
             gr.Markdown(card, elem_classes="card")
     if service.settings.hub_models:
         with gr.Accordion("Choose another model", open=False):
-            _add_choice(service, model, status)
+            _add_choice(service, model, status, watching)
     return model, status
 
 
@@ -50,7 +50,7 @@ def read_card(directory: Path) -> str:
     return text.strip().removeprefix("# The embedded checkpoint").strip()
 
 
-def _add_choice(service: ModelService, model: gr.State, status: gr.Markdown) -> None:
+def _add_choice(service: ModelService, model: gr.State, status: gr.Markdown, watching: Any) -> None:
     choice = gr.Radio(
         [*((_title(service, known), known.id) for known in KNOWN_MODELS), ("Another model of the hub", OTHER)],
         value=service.settings.model if service.settings.model in _known_ids() else OTHER,
@@ -76,6 +76,7 @@ def _add_choice(service: ModelService, model: gr.State, status: gr.Markdown) -> 
         [model, status],
         api_visibility="private",
         concurrency_limit=2,
+        cancels=watching,  # whose last word would be of the default model
     )
 
 
@@ -94,10 +95,10 @@ def show_expectation(service: ModelService, choice: str) -> tuple[str, Any]:
     return _expectation(service, choice), gr.Textbox(visible=choice == OTHER)
 
 
-def use_model(service: ModelService, choice: str, hub_id: str, current: str | None) -> Iterator[tuple[str | None, str]]:
-    """Load a model for this visitor; if that fails, the one in use stays in use."""
+def use_model(service: ModelService, choice: str, hub_id: str, current: str | None) -> Iterator[tuple[Any, str]]:
+    """Load a model for this visitor; if that fails, the one in use stays in use, be it another one by then."""
     chosen = choice if choice != OTHER else hub_id.strip()
-    yield current, f"**Loading {_code(chosen)}.** A model of the hub is downloaded first, which can take minutes."
+    yield gr.skip(), f"**Loading {_code(chosen)}.** A model of the hub is downloaded first, which can take minutes."
     try:
         if not chosen:
             raise CheckpointNotFoundError("No model id was given. Write one as on the hub, such as bert-base-uncased.")
@@ -105,7 +106,7 @@ def use_model(service: ModelService, choice: str, hub_id: str, current: str | No
     except MtdemoError as error:
         in_use = service.loaded(current)
         stays = f" **The model in use stays in use.** **Ready.** {describe_model(in_use)}" if in_use else ""
-        yield current, f"{as_plain_markdown(str(error))}{stays}"
+        yield gr.skip(), f"{as_plain_markdown(str(error))}{stays}"
     else:
         yield chosen, ready
 
