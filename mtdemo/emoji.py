@@ -48,7 +48,9 @@ def with_emoji(loaded: LoadedModel, texts: Iterable[str]) -> tuple[LoadedModel, 
         PlanError: there are no free places.
     """
     vocabulary = loaded.tokenizer.get_vocab()
-    places = sorted((place, piece) for piece, place in vocabulary.items() if _FREE_PLACE.fullmatch(piece))
+    added = loaded.tokenizer.get_added_vocab()
+    free = ((place, piece) for piece, place in vocabulary.items() if _FREE_PLACE.fullmatch(piece) and piece not in added)
+    places = sorted(free)
     if not places:
         raise PlanError(
             f"The vocabulary of {loaded.info.id} has no free places ([unused0] and so on), so emoji cannot be added to it."

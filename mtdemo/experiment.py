@@ -305,7 +305,7 @@ class Experiment:
         torch.set_num_threads(self._n_threads)
         tagged, labelled = self.lessons.tagged_aside, self.lessons.labelled_aside
         aside = dict.fromkeys([*(sentence.text for sentence in tagged), *(sentence.text for sentence in labelled)])
-        answers = analyze_plainly(model, [*aside, *self.settings.own_sentences], _MAX_LENGTH)
+        answers = analyze_plainly(model, [*aside, *self.settings.own_sentences], min(_MAX_LENGTH, model.info.max_length))
         by_text = dict(zip(aside, answers, strict=False))
         return _Answers(
             [by_text[sentence.text] for sentence in tagged],

@@ -160,8 +160,9 @@ class Laboratory:
         trained = self._trained.get(visitor)
         if trained is None:
             raise LaboratoryError(
-                "There is no trained model of yours here: none was trained yet, or it was dropped to make room for those "
-                f"of others (the last {MOST_MODELS} are kept). Train it again; the same seed gives the same model."
+                "There is no trained model of yours here: none was trained yet, this page lost its connection for a while, "
+                f"or others trained theirs since (the last {MOST_MODELS} are kept). Train it again; the same seed gives "
+                "the same model."
             )
         return trained
 

@@ -112,7 +112,7 @@ class ModelStore:
         if name.startswith(_MADE_HERE):
             raise CheckpointNotFoundError(
                 "The model that you trained had to make room for those of others. Ask again for it under the run that "
-                "trained it, or go back to the embedded model."
+                "trained it, or use this page's model again, by the button beside it."
             )
         if name == EMBEDDED:
             directory, name = Path(settings.checkpoint), settings.checkpoint_name

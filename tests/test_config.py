@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,12 @@ def test_every_setting_can_come_from_the_environment() -> None:
         value = {int: "17", bool: "0", str: "x"}[type(setting.default)]
         settings = read_settings([], {f"MTDEMO_{setting.name.upper()}": value})
         assert str(getattr(settings, setting.name)) == {"0": "False"}.get(value, value)
+
+
+def test_a_home_directory_is_found_wherever_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for settings in (read_settings(["--checkpoint=~/x"], {}), Settings(checkpoint="~/x")):
+        assert settings.checkpoint == str(tmp_path / "x")
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,8 @@ def test_an_emoji_begins_with_the_meaning_of_its_name(named: tuple[LoadedModel, 
 def test_a_vocabulary_without_free_places_is_refused(
     named: tuple[LoadedModel, tuple[str, ...]], tiny: Callable[..., Path]
 ) -> None:
-    for full in (load_directory(tiny()), named[0]):
+    added = load_directory(tiny("added"))
+    added.tokenizer.add_tokens(["[unused0]"])
+    for full in (load_directory(tiny()), named[0], added):
         with pytest.raises(PlanError, match="no free places"):
             with_emoji(full, ["😂"])

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from itertools import count
@@ -82,6 +83,13 @@ def test_with_the_backbone_frozen_too_the_frozen_heads_answers_are_the_same_bit_
     for before, after in zip(outcome.own_before, outcome.own_after, strict=True):
         assert torch.equal(torch.tensor(before.embedding), torch.tensor(after.embedding))
         assert before.entities == after.entities
+
+
+def test_a_model_of_few_positions_learns_too(tiny: Callable[..., Path], lessons: Lessons) -> None:
+    own = ("the cat " * 60,)
+    settings = ExperimentSettings(TrainingPlan(("backbone",)), 1, own_sentences=own)
+    outcome, _ = conduct(load_directory(tiny()), lessons, settings)
+    assert outcome.own_before[0].n_truncated > 0
 
 
 def test_the_model_that_serves_is_untouched(model: LoadedModel, lessons: Lessons) -> None:

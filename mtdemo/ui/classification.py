@@ -63,7 +63,7 @@ def tabulate_classes(analysis: Analysis) -> pd.DataFrame:
             "sentence": [sentence.text for sentence in analysis],
             "class": [sentence.label for sentence in analysis],
             **{
-                label: [round(sentence.probabilities[label], 4) for sentence in analysis]
+                f"P({label})": [round(sentence.probabilities[label], 4) for sentence in analysis]
                 for label in analysis.model.class_labels
             },
             "tokens": [sentence.n_tokens for sentence in analysis],

@@ -13,7 +13,7 @@ import pandas as pd
 
 from mtdemo.freezing import WEIGHTS, find_selection
 from mtdemo.laboratory import Run
-from mtdemo.parts import part_title
+from mtdemo.parts import HEAD_NAMES, part_title
 from mtdemo.plans import TrainingPlan
 from mtdemo.ui.charts import plot_history, plot_movement, plot_runs
 from mtdemo.ui.messages import shorten
@@ -55,14 +55,14 @@ def describe_state(state: Snapshot) -> str:
     losses = f" Loss: {html.escape(state.losses.phrase)}." if state.losses else ""
     rates = "; ".join(f"{html.escape(name)} {rate:.2g}" for name, rate in state.rates.items())
     return (
-        f'<progress max="{state.n_steps}" value="{state.n_done}" style="width: 100%"></progress>'
+        f'<progress aria-label="Steps done" max="{state.n_steps}" value="{state.n_done}" style="width: 100%"></progress>'
         f"<p>Step {state.n_done} of {state.n_steps}{left}.{losses}<br>Learning rates now: {rates}.</p>"
     )
 
 
 def describe_outcome(outcome: Outcome, plan: TrainingPlan) -> str:
     """What happened to each task and to the embeddings, in words, as HTML."""
-    moved = any(value for name, value in outcome.movement.items() if not name.endswith("_head"))
+    moved = any(value for name, value in outcome.movement.items() if name not in HEAD_NAMES)
     rows = []
     for name, head, drift, measure in (
         ("Entities", "ner_head", outcome.entities, "F1"),
@@ -91,7 +91,7 @@ def describe_outcome(outcome: Outcome, plan: TrainingPlan) -> str:
             f"{1e3 * reuse.computing_s:.0f} ms, "
             f"one that computed none {1e3 * reuse.reusing_s:.0f} ms.</li>"
         )
-    return f'<h4 class="heading">On the sentences kept aside</h4><ul class="facts">{"".join(rows)}</ul>{_MEASURES}'
+    return f'<h3 class="heading">On the sentences kept aside</h3><ul class="facts">{"".join(rows)}</ul>{_MEASURES}'
 
 
 def name_plan(plan: TrainingPlan) -> str:
@@ -100,7 +100,7 @@ def name_plan(plan: TrainingPlan) -> str:
     words += [find_selection(plan.selection).title] if plan.selection != WEIGHTS else []
     words += ["unfrozen gradually"] if plan.gradual else []
     frozen = ", ".join(_in_short(plan.frozen))
-    return ", ".join([*words, f"frozen: {frozen}" if frozen else "everything trains"])
+    return ", ".join([*words, f"frozen: {frozen}" if frozen else "no part frozen"])
 
 
 def _in_short(names: Sequence[str]) -> Iterator[str]:

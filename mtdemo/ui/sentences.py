@@ -26,16 +26,22 @@ REFERENCE_EXAMPLES = (
 )
 
 
-def read_lines(text: str) -> list[str]:
+def split_lines(text: str | None) -> list[str]:
     """Split what a person typed into sentences, one per line; blank lines are left out.
 
     Only line breaks that a keyboard makes count, and characters that no encoding can carry are replaced one for one.
+    """
+    lines = [line.strip() for line in replace_unreadable(text or "").replace("\r", "\n").split("\n")]
+    return [line for line in lines if line]
+
+
+def read_lines(text: str) -> list[str]:
+    """Split what a person typed into sentences, as `split_lines`.
 
     Raises:
         EmptyInputError: there is no line with anything on it.
     """
-    lines = [line.strip() for line in replace_unreadable(text or "").replace("\r", "\n").split("\n")]
-    sentences = [line for line in lines if line]
+    sentences = split_lines(text)
     if not sentences:
         raise EmptyInputError("There is nothing to read yet. Write one sentence per line, or click an example.")
     return sentences

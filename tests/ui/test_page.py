@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from gradio_client import Client
@@ -39,6 +40,14 @@ SENTENCES = ["John lives in Paris.", "I love it!"]
 LENGTHS = {"text", "n_tokens", "n_truncated", "model"}
 
 
+def _nearly(expected: Any) -> Any:
+    """The same, but for the last digits, which depend on how many cores were free."""
+    if isinstance(expected, list) and expected and isinstance(expected[0], dict):
+        return [{key: _nearly(value) for key, value in row.items()} for row in expected]
+    is_numeric = isinstance(expected, float | dict) or (isinstance(expected, list) and expected)
+    return pytest.approx(expected, abs=1e-6) if is_numeric else expected
+
+
 @pytest.mark.parametrize(
     ("name", "keys"),
     [
@@ -56,9 +65,8 @@ def test_endpoints_answer_what_the_service_answers(
     assert set(records[0]) == LENGTHS | keys
     for record, answer in zip(records, service.analyze(SENTENCES), strict=True):
         expected = json.loads(json.dumps(answer.as_dict()))
-        assert {key: record[key] for key in record.keys() & expected.keys()} == {
-            key: expected[key] for key in record.keys() & expected.keys()
-        }
+        for key in record.keys() & expected.keys():
+            assert record[key] == _nearly(expected[key]), key
 
 
 def test_similarity_comes_with_its_sentences(client: Client) -> None:

@@ -80,6 +80,8 @@ def test_one_sentence_has_bars_and_many_have_a_table(fake: FakeService) -> None:
     assert (bars.visible, table.visible) == (True, False)
     _, bars, table = show_classes(fake, "one\ntwo", None)
     assert (bars.visible, table.visible) == (False, True)
+    columns = table.value["headers"]
+    assert len(set(columns)) == len(columns) and "P(yes)" in columns
 
 
 def test_spans_are_highlighted_and_joined_give_the_text(fake: FakeService) -> None:
