@@ -149,12 +149,13 @@ def _card(options: argparse.Namespace) -> int:
 
 
 def _calibrate(options: argparse.Namespace) -> int:
-    from mtdemo.loading import load_model, save_checkpoint
+    from mtdemo.loading import load_directory, load_model, save_checkpoint
     from mtdemo.temperature import set_temperatures
 
     _make_writable(options.output)
     settings = _settings(options)
-    model = load_model(settings.checkpoint if settings.model == EMBEDDED else settings.model)
+    is_directory = settings.model == EMBEDDED
+    model = load_directory(Path(settings.checkpoint).expanduser()) if is_directory else load_model(settings.model)
     sets = _validation_sets(options, model)
     if sets is None:
         raise DataFileError("Sentences that were not trained on are needed: --ner, --classification or both.")

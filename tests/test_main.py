@@ -175,6 +175,14 @@ def test_calibrate_writes_a_checkpoint_whose_heads_alone_are_others(
     torch.testing.assert_close(after[weight] * temperature, before[weight], atol=1e-3, rtol=1e-2)
 
 
+def test_calibrate_never_takes_a_directory_for_an_id_of_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mtdemo.loading.download", lambda *_: pytest.fail("the hub was asked"))
+    assert main(["calibrate", "--checkpoint", "./typo", "--ner", "x", "--output", str(tmp_path / "out")]) == 2
+    assert "typo': no such directory" in capsys.readouterr().err
+
+
 def test_a_base_can_learn_other_labels(tiny: Write, few: list[str], tmp_path: Path) -> None:
     (tmp_path / "ner").write_text('{"tokens": ["john", "sat"], "tags": ["B-DRUG", "O"]}\n' * 4)
     (tmp_path / "classes").write_text('{"text": "the cat", "label": "calm"}\n' * 4)
