@@ -349,7 +349,7 @@ def _parser() -> argparse.ArgumentParser:
         "--classification", dest="dev_classification", type=Path, metavar="FILE", help="sentences with a class, the same"
     )
     calibrate.add_argument(
-        "--limit", dest="dev_limit", type=_positive, default=1000, help="rows of each, evenly spaced (default: 1000)"
+        "--limit", dest="dev_limit", type=_positive, default=1000, help="rows of each, drawn by lot (default: 1000)"
     )
     calibrate.add_argument("--output", type=Path, required=True, help="directory to write the checkpoint to")
     calibrate.set_defaults(run=_calibrate, dev_similarity=None)
@@ -433,7 +433,7 @@ def _add_train(commands: Any) -> None:
     train.add_argument("--dev-ner", type=Path, metavar="FILE", help="tagged sentences to measure on while it trains")
     train.add_argument("--dev-classification", type=Path, metavar="FILE", help="the same for classes")
     train.add_argument("--dev-similarity", type=Path, metavar="FILE", help="the same for similarity: rated pairs")
-    train.add_argument("--dev-limit", type=_positive, default=1000, help="rows of each, evenly spaced (default: 1000)")
+    train.add_argument("--dev-limit", type=_positive, default=1000, help="rows of each, drawn by lot (default: 1000)")
     train.add_argument(
         "--resume", type=Path, nargs="?", const=True, metavar="DIR", help="go on from the state in DIR, or in --output"
     )
