@@ -47,7 +47,7 @@ class Settings:
         return EMBEDDED if self.checkpoint == str(EMBEDDED_CHECKPOINT) else self.checkpoint
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "checkpoint", str(Path(self.checkpoint).expanduser()))
+        object.__setattr__(self, "checkpoint", os.path.expanduser(self.checkpoint))  # as written, but for ~
         for setting in fields(self):
             minimum, value = setting.metadata["minimum"], getattr(self, setting.name)
             if minimum is not None and value < minimum:
