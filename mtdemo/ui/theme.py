@@ -19,7 +19,8 @@ CSS = """
   background: var(--background-fill-primary); }
 .totals dt { font-size: 0.8rem; color: var(--body-text-color-subdued); }
 .totals dd { margin: 0; font-size: 1.15rem; font-weight: 600; font-variant-numeric: tabular-nums; }
-.heading { margin: 0.9rem 0 0.4rem !important; }
+.heading { margin: 0.9rem 0 0.4rem !important; font-size: 1rem; }
+.js-plotly-plot .main-svg text:not(.heatmap-label text, .hoverlayer text) { fill: var(--body-text-color) !important; }
 .explained { margin: 0.8rem 0 0; padding: 0 0.75rem; font-size: 0.9em; color: var(--body-text-color-subdued); }
 .warnings { margin: 0.6rem 0 0; padding: 0; list-style: none; }
 .facts { margin: 0.6rem 0 0; padding: 0; list-style: none; }
