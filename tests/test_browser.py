@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -88,8 +89,9 @@ def test_files_are_downloaded(page: Page, tmp_path: Path) -> None:
         with page.expect_download() as download:
             button.click()
         assert download.value.suggested_filename == f"embeddings{suffix}"
-        download.value.save_as(tmp_path / "file")
-        assert (tmp_path / "file").stat().st_size > 1000
+        download.value.save_as(tmp_path / suffix)
+    assert "Fetch Rewards is a good company!" in (tmp_path / ".csv").read_text()
+    assert np.load(tmp_path / ".npy").shape == (5, 384)
 
 
 def test_classes_are_bars_for_one_sentence_and_a_table_for_many(page: Page) -> None:
@@ -118,6 +120,8 @@ def test_markup_is_text_and_never_runs(page: Page) -> None:
     ask(page, "Sentences to compare", f"{hostile}\n<script>alert(2)</script>", "Compare")
     expect(page.locator(".js-plotly-plot").first).to_contain_text("2. <script>alert(2)")
     assert page.locator("img[src='x']").count() == 0
+    ask(page, "Sentences to compare", 'He said "no" & won\'t.\nYes.', "Compare")
+    expect(page.locator(".js-plotly-plot").first).to_contain_text('1. He said "no" & won\'t.')
 
 
 def test_no_entity_is_said(page: Page) -> None:
@@ -151,6 +155,17 @@ def test_numbers_follow_scenario_slider_backbone_and_toggles(page: Page) -> None
     expect(page.get_by_label("layer 12", exact=True)).to_be_visible()
     page.get_by_label("Freeze the entity head", exact=True).click()
     expect(page.locator(".warnings").first).to_contain_text("freezing a head does not protect its task")
+
+
+def test_a_slider_that_is_moved_fast_is_followed_to_its_last_place(page: Page) -> None:
+    open_tab(page, "Freezing & optimizer")
+    totals = page.locator(".totals").first
+    expect(totals).to_contain_text("22,717,064")
+    slider = page.locator("input[type=range]:visible").first
+    for k, n_trainable in ((6, "150,920"), (2, "7,248,776")):
+        while int(slider.input_value()) != k:
+            slider.press("ArrowRight" if int(slider.input_value()) < k else "ArrowLeft")
+        expect(totals).to_contain_text(n_trainable)
 
 
 def test_a_list_chosen_by_hand_is_planned_saved_and_loaded_back(page: Page, tmp_path: Path) -> None:

@@ -235,11 +235,16 @@ def fill_parts(
     has_output = chosen.new_output_layer if is_scenario else new_output_layer
     declared = service.parts(backbone, has_output)
     n_layers = sum(part.kind is PartKind.LAYER for part in declared)
-    first, last = (min(int(number), n_layers) for number in (n_first, n_last))
-    trainable = trainable_parts(declared, chosen, first, last)
-    sliders = (gr.Slider(maximum=n_layers, value=value) for value in (first, last))
+    wanted = (int(n_first), int(n_last))
+    trainable = trainable_parts(declared, chosen, *(min(number, n_layers) for number in wanted))
+    sliders = (_slider(number, n_layers) for number in wanted)
     others = (chosen.selection, chosen.gradual, chosen.new_output_layer) if is_scenario else (gr.skip(),) * 3
     return _list_parts(declared, trainable, info=chosen.hint), *sliders, *others
+
+
+def _slider(number: int, most: int) -> Any:
+    """A slider's range; its value only where that is beyond, since the slider may have been moved on meanwhile."""
+    return gr.Slider(maximum=most, value=most) if number > most else gr.Slider(maximum=most)
 
 
 @shows_errors
