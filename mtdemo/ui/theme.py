@@ -19,6 +19,7 @@ CSS = """
   background: var(--background-fill-primary); }
 .totals dt { font-size: 0.8rem; color: var(--body-text-color-subdued); }
 .totals dd { margin: 0; font-size: 1.15rem; font-weight: 600; font-variant-numeric: tabular-nums; }
+body:not(.dark) button[role="tab"].selected { color: var(--primary-700) !important; }
 .heading { margin: 0.9rem 0 0.4rem !important; font-size: 1rem; }
 .js-plotly-plot .main-svg text:not(.heatmap-label text, .hoverlayer text) { fill: var(--body-text-color) !important; }
 .explained { margin: 0.8rem 0 0; padding: 0 0.75rem; font-size: 0.9em; color: var(--body-text-color-subdued); }
@@ -34,6 +35,8 @@ def make_theme() -> gr.themes.Base:
     theme = gr.themes.Soft(primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=FONTS, font_mono=MONOSPACE)
     return theme.set(
         body_background_fill="*neutral_100",
+        body_text_color_subdued="*neutral_600",
+        block_info_text_color="*neutral_600",
         block_border_width="1px",
         checkbox_border_color="*neutral_500",
         checkbox_border_color_dark="*neutral_400",
