@@ -34,7 +34,9 @@ class Settings:
     max_sentence_characters: int = _setting(50_000, "characters in one sentence", minimum=1)
     max_total_characters: int = _setting(200_000, "characters in one request", minimum=1)
     max_models: int = _setting(2, "models kept in memory; the least recently used one leaves", minimum=1)
-    max_model_bytes: int = _setting(4_000_000_000, "bytes for the weights of these models; visitors' trained copies come on top", minimum=1)
+    max_model_bytes: int = _setting(
+        4_000_000_000, "bytes for the weights of these models; visitors' trained copies come on top", minimum=1
+    )
     max_cache_bytes: int = _setting(64_000_000, "bytes of results kept, the least recently used leave", minimum=0)
     tokens_per_batch: int = _setting(2_048, "word pieces computed in one batch, padding counted", minimum=1)
     threads: int = _setting(0, "threads for long requests; 0 for one per core", minimum=0)
