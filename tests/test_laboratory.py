@@ -221,7 +221,7 @@ def test_trained_models_are_kept_while_there_is_room(service: ModelService, monk
     list(begin(laboratory, "a", 1))
     assert laboratory.trained("a")[1].model is not service.borrow().model
     list(begin(laboratory, "b", 1))
-    with pytest.raises(LaboratoryError, match="make room"):
+    with pytest.raises(LaboratoryError, match="others trained theirs since"):
         laboratory.trained("a")[1]
     assert laboratory.runs("a"), "its numbers stay"
     laboratory.forget("b")
