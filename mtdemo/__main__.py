@@ -167,7 +167,7 @@ def _calibrate(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from mtdemo.data import spread
+    from mtdemo.data import thinned
     from mtdemo.emoji import with_emoji
     from mtdemo.hub_data import labelled_from, tagged_from
     from mtdemo.loading import load_directory, load_model, save_checkpoint, with_labels
@@ -198,7 +198,7 @@ def _train(options: argparse.Namespace) -> int:
         trained = train(base, tagged, labelled, settings, bar, options.output, resume, validation, class_teachers=teachers)
     save_checkpoint(trained, options.output)
     (options.output / STATE_FILE).unlink(missing_ok=True)  # several times the size of the checkpoint, and of no more use
-    compared = spread([text for text in texts if text.strip()], _COMPARED)
+    compared = thinned([text for text in texts if text.strip()], _COMPARED)
     rounded = compare(trained, load_directory(options.output), compared)
     print(f"Saved to {options.output} as float16: {rounded.phrase}.", file=sys.stderr)
     return 0
@@ -283,11 +283,11 @@ def _make_writable(directory: Path) -> None:
 
 
 def _validation_sets(options: argparse.Namespace, base: LoadedModel) -> ValidationSets | None:
-    from mtdemo.data import check_labels, read_labelled, read_pairs, read_tagged, spread
+    from mtdemo.data import check_labels, read_labelled, read_pairs, read_tagged, thinned
     from mtdemo.validation import ValidationSets
 
     def rows(path: Path | None, read: Any) -> Any:
-        return spread(read(path), options.dev_limit) if path is not None else ()
+        return thinned(read(path), options.dev_limit) if path is not None else ()
 
     sets = ValidationSets(
         rows(options.dev_ner, read_tagged),

@@ -308,7 +308,7 @@ def _refuse(place: str, what: str, known: Sequence[str]) -> None:
     raise DataFileError(f"{place}{': ' if place else ''}{what} is none of the model's: {', '.join(known)}.")
 
 
-def spread(rows: Sequence[Any], limit: int) -> Sequence[Any]:
+def thinned(rows: Sequence[Any], limit: int) -> Sequence[Any]:
     """At most so many rows in their order, drawn by lot, always the same ones; a fixed distance between them would meet one
     class only where classes alternate."""
     return rows if len(rows) <= limit else [rows[place] for place in drawn(len(rows), limit)]

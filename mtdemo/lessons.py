@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mtdemo import data
-from mtdemo.data import LabelledSentence, TaggedSentence, drawn, is_in_columns, read_labelled, read_tagged, spread
+from mtdemo.data import LabelledSentence, TaggedSentence, drawn, is_in_columns, read_labelled, read_tagged, thinned
 from mtdemo.errors import DataFileError
 from mtdemo.sample_file import SAMPLE, Sample, read_sample
 
@@ -85,17 +85,19 @@ def read_lessons(path: Path | None = None) -> Lessons:
         lessons = lessons_of(sample)
     elif in_columns or (suffix != ".csv" and _first_keys(path) >= {"tokens"}):
         tagged = read_tagged(path, MOST_SENTENCES + 1, path.name)
-        lessons = replace(own, tagged=_learned(tagged), tagged_aside=_aside(tagged))
+        learned, aside = _parted(tagged)
+        lessons = replace(own, tagged=learned, tagged_aside=aside)
     else:
         labelled = read_labelled(path, MOST_SENTENCES + 1, path.name)
-        lessons = replace(own, labelled=_learned(labelled), labelled_aside=_aside(labelled))
+        learned, aside = _parted(labelled)
+        lessons = replace(own, labelled=learned, labelled_aside=aside)
     _check_sizes(lessons, path.name)
     for places in (lessons.tagged, lessons.tagged_aside, lessons.labelled, lessons.labelled_aside):
         _check_lengths([(sentence.place, len(sentence.text.strip())) for sentence in places])
     return replace(
         lessons,
-        tagged_aside=tuple(spread(lessons.tagged_aside, MOST_HELD_OUT)),
-        labelled_aside=tuple(spread(lessons.labelled_aside, MOST_HELD_OUT)),
+        tagged_aside=tuple(thinned(lessons.tagged_aside, MOST_HELD_OUT)),
+        labelled_aside=tuple(thinned(lessons.labelled_aside, MOST_HELD_OUT)),
     )
 
 
@@ -149,10 +151,8 @@ def _check_lengths(sentences: Sequence[tuple[str, int]]) -> None:
             raise DataFileError(f"{place}: it has {length:,} characters; at most {MOST_CHARACTERS:,} are read here.")
 
 
-def _learned(rows: Sequence[Any]) -> tuple[Any, ...]:
-    aside = set(drawn(len(rows), len(rows) // _EVERY))
-    return tuple(row for place, row in enumerate(rows) if place not in aside)
-
-
-def _aside(rows: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(rows[place] for place in drawn(len(rows), len(rows) // _EVERY))
+def _parted(rows: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Rows to learn from, and those kept aside."""
+    aside = drawn(len(rows), len(rows) // _EVERY)
+    learned = sorted({*range(len(rows))} - {*aside})
+    return tuple(rows[place] for place in learned), tuple(rows[place] for place in aside)

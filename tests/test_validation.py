@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mtdemo.config import Settings
-from mtdemo.data import LabelledSentence, RatedPair, TaggedSentence, spread
+from mtdemo.data import LabelledSentence, RatedPair, TaggedSentence, thinned
 from mtdemo.inference import analyze_plainly
 from mtdemo.loading import LoadedModel, load_directory
 from mtdemo.service import ModelService
@@ -46,9 +46,9 @@ def test_what_is_not_measured_does_not_count(embedded: LoadedModel) -> None:
 
 @pytest.mark.parametrize(("n", "limit"), [(10, 3), (10, 10), (3, 10), (1, 1), (1000, 7)])
 def test_rows_are_drawn_in_their_order_and_always_the_same_ones(n: int, limit: int) -> None:
-    chosen = list(spread(range(n), limit))
+    chosen = list(thinned(range(n), limit))
     assert len(set(chosen)) == min(n, limit)
-    assert chosen == sorted(chosen) == list(spread(range(n), limit))
+    assert chosen == sorted(chosen) == list(thinned(range(n), limit))
 
 
 def test_equal_sets_have_equal_fingerprints_wherever_they_stand() -> None:
