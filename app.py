@@ -10,7 +10,7 @@ from mtdemo.config import prepare_environment, read_settings
 from mtdemo.errors import MtdemoError, SettingsError
 
 if TYPE_CHECKING:
-    from mtdemo.service import ModelService
+    from mtdemo.serving.service import ModelService
 
 
 def main() -> None:
@@ -18,8 +18,8 @@ def main() -> None:
     prepare_environment()
     settings = read_settings()
 
-    from mtdemo.lessons import MOST_BYTES
-    from mtdemo.service import ModelService
+    from mtdemo.laboratory.dataset import MOST_BYTES
+    from mtdemo.serving.service import ModelService
     from mtdemo.ui.page import build_page
     from mtdemo.ui.theme import CSS, make_theme
 

@@ -17,10 +17,10 @@ prepare_environment()
 
 import torch  # noqa: E402
 
-from mtdemo.lessons import read_lessons  # noqa: E402
-from mtdemo.loading import load_directory  # noqa: E402
-from mtdemo.plans import TrainingPlan  # noqa: E402
-from mtdemo.training import Trainer, Training  # noqa: E402
+from mtdemo.laboratory.dataset import read_lessons  # noqa: E402
+from mtdemo.models.checkpoints import load_directory  # noqa: E402
+from mtdemo.planning.training_plan import TrainingPlan  # noqa: E402
+from mtdemo.training.trainer import Trainer, Training  # noqa: E402
 
 
 def run(settings: Training) -> tuple[float, dict[str, torch.Tensor]]:

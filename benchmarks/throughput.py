@@ -22,8 +22,8 @@ prepare_environment()
 
 import torch  # noqa: E402
 
-from mtdemo.loading import load_directory  # noqa: E402
-from mtdemo.service import ModelService  # noqa: E402
+from mtdemo.models.checkpoints import load_directory  # noqa: E402
+from mtdemo.serving.service import ModelService  # noqa: E402
 
 WORDS = [
     "the",

@@ -10,18 +10,18 @@ import importlib
 from typing import Any
 
 _EXPORTS = {
-    "FreezingRequest": "mtdemo.planning",
-    "ModelService": "mtdemo.service",
+    "FreezingRequest": "mtdemo.planning.planner",
+    "ModelService": "mtdemo.serving.service",
     "MtdemoError": "mtdemo.errors",
-    "MultiTaskConfig": "mtdemo.model",
-    "MultiTaskModel": "mtdemo.model",
-    "MultiTaskOutput": "mtdemo.model",
+    "MultiTaskConfig": "mtdemo.models.multitask",
+    "MultiTaskModel": "mtdemo.models.multitask",
+    "MultiTaskOutput": "mtdemo.models.multitask",
     "Settings": "mtdemo.config",
-    "apply_freezing": "mtdemo.freezing",
-    "build_optimizer": "mtdemo.optim",
-    "load_model": "mtdemo.loading",
-    "plan_freezing": "mtdemo.freezing",
-    "plan_optimizer": "mtdemo.optim",
+    "apply_freezing": "mtdemo.planning.freezing",
+    "build_optimizer": "mtdemo.planning.optimizer",
+    "load_model": "mtdemo.models.checkpoints",
+    "plan_freezing": "mtdemo.planning.freezing",
+    "plan_optimizer": "mtdemo.planning.optimizer",
     "read_settings": "mtdemo.config",
 }
 __all__ = sorted(_EXPORTS)  # noqa: PLE0605

@@ -20,12 +20,12 @@ from mtdemo.config import EMBEDDED, Settings, prepare_environment, read_settings
 from mtdemo.errors import DataFileError, MtdemoError, PlanError
 
 if TYPE_CHECKING:
-    from mtdemo.loading import LoadedModel
-    from mtdemo.model import MultiTaskConfig
-    from mtdemo.plans import TrainingPlan
-    from mtdemo.sampling import Mix
-    from mtdemo.training import Training
-    from mtdemo.validation import ValidationSets
+    from mtdemo.models.checkpoints import LoadedModel
+    from mtdemo.models.multitask import MultiTaskConfig
+    from mtdemo.planning.training_plan import TrainingPlan
+    from mtdemo.training.batches import Mix
+    from mtdemo.training.trainer import Training
+    from mtdemo.evaluation.validation import ValidationSets
 
 _TASKS = ("ner", "classification", "similarity")
 _COMPARED = 500  # sentences on which a checkpoint is compared with what was saved
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _hint_after_stop(options: argparse.Namespace) -> str:
     if options.command != "train":
         return ""
-    from mtdemo.training import STATE_FILE
+    from mtdemo.training.trainer import STATE_FILE
 
     if (options.output / STATE_FILE).exists():
         return " The same command with --resume goes on from the last saved state."
@@ -88,8 +88,8 @@ def _hint_after_stop(options: argparse.Namespace) -> str:
 
 
 def _annotate(options: argparse.Namespace) -> int:
-    from mtdemo.annotation import annotate_file
-    from mtdemo.service import ModelService
+    from mtdemo.serving.file_annotation import annotate_file
+    from mtdemo.serving.service import ModelService
 
     service = ModelService(_settings(options))
     with tqdm(desc="annotating", unit=" lines", file=sys.stderr) as bar:
@@ -101,9 +101,9 @@ def _annotate(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from mtdemo.evaluation import evaluate_file
-    from mtdemo.parts import part_title
-    from mtdemo.service import ModelService
+    from mtdemo.evaluation.evaluate import evaluate_file
+    from mtdemo.models.parts import part_title
+    from mtdemo.serving.service import ModelService
 
     service = ModelService(_settings(options))
     with closing(_Bar()) as bar:
@@ -128,8 +128,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _card(options: argparse.Namespace) -> int:
-    from mtdemo.card import around_section, measure, read_report, render, write_report, write_section
-    from mtdemo.service import ModelService
+    from mtdemo.evaluation.model_card import around_section, measure, read_report, render, write_report, write_section
+    from mtdemo.serving.service import ModelService
 
     settings = _settings(options)
     if settings.model != EMBEDDED:
@@ -149,8 +149,8 @@ def _card(options: argparse.Namespace) -> int:
 
 
 def _calibrate(options: argparse.Namespace) -> int:
-    from mtdemo.loading import load_directory, load_model, save_checkpoint
-    from mtdemo.temperature import set_temperatures
+    from mtdemo.models.checkpoints import load_directory, load_model, save_checkpoint
+    from mtdemo.evaluation.calibration import set_temperatures
 
     _make_writable(options.output)
     settings = _settings(options)
@@ -167,12 +167,12 @@ def _calibrate(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from mtdemo.data import thinned
-    from mtdemo.emoji import with_emoji
-    from mtdemo.hub_data import labelled_from, tagged_from
-    from mtdemo.loading import load_directory, load_model, save_checkpoint, with_labels
-    from mtdemo.training import STATE_FILE, train
-    from mtdemo.validation import compare
+    from mtdemo.data.readers import thinned
+    from mtdemo.models.vocabulary import with_emoji
+    from mtdemo.data.hub_datasets import labelled_from, tagged_from
+    from mtdemo.models.checkpoints import load_directory, load_model, save_checkpoint, with_labels
+    from mtdemo.training.trainer import STATE_FILE, train
+    from mtdemo.evaluation.validation import compare
 
     if not any(options.weights):
         raise PlanError("One of the two losses must have a weight above 0.")
@@ -205,7 +205,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _training(options: argparse.Namespace) -> Training:
-    from mtdemo.training import Training
+    from mtdemo.training.trainer import Training
 
     return Training(
         n_steps=options.steps,
@@ -230,11 +230,11 @@ def _training(options: argparse.Namespace) -> Training:
 
 def _warnings(base: LoadedModel, settings: Training, options: argparse.Namespace) -> Sequence[str]:
     """What contradicts itself in what was asked for; of what is so by default nothing is told."""
-    from mtdemo.extending import extended_parts
-    from mtdemo.freezing import BACKBONE
-    from mtdemo.optim import plan_optimizer
-    from mtdemo.parts import HEAD_NAMES
-    from mtdemo.plans import run_warnings
+    from mtdemo.planning.adapters import extended_parts
+    from mtdemo.planning.freezing import BACKBONE
+    from mtdemo.planning.optimizer import plan_optimizer
+    from mtdemo.models.parts import HEAD_NAMES
+    from mtdemo.planning.training_plan import run_warnings
 
     plan, config = settings.plan, cast("MultiTaskConfig", base.model.config)
     freezing = plan.freezing(extended_parts(config, plan))
@@ -254,9 +254,9 @@ def _warnings(base: LoadedModel, settings: Training, options: argparse.Namespace
 
 def _plan(options: argparse.Namespace) -> TrainingPlan:
     """The plan of the file, where there is one, changed by what the command says."""
-    from mtdemo.optim import OptimizerSettings
-    from mtdemo.parts import HEAD_NAMES
-    from mtdemo.plans import TrainingPlan, read_plan
+    from mtdemo.planning.optimizer import OptimizerSettings
+    from mtdemo.models.parts import HEAD_NAMES
+    from mtdemo.planning.training_plan import TrainingPlan, read_plan
 
     plan = read_plan(options.plan) if options.plan else TrainingPlan()
     heads = plan.optimizer.head_learning_rates
@@ -283,8 +283,8 @@ def _make_writable(directory: Path) -> None:
 
 
 def _validation_sets(options: argparse.Namespace, base: LoadedModel) -> ValidationSets | None:
-    from mtdemo.data import check_labels, read_labelled, read_pairs, read_tagged, thinned
-    from mtdemo.validation import ValidationSets
+    from mtdemo.data.readers import check_labels, read_labelled, read_pairs, read_tagged, thinned
+    from mtdemo.evaluation.validation import ValidationSets
 
     def rows(path: Path | None, read: Any) -> Any:
         return thinned(read(path), options.dev_limit) if path is not None else ()
@@ -302,7 +302,7 @@ def _validation_sets(options: argparse.Namespace, base: LoadedModel) -> Validati
 
 def _settings(options: argparse.Namespace) -> Settings:
     """The settings of the environment, with the model that the command names: a directory or an id of the hub."""
-    from mtdemo.loading import names_directory
+    from mtdemo.models.checkpoints import names_directory
 
     settings = read_settings([])
     if options.checkpoint is None:
@@ -459,7 +459,7 @@ _seed = _at_least(0, 2**31)
 
 
 def _mix(value: str) -> Mix:
-    from mtdemo.sampling import MIXES, Mix
+    from mtdemo.training.batches import MIXES, Mix
 
     try:
         return Mix.named(value)

@@ -16,9 +16,9 @@ prepare_environment()
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors  # noqa: E402
 from transformers import BertConfig, PreTrainedTokenizerFast  # noqa: E402
 
-from mtdemo.loading import LoadedModel, load_directory  # noqa: E402
-from mtdemo.model import MultiTaskConfig, MultiTaskModel  # noqa: E402
-from mtdemo.service import ModelService  # noqa: E402
+from mtdemo.models.checkpoints import LoadedModel, load_directory  # noqa: E402
+from mtdemo.models.multitask import MultiTaskConfig, MultiTaskModel  # noqa: E402
+from mtdemo.serving.service import ModelService  # noqa: E402
 from tests.app_process import AppProcess, run_app  # noqa: E402
 
 WORDS = ("the", "cat", "sat", "on", "mat", "john", "paris", "##s", "##ing", "sing", ".", "!", ",")

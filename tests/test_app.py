@@ -10,7 +10,7 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from mtdemo.service import ModelService
+from mtdemo.serving.service import ModelService
 from tests.app_process import ROOT, AppProcess, run_app
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1", "0.0.0.0", "a local socket", "None"}  # noqa: S104

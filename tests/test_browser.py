@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from mtdemo.inference import analyze_plainly
-from mtdemo.loading import LoadedModel
+from mtdemo.inference.forward import analyze_plainly
+from mtdemo.models.checkpoints import LoadedModel
 from tests.app_process import AppProcess
 
 expect.set_options(timeout=30_000)  # a shared machine can be slow

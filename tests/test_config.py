@@ -82,7 +82,7 @@ def test_calls_home_are_switched_off_and_choices_of_the_person_kept(monkeypatch:
     assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
 
 
-@pytest.mark.parametrize("module", ["mtdemo", "mtdemo.service", "mtdemo.config"])
+@pytest.mark.parametrize("module", ["mtdemo", "mtdemo.serving.service", "mtdemo.config"])
 def test_what_the_page_needs_first_does_not_import_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from mtdemo.__main__ import _Bar, main
-from mtdemo.loading import load_directory
-from mtdemo.optim import OptimizerSettings
-from mtdemo.plans import TrainingPlan
-from mtdemo.training import Trainer
+from mtdemo.models.checkpoints import load_directory
+from mtdemo.planning.optimizer import OptimizerSettings
+from mtdemo.planning.training_plan import TrainingPlan
+from mtdemo.training.trainer import Trainer
 
 Write = Callable[..., Path]
 
@@ -178,7 +178,7 @@ def test_calibrate_writes_a_checkpoint_whose_heads_alone_are_others(
 def test_calibrate_never_takes_a_directory_for_an_id_of_the_hub(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("mtdemo.loading.download", lambda *_: pytest.fail("the hub was asked"))
+    monkeypatch.setattr("mtdemo.models.checkpoints.download", lambda *_: pytest.fail("the hub was asked"))
     assert main(["calibrate", "--checkpoint", "./typo", "--ner", "x", "--output", str(tmp_path / "out")]) == 2
     assert "typo': no such directory" in capsys.readouterr().err
 
@@ -289,10 +289,10 @@ def test_a_training_that_is_stopped_at_its_end_says_that_the_checkpoint_is_there
 
     arguments = ["train", "--base", str(tiny()), *few]
     with monkeypatch.context() as patch:
-        patch.setattr("mtdemo.training.train", stop)
+        patch.setattr("mtdemo.training.trainer.train", stop)
         assert main(arguments) == 130
     assert "stopped. Nothing was saved yet." in capsys.readouterr().err
-    monkeypatch.setattr("mtdemo.validation.compare", stop)
+    monkeypatch.setattr("mtdemo.evaluation.validation.compare", stop)
     assert main(arguments) == 130
     assert f"stopped. {tmp_path / 'out'} holds a finished checkpoint" in capsys.readouterr().err
     assert load_directory(tmp_path / "out").info.trained_heads == ("classification_head", "ner_head")

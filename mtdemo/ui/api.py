@@ -6,11 +6,11 @@ from typing import Any
 
 import gradio as gr
 
-from mtdemo.encoding import replace_unreadable
+from mtdemo.text.tokenization import replace_unreadable
 from mtdemo.errors import InputError
-from mtdemo.planning import FreezingRequest
-from mtdemo.service import ModelService
-from mtdemo.ui.messages import shows_errors
+from mtdemo.planning.planner import FreezingRequest
+from mtdemo.serving.service import ModelService
+from mtdemo.ui.components.messages import shows_errors
 
 Records = list[dict[str, Any]]
 

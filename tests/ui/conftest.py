@@ -10,9 +10,9 @@ import pytest
 
 from mtdemo.config import Settings
 from mtdemo.errors import CheckpointNotFoundError
-from mtdemo.geometry import cosine_similarity, rank_pairs
+from mtdemo.analysis.similarity import cosine_similarity, rank_pairs
 from mtdemo.results import Analysis, Entity, ModelInfo, SentenceAnalysis, Similarity
-from mtdemo.service import ModelService
+from mtdemo.serving.service import ModelService
 
 INFO = ModelInfo("fake", "bert", 1_000_000, 4, 2, 512, ("no", "yes"), ("PER",), ("classification_head", "ner_head"))
 

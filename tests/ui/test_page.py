@@ -8,7 +8,7 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from mtdemo.service import ModelService
+from mtdemo.serving.service import ModelService
 from mtdemo.ui.page import build_page
 from tests.app_process import AppProcess
 from tests.ui.conftest import FakeService

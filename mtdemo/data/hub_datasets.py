@@ -1,0 +1,121 @@
+"""Labelled sentences from data sets of the hub, through the optional `datasets` package.
+
+A source is a file, or `hub:owner/name` or `hub:owner/name:split` (`train` where no split is named). Whatever comes from
+the hub becomes the same rows that files give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mtdemo.data.readers import LabelledSentence, TaggedSentence, as_bio, read_labelled, read_tagged
+from mtdemo.errors import DataFileError
+
+Row = TypeVar("Row", TaggedSentence, LabelledSentence)
+PREFIX = "hub:"
+_TAG_COLUMNS = ("ner_tags", "tags", "labels")
+_TEXT_COLUMNS = ("text", "sentence")
+
+
+def tagged_from(source: str) -> tuple[TaggedSentence, ...]:
+    """Tagged sentences of a file or of a data set with `tokens` and `ner_tags` (or `tags`, `labels`), and maybe
+    `annotated` and `source` as in files.
+
+    Raises:
+        DataFileError: naming the source, and what it lacks.
+    """
+    return _rows(source, read_tagged, _tagged)
+
+
+def labelled_from(source: str) -> tuple[LabelledSentence, ...]:
+    """Sentences with a class of a file or of a data set with `text` (or `sentence`) and `label`.
+
+    Raises:
+        DataFileError: naming the source, and what it lacks.
+    """
+    return _rows(source, read_labelled, _labelled)
+
+
+def _rows(
+    source: str, read: Callable[[Path], tuple[Row, ...]], convert: Callable[[Any, str], Iterator[Row]]
+) -> tuple[Row, ...]:
+    if not source.startswith(PREFIX):
+        return read(Path(source))
+    rows = tuple(convert(_load(source), source))
+    if not rows:
+        raise DataFileError(f"{source} holds no sentences.")
+    return rows
+
+
+def _load(source: str) -> Any:
+    try:
+        from datasets import load_dataset
+    except ImportError as error:
+        raise DataFileError(f"{source}: data sets of the hub need one more package: pip install datasets.") from error
+    name, _, split = source.removeprefix(PREFIX).partition(":")
+    try:
+        return load_dataset(name, split=split or "train")
+    except Exception as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataFileError(f"{source} cannot be loaded: {reason}") from error
+
+
+def _tagged(dataset: Any, source: str) -> Iterator[TaggedSentence]:
+    tags = _column(dataset, _TAG_COLUMNS, source)
+    tokens = _column(dataset, ("tokens",), source)
+    names = getattr(getattr(dataset.features[tags], "feature", None), "names", None)
+    for number, row in enumerate(dataset):
+        place = f"{source}, row {number}"
+        of_tokens = tuple(_text(token, place) for token in _list(row[tokens], tokens, place))
+        of_tags = as_bio(_name(tag, names, place) for tag in _list(row[tags], tags, place))
+        if len(of_tokens) != len(of_tags):
+            raise DataFileError(f"{place}: {len(of_tokens)} tokens but {len(of_tags)} tags.")
+        if not of_tokens:
+            raise DataFileError(f"{place}: no tokens.")
+        annotated = row.get("annotated")
+        yield TaggedSentence(
+            of_tokens,
+            of_tags,
+            None if annotated is None else tuple(_text(name, place) for name in _list(annotated, "annotated", place)),
+            str(row.get("source") or ""),
+            place,
+        )
+
+
+def _labelled(dataset: Any, source: str) -> Iterator[LabelledSentence]:
+    text = _column(dataset, _TEXT_COLUMNS, source)
+    label = _column(dataset, ("label",), source)
+    names = getattr(dataset.features[label], "names", None)
+    for number, row in enumerate(dataset):
+        place = f"{source}, row {number}"
+        source_of_row = str(row.get("source") or "")
+        yield LabelledSentence(_text(row[text], place), _name(row[label], names, place), source_of_row, place)
+
+
+def _column(dataset: Any, names: Sequence[str], source: str) -> str:
+    found = [name for name in names if name in dataset.features]
+    if not found:
+        raise DataFileError(f"{source} has no column {' or '.join(names)}, but {', '.join(dataset.features)}.")
+    return found[0]
+
+
+def _name(value: Any, names: Sequence[str] | None, place: str) -> str:
+    if names is None:
+        return str(value)
+    if not isinstance(value, int) or not 0 <= value < len(names):
+        raise DataFileError(f"{place}: {value} is no label; they are 0 to {len(names) - 1}, {', '.join(names)}.")
+    return names[value]
+
+
+def _list(value: Any, name: str, place: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise DataFileError(f"{place}: {name} must be a list, not {value!r}.")
+    return value
+
+
+def _text(value: Any, place: str) -> str:
+    if not isinstance(value, str):
+        raise DataFileError(f"{place}: {value!r} is no text.")
+    return value

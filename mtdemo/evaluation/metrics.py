@@ -1,0 +1,242 @@
+"""How good predictions are: entities, classes and similarity against what people say. Pure arithmetic.
+
+Entities are compared as the literature does (Tjong Kim Sang & De Meulder 2003, https://aclanthology.org/W03-0419): an
+entity is right when type, first and last token are. Spans are maximal runs of tokens of one type after `B-` and `I-` are
+stripped, on both sides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mtdemo.data.readers import TaggedSentence
+from mtdemo.text.entity_spans import entity_type
+from mtdemo.errors import DataFileError
+from mtdemo.results import Entity, SentenceAnalysis
+
+Span = tuple[int, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Precision, recall and F1 (0 to 1; 0 where undefined) over `support` gold items."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+    @classmethod
+    def from_counts(cls, n_right: int, n_predicted: int, n_gold: int) -> Score:
+        """Count right, predicted and gold items into a score."""
+        return cls(
+            n_right / n_predicted if n_predicted else 0.0,
+            n_right / n_gold if n_gold else 0.0,
+            2 * n_right / (n_predicted + n_gold) if n_predicted + n_gold else 0.0,
+            n_gold,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EntityScores:
+    """Entity-level scores, over all entities (micro average) and per type."""
+
+    precision: float
+    recall: float
+    f1: float
+    per_label: dict[str, Score]
+    n_sentences: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScores:
+    """Share of right classes, and the unweighted mean of F1 over the classes of the model and the file."""
+
+    accuracy: float
+    macro_f1: float
+    per_label: dict[str, Score]
+    n_sentences: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarityScores:
+    """Correlation (-1 to 1) of cosine similarity with people's ratings; no number where all cosines are equal."""
+
+    spearman: float
+    pearson: float
+    n_pairs: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON knows values: None for what is no number."""
+        return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Answers of similar confidence: how sure the model is on average, and how often it is right."""
+
+    lower: float
+    upper: float
+    n_answers: int
+    confidence: float
+    share_right: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Whether confidence means what it says (Guo et al. 2017, https://arxiv.org/abs/1706.04599).
+
+    Attributes:
+        error: the expected calibration error, 0 to 1: the mean over answers of |confidence - share right| of their bin.
+        bins: of equal width, lowest first; bins without answers are left out.
+    """
+
+    error: float
+    bins: tuple[Bin, ...]
+
+
+def score_entities(
+    gold: Sequence[TaggedSentence], predicted: Sequence[SentenceAnalysis], ignored: Collection[str] = ()
+) -> EntityScores:
+    """Compare predicted entities with gold tags.
+
+    Types that are ignored are left out on both sides, as are predicted types that a sentence's source does not annotate
+    at all (`annotated`), since nothing can be said about them.
+    """
+    n_right: Counter[str] = Counter()
+    n_predicted: Counter[str] = Counter()
+    n_gold: Counter[str] = Counter()
+    for sentence, answer in zip(gold, predicted, strict=True):
+        expected = {span for span in tag_spans(sentence.tags) if span[2] not in ignored}
+        found = {
+            span
+            for span in tag_spans(token_types(answer.entities, sentence.token_spans))
+            if span[2] not in ignored and (sentence.annotated is None or span[2] in sentence.annotated)
+        }
+        n_gold.update(span[2] for span in expected)
+        n_predicted.update(span[2] for span in found)
+        n_right.update(span[2] for span in expected & found)
+    overall = Score.from_counts(n_right.total(), n_predicted.total(), n_gold.total())
+    per_label = {
+        label: Score.from_counts(n_right[label], n_predicted[label], n_gold[label])
+        for label in sorted({*n_gold, *n_predicted})
+    }
+    return EntityScores(overall.precision, overall.recall, overall.f1, per_label, len(gold))
+
+
+def score_classes(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> ClassScores:
+    """Compare predicted with gold classes.
+
+    Args:
+        gold: the right class of each sentence.
+        predicted: the class found for each sentence.
+        labels: the classes of the model; classes that only the file has are added.
+    """
+    per_label = {
+        label: Score.from_counts(
+            sum(g == p == label for g, p in zip(gold, predicted, strict=True)), predicted.count(label), gold.count(label)
+        )
+        for label in dict.fromkeys((*labels, *sorted(set(gold))))
+    }
+    accuracy = sum(g == p for g, p in zip(gold, predicted, strict=True)) / len(gold)
+    macro_f1 = sum(score.f1 for score in per_label.values()) / len(per_label)
+    return ClassScores(accuracy, macro_f1, per_label, len(gold))
+
+
+def score_similarity(
+    ratings: Sequence[float], first: Sequence[SentenceAnalysis], second: Sequence[SentenceAnalysis]
+) -> SimilarityScores:
+    """Correlate the cosine similarity of pairs with their ratings.
+
+    Raises:
+        DataFileError: fewer than two pairs, or all ratings equal; a correlation has no value then.
+    """
+    if len(set(ratings)) < 2:
+        raise DataFileError("A correlation needs at least two pairs with different ratings.")
+    cosines = np.array(
+        [float(a.embedding @ b.embedding) / max(a.norm * b.norm, 1e-12) for a, b in zip(first, second, strict=True)]
+    )
+    rated = np.asarray(ratings, dtype=np.float64)
+    return SimilarityScores(
+        spearman=_correlation(_ranks(rated), _ranks(cosines)), pearson=_correlation(rated, cosines), n_pairs=len(rated)
+    )
+
+
+def calibrate(confidences: Sequence[float], right: Sequence[bool], n_bins: int = 10) -> Calibration:
+    """Compare confidence with success.
+
+    Args:
+        confidences: 0 to 1, of each answer.
+        right: whether the answer was right.
+        n_bins: of equal width over 0 to 1; the last holds 1 too.
+    """
+    sure, good = np.asarray(confidences, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    number = np.minimum((sure * n_bins).astype(int), n_bins - 1)
+    bins = tuple(
+        Bin(n / n_bins, (n + 1) / n_bins, int((here := number == n).sum()), sure[here].mean(), good[here].mean())
+        for n in np.unique(number)
+    )
+    n_off = sum(found.n_answers * abs(found.confidence - found.share_right) for found in bins)
+    return Calibration(float(n_off / max(1, len(sure))), bins)
+
+
+def right_entities(gold: Sequence[TaggedSentence], predicted: Sequence[SentenceAnalysis]) -> list[tuple[float, bool]]:
+    """Score of every predicted entity, and whether it is right; types that a source does not annotate are left out.
+
+    Entities are counted as `score_entities` counts them: neighbours of one type are one, whose score is the mean of theirs.
+    """
+    answers = []
+    for sentence, answer in zip(gold, predicted, strict=True):
+        expected, places = tag_spans(sentence.tags), sentence.token_spans
+        for span in sorted(tag_spans(token_types(answer.entities, places))):
+            first, last, label = span
+            if sentence.annotated is None or label in sentence.annotated:
+                start, end = places[first][0], places[last][1]
+                scores = [e.score for e in answer.entities if e.label == label and e.start < end and start < e.end]
+                answers.append((sum(scores) / len(scores), span in expected))
+    return answers
+
+
+def tag_spans(tags: Iterable[str]) -> set[Span]:
+    """Maximal runs of one type, as (first token, last token, type)."""
+    spans: set[Span] = set()
+    for name, run in groupby(enumerate(tags), key=lambda item: entity_type(item[1])):
+        positions = [position for position, _ in run]
+        if name != "O":
+            spans.add((positions[0], positions[-1], name))
+    return spans
+
+
+def token_types(entities: Sequence[Entity], token_spans: Sequence[tuple[int, int]]) -> list[str]:
+    """The entity type of each token: that of the first entity that shares a character with it, else `O`."""
+    return [
+        next((entity.label for entity in entities if entity.start < end and start < entity.end), "O")
+        for start, end in token_spans
+    ]
+
+
+def _ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Ranks, equal values sharing the mean of theirs."""
+    return np.asarray(pd.Series(values).rank(), dtype=np.float64)
+
+
+def _correlation(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> float:
+    """Pearson's; no number where all values of one side are equal."""
+    if not (np.ptp(first) and np.ptp(second)):
+        return math.nan
+    return float(np.corrcoef(first, second)[0, 1])

@@ -1,0 +1,364 @@
+"""From a directory or a hub id to a model that can answer. All knowledge of checkpoints on disk is here.
+
+A hub model is first downloaded as a snapshot (JSON, vocabulary and safetensors files only, never a pickle, never code)
+and then loaded as a directory is, so there is one way to load and one set of errors.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import torch
+from huggingface_hub import hf_hub_download, snapshot_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+)
+from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import logging as transformers_logging
+
+from mtdemo.text.entity_spans import TagScheme
+from mtdemo.text.tokenization import EncodedSentence, encode_sentences
+from mtdemo.errors import (
+    CheckpointNotFoundError,
+    HubUnreachableError,
+    InvalidCheckpointError,
+    ModelTooLargeError,
+    PlanError,
+)
+from mtdemo.runtime import import_lock
+from mtdemo.models.multitask import SEED_OF_UNTRAINED, MultiTaskConfig, MultiTaskModel
+from mtdemo.models.parts import HEAD_NAMES
+from mtdemo.results import ModelInfo
+from mtdemo.files import told_if_unwritable
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_BYTES_PER_PARAMETER = 4
+_PREFIXES = ("B-", "I-", "E-", "S-", "L-", "U-")
+_SHORTEST_INPUT = 8  # word pieces
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model in memory, in evaluation mode, with its tokenizer and what is to be said about it."""
+
+    model: MultiTaskModel
+    tokenizer: PreTrainedTokenizerBase
+    scheme: TagScheme
+    info: ModelInfo
+
+    def encode(self, texts: Sequence[str], max_length: int) -> tuple[EncodedSentence, ...]:
+        """Tokenise texts as this model reads them; not safe to call from several threads at once."""
+        return encode_sentences(self.tokenizer, texts, max_length, self.model.config.casing)
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory of the weights."""
+        return self.info.n_parameters * _BYTES_PER_PARAMETER
+
+
+def load_model(id_or_directory: str, max_bytes: int | None = None) -> LoadedModel:
+    """Load a directory if there is one of this name, else a model of the hub; for the command line and settings.
+
+    Raises:
+        CheckpointError: one of its kinds, each naming what was looked for.
+    """
+    if names_directory(id_or_directory):
+        return load_directory(Path(id_or_directory).expanduser(), max_bytes, id_or_directory)
+    return load_directory(download(id_or_directory, max_bytes), max_bytes, id_or_directory)
+
+
+def names_directory(id_or_directory: str) -> bool:
+    """Whether a name that may be either means a directory: it exists as one, or cannot be an id of the hub."""
+    looks_like_path = id_or_directory.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(id_or_directory)
+    return looks_like_path or Path(id_or_directory).is_dir()
+
+
+def download(hub_id: str, max_bytes: int | None = None) -> Path:
+    """Bring a model of the hub into the local cache, or find it there where the hub cannot be reached.
+
+    Args:
+        hub_id: `name` or `owner/name`. It is never taken for a path.
+        max_bytes: the most memory its weights may take, checked before they are downloaded.
+
+    Returns:
+        The directory to load it from.
+
+    Raises:
+        CheckpointNotFoundError: the id is malformed, the hub has no such model, or it asks for a login.
+        HubUnreachableError: no answer, and nothing in the cache.
+        InvalidCheckpointError, ModelTooLargeError: its config.json cannot be used, or promises too much.
+    """
+    if not _HUB_ID.fullmatch(hub_id):
+        raise CheckpointNotFoundError(
+            f"{hub_id!r} is not a model id. Write 'name' or 'owner/name', as on the hub: bert-base-uncased, for instance."
+        )
+    try:
+        config_file = Path(hf_hub_download(hub_id, "config.json"))
+        _check_size(read_config(config_file.parent, hub_id), hub_id, max_bytes)
+        patterns = ["*.json", "*.txt", "*.model", "model*.safetensors"]
+        return Path(snapshot_download(hub_id, allow_patterns=patterns, ignore_patterns=["*/*"]))
+    except GatedRepoError as error:
+        raise CheckpointNotFoundError(f"The model {hub_id!r} asks for a login, which this page does not have.") from error
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise CheckpointNotFoundError(f"The hub has no public model {hub_id!r}. Check the spelling of the id.") from error
+    except EntryNotFoundError as error:
+        if not isinstance(error, LocalEntryNotFoundError):
+            raise CheckpointNotFoundError(f"{hub_id!r} is no model for transformers: it has no config.json.") from error
+        raise _unreachable(hub_id) from error
+    except HfHubHTTPError as error:
+        raise HubUnreachableError(f"The hub refused to give {hub_id!r} just now ({error}). Try again later.") from error
+    except (httpx.HTTPError, OSError) as error:
+        raise _unreachable(hub_id) from error
+
+
+def _unreachable(hub_id: str) -> HubUnreachableError:
+    return HubUnreachableError(
+        f"The model {hub_id!r} could not be downloaded: the hub cannot be reached from here, and the model is not in the "
+        "local cache. Check the network, or use the embedded model."
+    )
+
+
+def load_directory(directory: Path, max_bytes: int | None = None, name: str | None = None) -> LoadedModel:
+    """Load a multi-task checkpoint or a plain backbone from a directory, as float32.
+
+    Args:
+        directory: with `config.json`, safetensors weights and the files of a fast tokenizer.
+        max_bytes: the most memory its weights may take.
+        name: what to call the model in answers and errors; the directory's path by default.
+
+    Raises:
+        CheckpointNotFoundError: there is no such directory.
+        InvalidCheckpointError: files are missing or broken, or tensors have other shapes than the configuration says.
+        ModelTooLargeError: the weights would take more than `max_bytes`.
+    """
+    name = name or str(directory)
+    config = read_config(directory, name)
+    _check_size(config, name, max_bytes)
+    model = _load_weights(directory, name)
+    tokenizer = load_tokenizer(directory, name)
+    scheme = TagScheme.from_labels(model.config.entity_labels)
+    loaded = LoadedModel(model, tokenizer, scheme, _describe(model, tokenizer, name))
+    _try_out(loaded)
+    return loaded
+
+
+def with_labels(
+    loaded: LoadedModel, class_labels: Sequence[str] | None = None, entity_types: Sequence[str] | None = None
+) -> LoadedModel:
+    """A model with other labels, whose heads are new and untrained where theirs change; the model itself is changed.
+
+    Args:
+        loaded: the model.
+        class_labels: at least two; None to leave them as they are.
+        entity_types: at least one, without `O`, and without what BIO, BIOES and BILOU put before a type; None to leave them
+            as they are. The model's own types in their own order change nothing, whether its labels are IO or BIO.
+
+    Raises:
+        PlanError: too few names, a blank one, one that stands twice, or a name that means something else.
+    """
+    for what, names, least in (("classes", class_labels, 2), ("entity types", entity_types, 1)):
+        if names is not None and (len(names) < least or len(set(names)) < len(names) or not all(map(str.strip, names))):
+            raise PlanError(f"There must be at least {least} {what} with different names, not {_listed(names)}.")
+    if any(name == "O" or name[:2] in _PREFIXES for name in entity_types or ()):
+        raise PlanError(
+            "Entity types are named without O, B- and I- (and E-, S-, L- and U-, which files of other schemes put before "
+            f"them), as PER, not {_listed(entity_types or ())}."
+        )
+    config = loaded.model.config
+    stays = entity_types is None or tuple(entity_types) == loaded.info.entity_types
+    entity_labels = config.entity_labels if stays else ["O", *(entity_types or ())]
+    loaded.model.relabel(class_labels or config.class_labels, entity_labels)
+    scheme = TagScheme.from_labels(entity_labels)
+    return replace(loaded, scheme=scheme, info=_describe(loaded.model, loaded.tokenizer, loaded.info.id))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names)) or "none"
+
+
+def save_checkpoint(loaded: LoadedModel, directory: Path) -> None:
+    """Write weights (float16 safetensors), configuration and tokenizer into a directory that `load_directory` reads.
+
+    Rounding to float16 moves an embedding by about 1e-3 of its norm; what is loaded from it again is float32.
+
+    Raises:
+        DataFileError: it could not be written.
+    """
+    model = copy.deepcopy(loaded.model).half()
+    model.config.backbone.name_or_path = model.config.name_or_path = ""  # a path of this machine is of no use elsewhere
+    model.config.backbone.dtype = None  # that of the whole model is written
+    tokenizer: Any = copy.deepcopy(loaded.tokenizer)  # the model may be answering meanwhile
+    tokenizer.backend_tokenizer.no_truncation()  # the last request's; each request sets its own
+    for key in ("is_local", "local_files_only"):
+        tokenizer.init_kwargs.pop(key, None)
+    with told_if_unwritable(directory):
+        model.save_pretrained(directory)
+        tokenizer.save_pretrained(directory)
+
+
+def model_without_weights(config: MultiTaskConfig) -> MultiTaskModel:
+    """Build a model on the meta device: every shape, no memory."""
+    with torch.device("meta"):
+        return MultiTaskModel(config)
+
+
+def read_config(directory: Path, name: str) -> MultiTaskConfig:
+    """Read what a checkpoint is built from; a plain backbone's configuration is wrapped.
+
+    Raises:
+        CheckpointNotFoundError, InvalidCheckpointError: as `load_directory`.
+    """
+    if not directory.is_dir():
+        raise CheckpointNotFoundError(f"There is no checkpoint {name!r}: no such directory.")
+    if not (directory / "config.json").is_file():
+        raise InvalidCheckpointError(
+            f"{name!r} is not a checkpoint: it has no config.json. A checkpoint directory holds config.json, "
+            "model.safetensors and the tokenizer's files."
+        )
+    try:
+        config = AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
+        config = config if isinstance(config, MultiTaskConfig) else MultiTaskConfig(backbone=config)
+    except Exception as error:
+        raise InvalidCheckpointError(f"The config.json of {name!r} cannot be used: {_reason(error)}") from error
+    if getattr(config.backbone, "is_encoder_decoder", False) or getattr(config.backbone, "is_decoder", False):
+        raise InvalidCheckpointError(
+            f"{name!r} ({getattr(config.backbone, 'model_type', '?')}) is not an encoder: it has a decoder."
+        )
+    if not hasattr(config.backbone, "hidden_size") or not hasattr(config.backbone, "num_hidden_layers"):
+        raise InvalidCheckpointError(
+            f"{name!r} is a {getattr(config.backbone, 'model_type', 'strange')} model, not a text encoder."
+        )
+    return config
+
+
+def _check_size(config: MultiTaskConfig, name: str, max_bytes: int | None) -> None:
+    if max_bytes is None:
+        return
+    try:
+        with import_lock:
+            n_bytes = model_without_weights(config).num_parameters() * _BYTES_PER_PARAMETER
+    except Exception as error:
+        raise InvalidCheckpointError(
+            f"No encoder can be built from the config.json of {name!r}: {_reason(error)}"
+        ) from error
+    if n_bytes > max_bytes:
+        raise ModelTooLargeError(
+            f"The weights of {name!r} would take {n_bytes / 1e9:.1f} GB of memory; {max_bytes / 1e9:.1f} GB are allowed. "
+            "Choose a smaller model, or raise MTDEMO_MAX_MODEL_BYTES."
+        )
+
+
+def _load_weights(directory: Path, name: str) -> MultiTaskModel:
+    if not any(directory.glob("*.safetensors")):
+        raise InvalidCheckpointError(
+            f"{name!r} has no safetensors weights (model.safetensors). Pickled weights (pytorch_model.bin) are never "
+            "loaded, since they can run code."
+        )
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        model, report = MultiTaskModel.from_pretrained(
+            directory, local_files_only=True, dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True
+        )
+    except Exception as error:
+        raise InvalidCheckpointError(f"The weights of {name!r} cannot be read: {_reason(error)}") from error
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+    _check_report(report, model, name)
+    loaded: MultiTaskModel = model.eval()
+    return loaded
+
+
+def _check_report(report: dict[str, Any], model: MultiTaskModel, name: str) -> None:
+    if report["mismatched_keys"]:
+        key, found, expected = min(report["mismatched_keys"])
+        raise InvalidCheckpointError(
+            f"{len(report['mismatched_keys'])} weights of {name!r} have other shapes than its config.json says; {key}, "
+            f"for instance, is {tuple(found)} and should be {tuple(expected)}."
+        )
+    missing = sorted(report["missing_keys"])
+    of_backbone = [key for key in missing if key.partition(".")[0] not in HEAD_NAMES]
+    if of_backbone:
+        raise InvalidCheckpointError(
+            f"{name!r} lacks {len(of_backbone)} weights of its backbone, {of_backbone[0]} for instance."
+        )
+    without_weights = sorted({key.partition(".")[0] for key in missing})
+    model.renew_heads(without_weights, SEED_OF_UNTRAINED)
+    model.config.trained_heads = [head for head in model.config.trained_heads if head not in without_weights]
+
+
+def load_tokenizer(directory: Path, name: str) -> PreTrainedTokenizerBase:
+    """Read a fast tokenizer.
+
+    Raises:
+        InvalidCheckpointError: there is none that can be read, or only one that gives no offsets.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # the Rust tokenizer raises bare Exception on a broken file
+        raise InvalidCheckpointError(f"The tokenizer of {name!r} cannot be read: {error}") from error
+    if not tokenizer.is_fast:
+        raise InvalidCheckpointError(
+            f"{name!r} has no fast tokenizer (tokenizer.json), and only those give character offsets."
+        )
+    tokenizer.truncation_side = tokenizer.padding_side = "right"  # windows are read from the beginning
+    return tokenizer
+
+
+def _try_out(loaded: LoadedModel) -> None:
+    """Read a sentence twice, the second time with another last piece, which an encoder's first piece must notice."""
+    name = loaded.info.id
+    if loaded.info.max_length < _SHORTEST_INPUT:
+        raise InvalidCheckpointError(f"{name!r} can read only {loaded.info.max_length} word pieces, too few to be of use.")
+    try:
+        ids = loaded.encode(["a b a b a"], _SHORTEST_INPUT)[0].windows[0].input_ids
+        other = (*ids[:-1], (ids[-1] + 1) % loaded.model.config.backbone.vocab_size)
+        with torch.inference_mode():
+            states = loaded.model(torch.tensor([ids, other])).last_hidden_state
+    except Exception as error:
+        raise InvalidCheckpointError(f"{name!r} cannot read a sentence: {_reason(error)}") from error
+    if torch.equal(states[0, 0], states[1, 0]):
+        raise InvalidCheckpointError(f"{name!r} is not an encoder: its words see only what stands before them.")
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error, or its kind where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _describe(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, name: str) -> ModelInfo:
+    config = model.config
+    return ModelInfo(
+        id=name,
+        architecture=config.backbone.model_type,
+        n_parameters=model.num_parameters(),
+        hidden_size=config.hidden_size,
+        n_layers=config.n_layers,
+        max_length=_longest_input(model, tokenizer),
+        class_labels=tuple(config.class_labels),
+        entity_types=TagScheme.from_labels(config.entity_labels).types[1:],
+        trained_heads=model.trained_heads,
+    )
+
+
+def _longest_input(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> int:
+    """The most word pieces that the position embeddings and the tokenizer allow."""
+    positions = getattr(model.config.backbone, "max_position_embeddings", None) or tokenizer.model_max_length
+    for module_name, module in model.backbone.named_modules():
+        padding = getattr(module, "padding_idx", None)
+        if module_name.endswith("position_embeddings") and padding is not None:
+            positions -= padding + 1  # roberta numbers positions from the padding index on
+    return int(min(positions, tokenizer.model_max_length))

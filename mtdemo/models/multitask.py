@@ -1,0 +1,400 @@
+"""The model: one shared transformer backbone, a sentence embedding, and a head per task, from one forward pass.
+
+`MultiTaskConfig` says everything that varies (backbone, labels, pooling); `MultiTaskModel` is an ordinary
+`PreTrainedModel`. It also declares its parts (`MultiTaskModel.parts`), which is all that freezing and optimizer code
+ever sees. Left out on purpose: tokenisation, truncation and decoding, which belong to the service.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers.configuration_utils import SubConfigSpec
+from transformers.utils.generic import ModelOutput
+
+from mtdemo.models.parts import HEAD_NAMES, ParameterSpec, Part, PartKind, Parts
+
+CLASS_LABELS = ("negative", "neutral", "positive")
+ENTITY_LABELS = ("O", "PER", "ORG", "LOC", "MISC")
+N_CASES = 4
+SEED_OF_UNTRAINED = 0  # the same model, read twice, has the same heads also where these are random
+
+# Where backbones keep their stack of layers, and which of their modules turn ids into vectors. Rows for bert, roberta
+# and electra; distilbert; modernbert. A parameter that matches no row belongs to "rest of the backbone".
+_LAYER_PATHS = ("encoder.layer", "transformer.layer", "layers")
+_EMBEDDING_MODULES = ("embeddings", "embeddings_project")
+
+
+class MultiTaskConfig(PreTrainedConfig):
+    """What a `MultiTaskModel` is built from.
+
+    Attributes:
+        backbone: configuration of any encoder that `AutoModel` knows.
+        class_labels: names of the sentence classes, in the order of the logits.
+        entity_labels: names of the token labels; the first must be `O`. `PER` (IO) and `B-PER`, `I-PER` (BIO) both work.
+        output_labels: labels of an additional linear layer over the sentence embedding; none by default. It is the
+            "new output layer" of the freezing scenarios.
+        classification_pooling: what the classification head reads, the mean of the tokens or the first token.
+        head_dropout: dropout before each head, 0 to 1.
+        casing: whether `token_type_ids` carry the case of each piece's word (`mtdemo.text.tokenization.word_case`); the backbone
+            then has four segment embeddings.
+        trained_heads: the heads whose weights come from training; all others are random and must be called untrained.
+    """
+
+    model_type = "multi-task-encoder"
+    sub_configs_defaults: ClassVar[dict[str, SubConfigSpec]] = {"backbone": SubConfigSpec(AutoConfig, model_type="bert")}
+
+    backbone: PreTrainedConfig | dict[str, Any] | None = None
+    class_labels: list[str] = field(default_factory=lambda: list(CLASS_LABELS))
+    entity_labels: list[str] = field(default_factory=lambda: list(ENTITY_LABELS))
+    output_labels: list[str] = field(default_factory=list)
+    classification_pooling: Literal["mean", "cls"] = "mean"
+    head_dropout: float = 0.1
+    casing: bool = False
+    trained_heads: list[str] = field(default_factory=list)
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]
+        if self.entity_labels[:1] != ["O"]:
+            raise ValueError(f"entity_labels must begin with 'O' (no entity), but they are {self.entity_labels}.")
+        for labels in (self.class_labels, self.entity_labels, self.output_labels):
+            if len(set(labels)) != len(labels):
+                raise ValueError(f"Every label must have a name of its own, but they are {labels}.")
+        if self.classification_pooling not in ("mean", "cls"):
+            raise ValueError(f"classification_pooling is 'mean' or 'cls', not {self.classification_pooling!r}.")
+        unknown = set(self.trained_heads) - set(HEAD_NAMES)
+        if unknown:
+            raise ValueError(f"trained_heads names {sorted(unknown)}; the heads are {', '.join(HEAD_NAMES)}.")
+
+    @property
+    def output_names_classes(self) -> bool:
+        """Whether there is a new output layer and its outputs are the classes, in the same order."""
+        return bool(self.output_labels) and list(self.output_labels) == list(self.class_labels)
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of the hidden states and of the sentence embedding."""
+        return int(self.backbone.hidden_size)  # type: ignore[union-attr]
+
+    @property
+    def n_layers(self) -> int:
+        """Number of encoder layers of the backbone."""
+        return int(self.backbone.num_hidden_layers)  # type: ignore[union-attr]
+
+
+@dataclass
+class MultiTaskOutput(ModelOutput):
+    """All that one forward pass gives.
+
+    Attributes:
+        loss: float32 (), the sum of the task losses for which labels were given.
+        last_hidden_state: float32 (batch, tokens, hidden).
+        sentence_embedding: float32 (batch, hidden), the mean of the hidden states of the real tokens, not normalised.
+        classification_logits: float32 (batch, classes).
+        ner_logits: float32 (batch, tokens, entity labels).
+        output_logits: float32 (batch, output labels), only with `output_labels` in the configuration.
+        classification_loss, ner_loss, output_loss: float32 (), each only where its labels were given.
+    """
+
+    loss: Tensor | None = None
+    last_hidden_state: Tensor | None = None
+    sentence_embedding: Tensor | None = None
+    classification_logits: Tensor | None = None
+    ner_logits: Tensor | None = None
+    output_logits: Tensor | None = None
+    classification_loss: Tensor | None = None
+    ner_loss: Tensor | None = None
+    output_loss: Tensor | None = None
+
+
+def mean_pool(hidden_states: Tensor, attention_mask: Tensor) -> Tensor:
+    """Average the hidden states of the real tokens.
+
+    Args:
+        hidden_states: float (batch, tokens, hidden).
+        attention_mask: int or bool (batch, tokens), 1 for real tokens ([CLS] and [SEP] included), 0 for padding.
+
+    Returns:
+        float (batch, hidden). A row without any real token gives zeros.
+
+    The pooling of Reimers & Gurevych 2019 (https://arxiv.org/abs/1908.10084).
+    """
+    mask = attention_mask.unsqueeze(-1).to(hidden_states.dtype)
+    return (hidden_states * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1.0)
+
+
+class ClassificationHead(nn.Module):
+    """Dropout, dense, tanh, linear over one pooled vector per sentence."""
+
+    def __init__(self, hidden_size: int, n_labels: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.dense = nn.Linear(hidden_size, hidden_size)
+        self.linear = nn.Linear(hidden_size, n_labels)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """(batch, hidden) to logits (batch, labels)."""
+        logits: Tensor = self.linear(torch.tanh(self.dense(self.dropout(pooled))))
+        return logits
+
+
+class LinearHead(nn.Module):
+    """Dropout and one linear layer over the last dimension: every token for entities, every sentence for outputs."""
+
+    def __init__(self, hidden_size: int, n_labels: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(hidden_size, n_labels)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """(..., hidden) to logits (..., labels)."""
+        logits: Tensor = self.linear(self.dropout(vectors))
+        return logits
+
+
+class MultiTaskModel(PreTrainedModel):
+    """One backbone without pooler and the heads that share it."""
+
+    config_class = MultiTaskConfig
+    base_model_prefix = "backbone"
+    main_input_name = "input_ids"
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_attention_backend = True
+
+    def __init__(self, config: MultiTaskConfig, backbone: PreTrainedModel | None = None) -> None:
+        super().__init__(config)
+        if backbone is None:  # without a dtype that of the configuration would be that of the whole process for a while
+            backbone = AutoModel.from_config(config.backbone, dtype=torch.get_default_dtype())
+        self.backbone = backbone
+        if getattr(self.backbone, "pooler", None) is not None:
+            self.backbone.pooler = None  # never used by mean pooling, so it would never get a gradient
+        hidden, dropout = config.hidden_size, config.head_dropout
+        self.classification_head = ClassificationHead(hidden, len(config.class_labels), dropout)
+        self.ner_head = LinearHead(hidden, len(config.entity_labels), dropout)
+        self.output_layer = LinearHead(hidden, len(config.output_labels), 0.0) if config.output_labels else None
+        self.post_init()
+
+    @classmethod
+    def from_pretrained(  # type: ignore[override]
+        cls, pretrained_model_name_or_path: str | Path, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Load a multi-task checkpoint, or a plain backbone with new, untrained heads.
+
+        Works as everywhere in transformers (a directory or a hub id, `revision`, `cache_dir`, `dtype`, …), but reads
+        safetensors only, never a pickle. Labels and the like for a plain backbone can be given by `config`, a
+        `MultiTaskConfig` whose backbone is then replaced.
+        """
+        kwargs.setdefault("use_safetensors", True)
+        hub = {key: kwargs[key] for key in _HUB_ARGUMENTS if key in kwargs}
+        found = AutoConfig.from_pretrained(pretrained_model_name_or_path, trust_remote_code=False, **hub)
+        if isinstance(found, MultiTaskConfig):
+            return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+        given = kwargs.pop("config", None)
+        with_info = kwargs.pop("output_loading_info", False)
+        backbone_class: Any = AutoModel._model_mapping[type(found)]
+        if "add_pooling_layer" in inspect.signature(backbone_class).parameters:
+            kwargs["add_pooling_layer"] = False
+        backbone, info = AutoModel.from_pretrained(
+            pretrained_model_name_or_path, *args, config=found, output_loading_info=True, **kwargs
+        )
+        config = MultiTaskConfig(**{**(given.to_dict() if given else {}), "backbone": found, "trained_heads": []})
+        model = cls(config, backbone=backbone).eval()
+        model.renew_heads([name for name, _ in model.named_children() if name in HEAD_NAMES], SEED_OF_UNTRAINED)
+        return (model, info) if with_info else model
+
+    @property
+    def trained_heads(self) -> tuple[str, ...]:
+        """The heads whose weights come from training, as the configuration says."""
+        return tuple(self.config.trained_heads)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        classification_labels: Tensor | None = None,
+        ner_labels: Tensor | None = None,
+        output_labels: Tensor | None = None,
+        return_dict: bool | None = None,
+        **backbone_inputs: Any,
+    ) -> MultiTaskOutput:
+        """Run the backbone once and every head on its hidden states.
+
+        Args:
+            input_ids: int64 (batch, tokens).
+            attention_mask: int64 (batch, tokens), 1 for real tokens; all ones when not given.
+            classification_labels: int64 (batch,), indices into `class_labels`.
+            ner_labels: int64 (batch, tokens), indices into `entity_labels`, -100 where nothing is asked.
+            output_labels: int64 (batch,), indices into `output_labels` of the configuration.
+            return_dict: accepted for compatibility; the output is always named.
+            **backbone_inputs: whatever else the backbone takes, such as `token_type_ids` or `inputs_embeds`.
+
+        Returns:
+            A `MultiTaskOutput`.
+        """
+        backbone_output = self.backbone(
+            input_ids=input_ids, attention_mask=attention_mask, return_dict=True, **backbone_inputs
+        )
+        hidden_states = backbone_output.last_hidden_state
+        if attention_mask is None:
+            attention_mask = hidden_states.new_ones(hidden_states.shape[:2], dtype=torch.long)
+        output = self.apply_heads(hidden_states, attention_mask)
+        output.classification_loss = _cross_entropy(output.classification_logits, classification_labels)
+        output.ner_loss = _cross_entropy(output.ner_logits, ner_labels)
+        output.output_loss = _cross_entropy(output.output_logits, output_labels)
+        losses = [loss for loss in (output.classification_loss, output.ner_loss, output.output_loss) if loss is not None]
+        output.loss = torch.stack(losses).sum() if losses else None
+        return output
+
+    def apply_heads(self, hidden_states: Tensor, attention_mask: Tensor) -> MultiTaskOutput:
+        """Run pooling and heads on hidden states that were computed before.
+
+        Args:
+            hidden_states: float (batch, tokens, hidden), the backbone's last hidden state.
+            attention_mask: int64 (batch, tokens).
+        """
+        embedding = mean_pool(hidden_states, attention_mask)
+        pooled = embedding if self.config.classification_pooling == "mean" else hidden_states[:, 0]
+        return MultiTaskOutput(
+            last_hidden_state=hidden_states,
+            sentence_embedding=embedding,
+            classification_logits=self.classification_head(pooled),
+            ner_logits=self.ner_head(hidden_states),
+            output_logits=self.output_layer(embedding) if self.output_layer is not None else None,
+        )
+
+    @property
+    def can_carry_case(self) -> bool:
+        """Whether the backbone has segment embeddings, which DistilBERT, MPNet and ModernBERT lack."""
+        return isinstance(getattr(self._embeddings, "token_type_embeddings", None), nn.Embedding)
+
+    @property
+    def _embeddings(self) -> Any:
+        return getattr(self.backbone, "embeddings", None)
+
+    def add_casing(self) -> None:
+        """Give the segment embeddings four rows, all equal to the first, so that nothing changes until they are trained.
+
+        Raises:
+            ValueError: the backbone has no segment embeddings.
+        """
+        if not self.can_carry_case:
+            raise ValueError(f"A {self.config.backbone.model_type} backbone has no segment embeddings to carry case.")
+        segments = self._embeddings.token_type_embeddings
+        self._embeddings.token_type_embeddings = nn.Embedding.from_pretrained(
+            segments.weight.detach()[:1].repeat(N_CASES, 1), freeze=False
+        )
+        self.config.backbone.type_vocab_size = N_CASES
+        self.config.casing = True
+
+    def add_output_layer(self, labels: Sequence[str]) -> None:
+        """Add an untrained linear layer over the sentence embedding, with an output per label."""
+        self.config.output_labels = list(labels)
+        self.config.trained_heads = [head for head in self.config.trained_heads if head != "output_layer"]
+        self.output_layer = LinearHead(self.config.hidden_size, len(labels), 0.0)
+        self.output_layer.to(self.device)
+
+    def relabel(self, class_labels: Sequence[str], entity_labels: Sequence[str]) -> None:
+        """Give the heads other labels. A head whose labels change is a new, untrained one; the other stays as it is.
+
+        An output layer of the old classes is taken away with them.
+        """
+        config, dropout = self.config, self.config.head_dropout
+        if list(class_labels) != config.class_labels:
+            self._drop_output_layer()
+            self._replace_head("classification_head", ClassificationHead(config.hidden_size, len(class_labels), dropout))
+        if list(entity_labels) != config.entity_labels:
+            self._replace_head("ner_head", LinearHead(config.hidden_size, len(entity_labels), dropout))
+        config.class_labels, config.entity_labels = list(class_labels), list(entity_labels)
+
+    def _drop_output_layer(self) -> None:
+        self.output_layer, self.config.output_labels = None, []
+        self.config.trained_heads = [head for head in self.config.trained_heads if head != "output_layer"]
+
+    def _replace_head(self, name: str, head: nn.Module) -> None:
+        self.add_module(name, head.to(self.device))
+        self.renew_heads([name], SEED_OF_UNTRAINED)
+        self.config.trained_heads = [head for head in self.config.trained_heads if head != name]
+
+    def renew_heads(self, names: Sequence[str], seed: int | None = None) -> None:
+        """Draw the weights of heads anew, so that they follow from a seed; from torch's where none is given."""
+        generator = None if seed is None else torch.Generator(self.device).manual_seed(seed)
+        for name in names:
+            for module in self.get_submodule(name).modules():
+                if isinstance(module, nn.Linear):
+                    nn.init.normal_(module.weight, std=0.02, generator=generator)
+                    nn.init.zeros_(module.bias)
+
+    def parts(self) -> Parts:
+        """Declare the parts, lowest first: embeddings, each encoder layer, what else the backbone has, each head.
+
+        Every parameter stands in exactly one part and a tied one is counted once, so the parts sum to the model.
+        """
+        prefix_of_layers = self._prefix_of_layers()
+        grouped: dict[tuple[str, PartKind], list[ParameterSpec]] = {
+            ("embeddings", PartKind.EMBEDDINGS): [],
+            **{(f"layer_{index}", PartKind.LAYER): [] for index in range(self.config.n_layers if prefix_of_layers else 0)},
+            ("backbone_rest", PartKind.BACKBONE_REST): [],
+            **{(head, PartKind.HEAD): [] for head in HEAD_NAMES},
+        }
+        for name, parameter, decays in self._parameters_with_decay():
+            key = _part_of(name, prefix_of_layers)
+            grouped[key].append(ParameterSpec(name, tuple(parameter.shape), decays))
+        return tuple(Part(name, kind, tuple(specs)) for (name, kind), specs in grouped.items() if specs)
+
+    def _prefix_of_layers(self) -> str | None:
+        for path in _LAYER_PATHS:
+            try:
+                found = self.backbone.get_submodule(path)
+            except AttributeError:
+                continue
+            if isinstance(found, nn.ModuleList) and len(found) == self.config.n_layers:
+                return f"backbone.{path}."
+        return None
+
+    def _parameters_with_decay(self) -> Iterator[tuple[str, nn.Parameter, bool]]:
+        normalisation = {
+            f"{module_name}.{name}"
+            for module_name, module in self.named_modules()
+            if "norm" in type(module).__name__.lower()
+            for name, _ in module.named_parameters(recurse=False)
+        }
+        for name, parameter in self.named_parameters():
+            yield name, parameter, not (name.endswith("bias") or name in normalisation)
+
+
+_HUB_ARGUMENTS = ("revision", "cache_dir", "token", "subfolder", "local_files_only", "force_download", "proxies")
+
+
+def _cross_entropy(logits: Tensor | None, labels: Tensor | None) -> Tensor | None:
+    """Mean loss over everything that is labelled; None where no labels are given."""
+    if labels is None:
+        return None
+    if logits is None:
+        raise ValueError("Labels were given for an output layer that this model does not have; see output_labels.")
+    return functional.cross_entropy(logits.flatten(0, -2), labels.flatten())
+
+
+def _part_of(name: str, prefix_of_layers: str | None) -> tuple[str, PartKind]:
+    """Which part a parameter belongs to, by its full name in the model."""
+    root, _, rest = name.partition(".")
+    if root != "backbone":
+        return root, PartKind.HEAD
+    if prefix_of_layers and name.startswith(prefix_of_layers):
+        index = name[len(prefix_of_layers) :].partition(".")[0]
+        return f"layer_{index}", PartKind.LAYER
+    if rest.partition(".")[0] in _EMBEDDING_MODULES:
+        return "embeddings", PartKind.EMBEDDINGS
+    return "backbone_rest", PartKind.BACKBONE_REST
+
+
+AutoConfig.register(MultiTaskConfig.model_type, MultiTaskConfig)
+AutoModel.register(MultiTaskConfig, MultiTaskModel)

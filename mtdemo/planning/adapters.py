@@ -1,0 +1,94 @@
+"""What a training plan adds to a model: a new output layer, low-rank adapters; and how adapters become part of it.
+
+The adapters are those of `peft`, which stand in the model in place of the linear layers that they adapt. Counting and
+freezing see them as parameters of the layer that they are in.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from mtdemo.errors import PlanError
+from mtdemo.planning.freezing import ADAPTERS, unfrozen_parts
+from mtdemo.runtime import import_lock
+from mtdemo.models.parts import Part, PartKind, Parts
+from mtdemo.planning.training_plan import AdapterSettings, TrainingPlan
+
+if TYPE_CHECKING:
+    from mtdemo.models.multitask import MultiTaskConfig, MultiTaskModel
+
+
+def extend_model(model: MultiTaskModel, plan: TrainingPlan) -> None:
+    """Add what the plan asks for: a new output layer, in the place of an old one, and adapters to the layers that train.
+
+    New weights follow from torch's seed. Nothing that the model says changes by adapters before they are trained.
+
+    Raises:
+        PlanError: the plan names a part that the model does not have, or targets that its layers do not have.
+    """
+    if plan.new_output_layer:
+        model.add_output_layer(model.config.class_labels)
+    if plan.selection == ADAPTERS:
+        parts = model.parts()
+        trained = unfrozen_parts(parts, plan.frozen)
+        layers = [part for part in parts if part.kind is PartKind.LAYER and part.name in trained]
+        if layers:
+            _add_adapters(model, layers, plan.adapters)
+
+
+def extended_parts(config: MultiTaskConfig, plan: TrainingPlan) -> Parts:
+    """The parts that a model of this configuration has when the plan's additions are made, without weights."""
+    import torch
+
+    from mtdemo.models.checkpoints import model_without_weights
+
+    model = model_without_weights(copy.deepcopy(config))
+    with torch.device("meta"):  # where nothing is drawn from torch's random numbers, which a run may be using
+        extend_model(model, plan)
+    return model.parts()
+
+
+def target_names(part: Part, targets: Sequence[str]) -> list[str]:
+    """Full names of the linear layers of a part whose last name is one of the targets, lowest first."""
+    return [name for name in _linear_layers(part) if name.rpartition(".")[2] in targets]
+
+
+def merge_adapters(model: MultiTaskModel) -> None:
+    """Add each adapter to the matrix that it adapts and take it away, so that the model is an ordinary one again.
+
+    Its answers stay what they were, up to rounding.
+    """
+    if not any(parameter.is_adapter for part in model.parts() for parameter in part.parameters):
+        return
+    from peft.tuners.lora import LoraLayer
+
+    for name, module in list(model.named_modules()):
+        if isinstance(module, LoraLayer):
+            module.merge(safe_merge=True)
+            model.set_submodule(name, module.get_base_layer())
+    del model.backbone.peft_config
+
+
+def _add_adapters(model: MultiTaskModel, layers: Sequence[Part], settings: AdapterSettings) -> None:
+    names = [name for part in layers for name in target_names(part, settings.targets)]
+    if not names:
+        known = dict.fromkeys(name.rpartition(".")[2] for name in _linear_layers(layers[0]))
+        raise PlanError(
+            f"No linear layer of this backbone is called {' or '.join(settings.targets)}; there are {', '.join(known)}."
+        )
+    with import_lock:
+        from peft import LoraConfig, inject_adapter_in_model
+
+    prefix = "backbone."
+    targets = [name.removeprefix(prefix) for name in names]
+    config = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, lora_dropout=0.0, target_modules=targets)
+    inject_adapter_in_model(config, model.backbone)
+
+
+def _linear_layers(part: Part) -> Iterator[str]:
+    """Modules of the part with a matrix as their weight."""
+    for parameter in part.parameters:
+        if parameter.name.endswith(".weight") and len(parameter.shape) == 2 and not parameter.is_adapter:
+            yield parameter.name.removesuffix(".weight").removesuffix(".base_layer")

@@ -1,0 +1,227 @@
+"""The optimizer groups of a freezing plan: who learns at which rate, what decays, and what makes no sense.
+
+AdamW (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101) with a rate for the backbone and one per head; no
+decay on biases and normalisation weights. Planning is pure; `build_optimizer` makes the real thing from the same plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mtdemo.errors import PlanError
+from mtdemo.planning.freezing import BACKBONE, FreezingPlan
+from mtdemo.models.parts import ParameterSpec, Part, PartKind, part_title
+
+if TYPE_CHECKING:
+    import torch
+
+    from mtdemo.models.multitask import MultiTaskModel
+
+BACKBONE_LEARNING_RATE = 2e-5
+HEAD_LEARNING_RATE = 3e-4
+WEIGHT_DECAY = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerSettings:
+    """Learning rates and weight decay.
+
+    Attributes:
+        backbone_learning_rate: of embeddings and layers, 0 to 1.
+        head_learning_rates: per head, 0 to 1; `HEAD_LEARNING_RATE` for a head that is not named.
+        weight_decay: 0 to 1, of everything but biases and normalisation weights.
+        layer_decay: 0 to 1, the factor from each part of the backbone to the one below it. The last layer has the
+            backbone's rate times the factor, as if the heads were a layer above it at the full rate (Clark et al. 2020,
+            https://arxiv.org/abs/2003.10555); 1 gives the whole backbone one rate.
+
+    Raises:
+        PlanError: a number out of its range.
+    """
+
+    backbone_learning_rate: float = BACKBONE_LEARNING_RATE
+    head_learning_rates: dict[str, float] = field(default_factory=dict)
+    weight_decay: float = WEIGHT_DECAY
+    layer_decay: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, value in (
+            ("The learning rate of the backbone", self.backbone_learning_rate),
+            *((f"The learning rate of the {part_title(k)}", rate) for k, rate in self.head_learning_rates.items()),
+            ("The weight decay", self.weight_decay),
+            ("The layer-wise decay", self.layer_decay),
+        ):
+            if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0.0 <= value <= 1.0:
+                raise PlanError(f"{name} must be a number from 0 to 1, not {value}.")
+
+    def learning_rate(self, module: str) -> float:
+        """The rate of the backbone or of a head, by name."""
+        if module == BACKBONE:
+            return self.backbone_learning_rate
+        return self.head_learning_rates.get(module, HEAD_LEARNING_RATE)
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerGroup:
+    """One parameter group as the optimizer gets it.
+
+    Attributes:
+        block: what shares the rate, in words: the backbone, a part of it, or a head.
+        decays: whether weight decay applies to it.
+    """
+
+    block: str
+    decays: bool
+    parameters: tuple[ParameterSpec, ...]
+    learning_rate: float
+    weight_decay: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.block}, {'decay' if self.decays else 'no decay'}"
+
+    @property
+    def n_tensors(self) -> int:
+        return len(self.parameters)
+
+    @property
+    def n_parameters(self) -> int:
+        return sum(parameter.n_parameters for parameter in self.parameters)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "n_tensors": self.n_tensors,
+            "n_parameters": self.n_parameters,
+            "learning_rate": self.learning_rate,
+            "weight_decay": self.weight_decay,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerPlan:
+    """The groups of one optimizer, and in words what contradicts itself."""
+
+    groups: tuple[OptimizerGroup, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def n_parameters(self) -> int:
+        return sum(group.n_parameters for group in self.groups)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "optimizer": "AdamW",
+            "groups": [group.as_dict() for group in self.groups],
+            "warnings": list(self.warnings),
+        }
+
+
+def plan_optimizer(
+    freezing: FreezingPlan, settings: OptimizerSettings, given: Collection[str] | None = None
+) -> OptimizerPlan:
+    """Put every trainable parameter into exactly one group. Groups without parameters do not exist.
+
+    Args:
+        freezing: what trains.
+        settings: rates and decay.
+        given: names of those, backbone or head, whose rate somebody chose, which is told where they are frozen; None for
+            all.
+    """
+    groups: list[OptimizerGroup] = []
+    for block, rate, trainable in _blocks(freezing, settings):
+        for decays in (True, False):
+            members = tuple(parameter for parameter in trainable if parameter.decays is decays)
+            if members:
+                groups.append(OptimizerGroup(block, decays, members, rate, settings.weight_decay if decays else 0.0))
+    return OptimizerPlan(tuple(groups), (*_warnings(freezing, settings), *_idle_rates(freezing, settings, given)))
+
+
+def build_optimizer(model: MultiTaskModel, plan: OptimizerPlan) -> torch.optim.AdamW:
+    """Make the AdamW that a plan describes, over the parameters of a model.
+
+    Raises:
+        PlanError: the plan has no group, or names a parameter that the model does not have.
+    """
+    from torch.optim import AdamW
+
+    parameters = dict(model.named_parameters())
+    missing = [p.name for group in plan.groups for p in group.parameters if p.name not in parameters]
+    if missing:
+        raise PlanError(f"The plan was made for another model: this one has no parameter {missing[0]!r}.")
+    if not plan.groups:
+        raise PlanError("Nothing trains in this plan, so there is nothing to optimize. Unfreeze a part first.")
+    return AdamW(
+        [
+            {
+                "params": [parameters[parameter.name] for parameter in group.parameters],
+                "name": group.name,
+                "block": group.block,
+                "lr": group.learning_rate,
+                "weight_decay": group.weight_decay,
+            }
+            for group in plan.groups
+        ]
+    )
+
+
+def _blocks(freezing: FreezingPlan, settings: OptimizerSettings) -> Iterator[tuple[str, float, Sequence[ParameterSpec]]]:
+    """What shares a learning rate, as (block, rate, trainable parameters): each head, and the backbone as a whole or, with
+    layer-wise decay, part by part."""
+    rates = rates_by_part(freezing, settings)
+    if settings.layer_decay == 1.0:
+        for module, members in _trainable_by_module(freezing).items():
+            yield part_title(module), settings.learning_rate(module), members
+        return
+    for plan in freezing.parts:
+        yield part_title(plan.part.name), rates[plan.part.name], plan.trainable
+
+
+def rates_by_part(freezing: FreezingPlan, settings: OptimizerSettings) -> dict[str, float]:
+    """The learning rate that each part has or would have, lowest part first."""
+    layers = [plan.part.name for plan in freezing.parts if plan.part.kind is PartKind.LAYER]
+    distance = {PartKind.EMBEDDINGS: len(layers) + 1, PartKind.BACKBONE_REST: 1}
+
+    def rate(part: Part) -> float:
+        if part.kind is PartKind.HEAD:
+            return settings.learning_rate(part.name)
+        below = len(layers) - layers.index(part.name) if part.kind is PartKind.LAYER else distance[part.kind]
+        return settings.learning_rate(BACKBONE) * settings.layer_decay**below
+
+    return {plan.part.name: rate(plan.part) for plan in freezing.parts}
+
+
+def _trainable_by_module(freezing: FreezingPlan) -> dict[str, list[ParameterSpec]]:
+    modules: dict[str, list[ParameterSpec]] = {}
+    for part in freezing.parts:
+        module = part.part.name if part.part.kind is PartKind.HEAD else BACKBONE
+        modules.setdefault(module, []).extend(part.trainable)
+    return modules
+
+
+def _warnings(freezing: FreezingPlan, settings: OptimizerSettings) -> tuple[str, ...]:
+    trainable = _trainable_by_module(freezing)
+    rates = {module: settings.learning_rate(module) for module in trainable}
+    of_parts = rates_by_part(freezing, settings)  # of which a layer-wise decay of 0 leaves nothing to the backbone
+    moves = any(of_parts[part.part.name] for part in freezing.parts if part.part.kind.in_backbone and part.n_trainable)
+    warnings = []
+    if not freezing.n_trainable:
+        warnings.append("Nothing trains: every parameter is frozen. Unfreeze a part, or add a new output layer.")
+    for module, members in trainable.items():
+        if not members and module != BACKBONE and moves:
+            warnings.append(
+                f"The {part_title(module)} is frozen while the backbone under it moves. Its weights stay, but its inputs "
+                "change, so its task drifts: freezing a head does not protect its task."
+            )
+        if members and not (moves if module == BACKBONE else rates[module]):
+            warnings.append(f"The {part_title(module)} may train, but its learning rate is 0, so it will not move.")
+    return tuple(warnings)
+
+
+def _idle_rates(freezing: FreezingPlan, settings: OptimizerSettings, given: Collection[str] | None) -> Iterator[str]:
+    frozen = [module for module, members in _trainable_by_module(freezing).items() if not members]
+    rates = {module: settings.learning_rate(module) for module in frozen if given is None or module in given}
+    idle = [f"{part_title(module)} ({rate:g})" for module, rate in rates.items() if rate]
+    if idle:
+        yield f"A learning rate is set for what is frozen, and has no effect there: {', '.join(idle)}."

@@ -1,0 +1,274 @@
+"""A training plan as one thing that can be saved: what is frozen, who learns at which rate, how the rates run.
+
+The page and the command line make the same plans; as JSON a plan travels between them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mtdemo.errors import DataFileError, PlanError
+from mtdemo.planning.freezing import BACKBONE, WEIGHTS, FreezingPlan, find_selection, plan_freezing, unfrozen_parts
+from mtdemo.planning.optimizer import OptimizerSettings
+from mtdemo.models.parts import HEAD_NAMES, HEADS, Parts, part_title
+
+WARMUP_SHARE = 0.06
+MOST_RANK, MOST_ALPHA = 256, 1024
+_LONG_WARMUP = 0.5
+TASKS = ("entities", "classes")  # in the order of `task_weights`
+_RATED = (BACKBONE, *HEAD_NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterSettings:
+    """Low-rank adapters: beside a frozen matrix W stands B·A of a small rank, scaled by alpha / rank, and B begins as 0.
+
+    Hu et al. 2022, https://arxiv.org/abs/2106.09685.
+
+    Attributes:
+        rank: 1 to `MOST_RANK`.
+        alpha: 1 to `MOST_ALPHA`.
+        targets: names of the linear layers in each layer of the backbone that get one; of a BERT `query`, `key`, `value`
+            and `dense`, which is the name of three.
+
+    Raises:
+        PlanError: a number out of its range, or no target.
+    """
+
+    rank: int = 8
+    alpha: int = 16
+    targets: tuple[str, ...] = ("query", "value")
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.rank, int) or isinstance(self.rank, bool) or not 1 <= self.rank <= MOST_RANK:
+            raise PlanError(f"The rank of the adapters must be a whole number from 1 to {MOST_RANK}, not {self.rank}.")
+        if not isinstance(self.alpha, int) or isinstance(self.alpha, bool) or not 1 <= self.alpha <= MOST_ALPHA:
+            raise PlanError(f"The alpha of the adapters must be a whole number from 1 to {MOST_ALPHA}, not {self.alpha}.")
+        if not self.targets or not all(isinstance(target, str) for target in self.targets):
+            raise PlanError(f"The adapters need the names of the linear layers that get one, not {self.targets!r}.")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """What trains, and how fast.
+
+    Attributes:
+        frozen: names of the parts that do not train; `backbone` means all of it.
+        optimizer: learning rates, layer-wise decay and weight decay.
+        warmup_share: share of the steps in which the rates rise, 0 to 1; they fall linearly to 0 afterwards.
+        selection: what trains in those parts of the backbone that do, by the name of a `mtdemo.planning.freezing.Selection`.
+        adapters: what is added to the layers that train where the selection is `adapters`.
+        gradual: whether the backbone's parts begin to train one after the other, the last layer first.
+        new_output_layer: whether a linear layer of the classes over the sentence embedding is added and trained.
+
+    Raises:
+        PlanError: a number out of its range.
+    """
+
+    frozen: tuple[str, ...] = ()
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    warmup_share: float = WARMUP_SHARE
+    selection: str = WEIGHTS
+    adapters: AdapterSettings = field(default_factory=AdapterSettings)
+    gradual: bool = False
+    new_output_layer: bool = False
+
+    def __post_init__(self) -> None:
+        if not _is_number(self.warmup_share) or not 0.0 <= self.warmup_share <= 1.0:
+            raise PlanError(f"The share of warm-up must be a number from 0 to 1, not {self.warmup_share}.")
+        find_selection(self.selection)
+        for name, value in (("gradual", self.gradual), ("new_output_layer", self.new_output_layer)):
+            if not isinstance(value, bool):
+                raise PlanError(f"{name} is true or false, not {value!r}.")
+
+    def freezing(self, parts: Parts, parameters: Collection[str] = ()) -> FreezingPlan:
+        """What this means for a model's parts.
+
+        Args:
+            parts: the model's declaration, with what the plan adds.
+            parameters: full names of single parameters that train in addition.
+
+        Raises:
+            PlanError: a name that is no part of this model.
+        """
+        return plan_freezing(parts, unfrozen_parts(parts, self.frozen), self.selection, parameters)
+
+    def starts(self, freezing: FreezingPlan) -> dict[str, float]:
+        """From which share of the run on each part trains that trains at all, 0 to 1.
+
+        Gradual unfreezing is that of Howard & Ruder 2018 (https://arxiv.org/abs/1801.06146), with equal shares of the run
+        in the place of their epochs: the heads begin alone, then comes the last layer, and the embeddings come last. Where
+        no head trains the last layer begins.
+        """
+        trained = [part for part in freezing.parts if part.n_trainable]
+        starts = {part.part.name: 0.0 for part in trained}
+        if self.gradual:
+            backbone = [part.part.name for part in trained if part.part.kind.in_backbone][::-1]
+            first = int(len(trained) > len(backbone))  # the stage of the heads, where there are any
+            starts |= {name: place / (len(backbone) + first) for place, name in enumerate(backbone, start=first)}
+        return starts
+
+    def freezing_at(self, freezing: FreezingPlan, share_done: float) -> FreezingPlan:
+        """What trains when so much of the run is done, 0 to 1."""
+        if not self.gradual:
+            return freezing
+        return freezing.limited_to([name for name, start in self.starts(freezing).items() if start <= share_done])
+
+    def rate_factor(self, step: int, n_steps: int) -> float:
+        """What all rates are multiplied by in a step, 0 to 1; steps count from 0."""
+        n_warmup = max(1, round(self.warmup_share * n_steps))
+        return min((step + 1) / n_warmup, (n_steps - step) / max(1, n_steps - n_warmup))
+
+    def as_dict(self) -> dict[str, Any]:
+        rates = {BACKBONE: self.optimizer.backbone_learning_rate, **self.optimizer.head_learning_rates}
+        return {
+            "frozen": list(self.frozen),
+            "learning_rates": rates,
+            "layer_decay": self.optimizer.layer_decay,
+            "weight_decay": self.optimizer.weight_decay,
+            "warmup_share": self.warmup_share,
+            "selection": self.selection,
+            "adapters": {**asdict(self.adapters), "targets": list(self.adapters.targets)},
+            "gradual": self.gradual,
+            "new_output_layer": self.new_output_layer,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TrainingPlan:
+        """Make a plan of what `as_dict` gives; what is left out has its default.
+
+        Raises:
+            PlanError: an unknown field, or a value of the wrong kind.
+        """
+        if not isinstance(values, Mapping):
+            raise PlanError("A plan is a JSON object.")
+        known = list(cls().as_dict())
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            raise PlanError(f"A plan has no field {unknown[0]!r}; its fields are {', '.join(known)}.")
+        given = {**cls().as_dict(), **values}
+        frozen, rates = given["frozen"], given["learning_rates"]
+        if not isinstance(frozen, list) or not all(isinstance(name, str) for name in frozen):
+            raise PlanError(f"frozen is a list of names of parts, not {frozen!r}.")
+        if not isinstance(rates, Mapping) or not all(map(_is_number, rates.values())):
+            raise PlanError(f"learning_rates gives a number for the backbone or a head, not {rates!r}.")
+        if set(rates) - set(_RATED):
+            raise PlanError(f"learning_rates knows {', '.join(_RATED)}, not {min(set(rates) - set(_RATED))!r}.")
+        of_heads = {name: rate for name, rate in rates.items() if name != BACKBONE}
+        of_backbone = rates.get(BACKBONE, OptimizerSettings().backbone_learning_rate)
+        optimizer = OptimizerSettings(of_backbone, of_heads, given["weight_decay"], given["layer_decay"])
+        others = (given[name] for name in ("gradual", "new_output_layer"))
+        return cls(
+            tuple(frozen), optimizer, given["warmup_share"], given["selection"], _adapters(given["adapters"]), *others
+        )
+
+
+def read_plan(path: Path, name: str | None = None) -> TrainingPlan:
+    """Read a plan from a JSON file; messages call it by its path, or by the name that is given.
+
+    Raises:
+        DataFileError: the file cannot be read, or is no JSON.
+        PlanError: what it says is no plan.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataFileError(f"{name or path} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise DataFileError(f"{name or path} is not JSON: {error}.") from error
+    try:
+        return TrainingPlan.from_dict(values)
+    except PlanError as error:
+        raise PlanError(f"{name or path}: {error}") from error
+
+
+def weights_asked(task_weights: tuple[float, float], teacher_weight: float = 0.0) -> dict[str, float]:
+    """By how much the losses of a run ask each head, by name; 0 for one that learns nothing.
+
+    Args:
+        task_weights: of the losses of entities and classes.
+        teacher_weight: of what other models teach the classification head; 0 where there are none.
+    """
+    of_tasks = dict(zip(TASKS, task_weights, strict=True))
+    asked = {head.name: of_tasks[head.task] for head in HEADS}
+    return {**asked, "classification_head": asked["classification_head"] + teacher_weight}
+
+
+def run_warnings(
+    plan: TrainingPlan,
+    freezing: FreezingPlan,
+    n_steps: int,
+    task_weights: tuple[float, float],
+    distillation_weight: float = 0.0,
+    teacher_weight: float = 0.0,
+    noise: float = 0.0,
+) -> tuple[str, ...]:
+    """In words, what contradicts itself between a plan and a run under it.
+
+    Args:
+        plan: what trains.
+        freezing: the same for the model's parts.
+        n_steps: of the run.
+        task_weights: of the losses of entities and classes.
+        distillation_weight: of keeping the embeddings.
+        teacher_weight: of what other models teach the classification head; 0 where there are none.
+        noise: the largest share that is asked for of hidden word pieces, of sentences in one case, and of dropout.
+    """
+    trained = {part.part.name for part in freezing.parts if part.n_trainable}
+    asked = weights_asked(task_weights, teacher_weight)
+    warnings: list[str] = []
+    if freezing.backbone_state == "none":
+        warnings += _without_effect(distillation_weight, noise)
+    for task, weight in zip(TASKS, task_weights, strict=True):
+        heads = [head.name for head in HEADS if head.task == task]
+        present = [head for head in heads if any(part.part.name == head for part in freezing.parts)]
+        if weight and freezing.backbone_state == "none" and not trained & set(heads):
+            warnings.append(
+                f"The loss of {task} cannot reach a weight that trains: its head and all that is under it are frozen."
+            )
+        warnings += [
+            f"The {part_title(head)} may train, but nothing of its task is learned in this run, so it stays as it is."
+            for head in present
+            if head in trained and not asked[head]
+        ]
+    n_stages = len(set(plan.starts(freezing).values()))
+    if n_stages > n_steps:
+        warnings.append(
+            f"The schedule is longer than the run: gradual unfreezing has {n_stages} stages, but there are only {n_steps} "
+            "steps. Take more steps, or freeze the parts that come last."
+        )
+    if plan.warmup_share > _LONG_WARMUP:
+        warnings.append(
+            f"The rates rise during {plan.warmup_share:.0%} of the run, so they are hardly ever at their height. "
+            "A tenth is usual."
+        )
+    return tuple(warnings)
+
+
+def _without_effect(distillation_weight: float, noise: float) -> Iterator[str]:
+    """What does nothing where the backbone is frozen."""
+    if distillation_weight:
+        yield "With a frozen backbone embeddings stay as they are, so the weight of keeping them does nothing."
+    if noise:
+        yield (
+            "With a frozen backbone sentences are read once and as they are, so its dropout, hidden word pieces and noise "
+            "of case do nothing."
+        )
+
+
+def _adapters(values: Any) -> AdapterSettings:
+    known = asdict(AdapterSettings())
+    if not isinstance(values, Mapping) or set(values) - set(known):
+        raise PlanError(f"adapters gives {', '.join(known)}, not {values!r}.")
+    given = {**known, **values}
+    if not isinstance(given["targets"], (list, tuple)):
+        raise PlanError(f"The targets of the adapters are a list of names, not {given['targets']!r}.")
+    return AdapterSettings(given["rank"], given["alpha"], tuple(given["targets"]))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

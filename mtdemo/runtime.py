@@ -1,0 +1,16 @@
+"""What must be imported once, by one thread at a time: torch, transformers and peft take seconds, and their lazy imports are
+not thread-safe."""
+
+import threading
+from functools import cache
+
+import_lock = threading.RLock()
+
+
+@cache
+def import_libraries() -> None:
+    """Import torch and transformers; wait while another thread does, cost nothing afterwards."""
+    with import_lock:
+        import huggingface_hub  # noqa: F401
+        import torch.optim.swa_utils  # noqa: F401
+        from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel  # noqa: F401

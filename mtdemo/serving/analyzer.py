@@ -1,0 +1,146 @@
+"""From sentences to results: cached, every sentence computed once, one batch at a time.
+
+Tokenising and forward passes run on one thread of their own. A request hands over its batches one after the other, so
+between two batches of a long request there is room for one of a short request, which therefore never waits for the
+whole of the long one. A sentence that another request is computing already is waited for, and computed again only where
+that request failed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
+
+from mtdemo.inference.batching import plan_batches
+from mtdemo.serving.lru_cache import LruCache
+from mtdemo.config import Settings, count_cores
+from mtdemo.text.tokenization import Window
+from mtdemo.serving.model_store import ModelEntry
+from mtdemo.results import SentenceAnalysis
+
+if TYPE_CHECKING:
+    from mtdemo.inference.forward import WindowOutput
+    from mtdemo.models.checkpoints import LoadedModel
+
+Progress = Callable[[int, int], None]
+_SHORT_REQUEST = 512  # word pieces
+
+
+class _Key(NamedTuple):
+    """All that a result depends on."""
+
+    load_number: int
+    max_length: int
+    sentence: str
+
+
+class Analyzer:
+    """Computes what no cache has, and remembers it within `max_cache_bytes`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._results: LruCache[_Key, SentenceAnalysis] = LruCache(settings.max_cache_bytes, _size_of_result)
+        self._pending: dict[_Key, Future[SentenceAnalysis]] = {}
+        self._pending_lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inference")
+        self.n_forward_passes = 0
+
+    def analyze(
+        self, entry: ModelEntry, sentences: Sequence[str], max_length: int, progress: Progress | None = None
+    ) -> tuple[SentenceAnalysis, ...]:
+        """Analyse sentences with a model, each different one at most once.
+
+        Args:
+            entry: the model.
+            sentences: checked and not blank.
+            max_length: word pieces per window, special ones included.
+            progress: called with windows done and windows in all, when there is more than one batch.
+
+        Returns:
+            One result per sentence, in the given order.
+        """
+        keys = [_Key(entry.number, max_length, sentence) for sentence in sentences]
+        results: dict[_Key, SentenceAnalysis] = {}
+        while missing := [key for key in dict.fromkeys(keys) if key not in results]:
+            known, claimed, pending = self._claim(missing)
+            results |= known
+            if claimed:
+                try:
+                    computed = self._compute(entry.loaded, [key.sentence for key in claimed], max_length, progress)
+                except BaseException as error:
+                    self._settle(claimed, error)
+                    raise
+                results |= dict(zip(claimed, computed, strict=True))
+                self._settle(claimed, results)
+            results |= {key: future.result() for key, future in pending.items() if future.exception() is None}
+        return tuple(results[key] for key in keys)
+
+    def _claim(
+        self, keys: Sequence[_Key]
+    ) -> tuple[dict[_Key, SentenceAnalysis], list[_Key], dict[_Key, Future[SentenceAnalysis]]]:
+        """Sort different keys into those that are known, those to be computed here, and those being computed elsewhere."""
+        results: dict[_Key, SentenceAnalysis] = {}
+        claimed: list[_Key] = []
+        pending: dict[_Key, Future[SentenceAnalysis]] = {}
+        with self._pending_lock:
+            for key in keys:
+                known = self._results.get(key)
+                if known is not None:
+                    results[key] = known
+                elif key in self._pending:
+                    pending[key] = self._pending[key]
+                else:
+                    self._pending[key] = Future()
+                    claimed.append(key)
+        return results, claimed, pending
+
+    def _settle(self, claimed: Sequence[_Key], outcome: dict[_Key, SentenceAnalysis] | BaseException) -> None:
+        """Cache what was computed here, and tell whoever waits for it."""
+        with self._pending_lock:
+            futures = {key: self._pending.pop(key) for key in claimed}
+            if not isinstance(outcome, BaseException):
+                for key in claimed:
+                    self._results.put(key, outcome[key])
+        for key, future in futures.items():
+            if isinstance(outcome, BaseException):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome[key])
+
+    def _compute(
+        self, loaded: LoadedModel, texts: Sequence[str], max_length: int, progress: Progress | None
+    ) -> list[SentenceAnalysis]:
+        from mtdemo.inference import forward as inference
+
+        encoded = self._thread.submit(loaded.encode, texts, max_length).result()
+        windows = [window for sentence in encoded for window in sentence.windows]
+        lengths = [len(window.input_ids) for window in windows]
+        batches = plan_batches(lengths, self._settings.tokens_per_batch)
+        n_threads = self._n_threads(sum(lengths))
+        outputs: dict[int, WindowOutput] = {}
+        for batch in batches:
+            run = self._thread.submit(self._run, loaded, [windows[index] for index in batch], n_threads)
+            outputs.update(zip(batch, run.result(), strict=True))
+            if progress is not None and len(batches) > 1:
+                progress(len(outputs), len(windows))
+        in_order = iter([outputs[index] for index in range(len(windows))])
+        return [inference.assemble(loaded, sentence, [next(in_order) for _ in sentence.windows]) for sentence in encoded]
+
+    def _run(self, loaded: LoadedModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
+        """One batch; on the inference thread alone, so the count needs no lock."""
+        from mtdemo.inference import forward as inference
+
+        self.n_forward_passes += 1
+        return inference.run_windows(loaded, windows, n_threads)
+
+    def _n_threads(self, n_tokens: int) -> int:
+        """All threads for a long request; few for a short one, which only loses by sharing the cores."""
+        most = self._settings.threads or count_cores()
+        return most if n_tokens > _SHORT_REQUEST else min(self._settings.threads_short, most)
+
+
+def _size_of_result(result: SentenceAnalysis) -> int:
+    """Bytes of a result: the embedding, the text (as key and as value, at most 4 bytes a character), the objects."""
+    return result.embedding.nbytes + 8 * len(result.text) + 250 * len(result.entities) + 1_000

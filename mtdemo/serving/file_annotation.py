@@ -1,0 +1,191 @@
+"""Whole files: every line of a text file analysed, streaming, none of them lost.
+
+Line n of the input is line n of the output and row n of the embeddings, whatever happens: a line that cannot be analysed
+gives a record with `error` instead of results, and a row of NaN.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from mtdemo.errors import DataFileError, EmptyInputError, InputError
+from mtdemo.results import FloatArray, SentenceAnalysis
+from mtdemo.serving.service import ModelService
+from mtdemo.files import told_if_unwritable
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationReport:
+    """What became of the lines of a file.
+
+    Attributes:
+        n_lines: lines read, and lines written.
+        n_blank: lines with nothing on them.
+        n_problems: lines without a result for another reason, or read with a reservation; each was reported.
+        n_truncated: lines of which not all word pieces were read for embedding and class.
+    """
+
+    n_lines: int
+    n_blank: int
+    n_problems: int
+    n_truncated: int
+
+    @property
+    def summary(self) -> str:
+        """One sentence for the person who ran it."""
+        return (
+            f"{self.n_lines:,} lines: {self.n_blank:,} blank, {self.n_problems:,} with a problem; {self.n_truncated:,} "
+            "were too long to be read whole for embedding and class (n_truncated says by how much)."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    text: str
+    was_utf8: bool
+
+
+def annotate_file(
+    service: ModelService,
+    source: Path,
+    output: Path,
+    embeddings: Path | None = None,
+    progress: Callable[[int], object] = lambda n: None,
+    report: Callable[[str], object] = lambda problem: None,
+) -> AnnotationReport:
+    """Analyse a file of lines.
+
+    Args:
+        service: what answers.
+        source: text file; a line feed ends a line, with or without a carriage return before it. Bytes that are not
+            UTF-8 are read as U+FFFD and reported.
+        output: JSON lines to write: `line` (from 1), `text`, `n_tokens`, `n_truncated`, `label`, `probabilities`,
+            `entities`; and `error` instead of results where there are none.
+        embeddings: NumPy file to write, float32 (lines, hidden).
+        progress: called with 1 after each line.
+        report: called with a sentence for each line that has a problem.
+
+    Raises:
+        DataFileError: a file cannot be read or written, or one would overwrite another.
+        CheckpointError: the model cannot be loaded.
+    """
+    _check_different(source, output, embeddings)
+    info = service.load()
+    read: deque[_Line] = deque()  # lines handed to the service that have not come back, so a portion at most
+    counts: Counter[str] = Counter()
+    with ExitStack() as files:
+        try:
+            lines = files.enter_context(source.open("rb"))
+            records = files.enter_context(_Output(output))
+            rows = files.enter_context(_RowFile(embeddings, info.hidden_size)) if embeddings else None
+        except OSError as error:
+            raise DataFileError(f"{error.filename} cannot be opened: {error.strerror}.") from error
+        for number, answer in enumerate(service.analyze_stream(_remembered(lines, read)), start=1):
+            line = read.popleft()
+            problem = _problem(line, answer)
+            if problem:
+                report(f"Line {number}: {problem}")
+            counts.update(
+                lines=1,
+                blank=isinstance(answer, EmptyInputError),
+                problems=problem is not None,
+                truncated=isinstance(answer, SentenceAnalysis) and answer.n_truncated > 0,
+            )
+            records.write(f"{json.dumps(_record(number, line, answer), ensure_ascii=False)}\n".encode())
+            if rows is not None:
+                rows.append(answer.embedding if isinstance(answer, SentenceAnalysis) else None)
+            progress(1)
+    return AnnotationReport(counts["lines"], counts["blank"], counts["problems"], counts["truncated"])
+
+
+class _Output:
+    """A new file; that it cannot be written, as on a full disk, is told in a sentence."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("wb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with told_if_unwritable(self._path):
+            self._file.close()
+
+    def write(self, content: bytes) -> None:
+        with told_if_unwritable(self._path):
+            self._file.write(content)
+
+    def write_at_the_beginning(self, content: bytes) -> None:
+        with told_if_unwritable(self._path):
+            self._file.seek(0)
+            self._file.write(content)
+
+
+class _RowFile(_Output):
+    """A `.npy` file that grows row by row; its header is written again at the end, when the number is known."""
+
+    def __init__(self, path: Path, width: int) -> None:
+        super().__init__(path)
+        self._width = width
+        self._n_rows = 0
+        self.write(self._header())
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            self.write_at_the_beginning(self._header())  # as long as the first one: NumPy leaves room for it to grow
+        finally:
+            super().__exit__(*error)
+
+    def append(self, row: FloatArray | None) -> None:
+        """Write one row, NaN for None."""
+        self.write((np.full(self._width, np.nan) if row is None else row).astype("<f4").tobytes())
+        self._n_rows += 1
+
+    def _header(self) -> bytes:
+        header = io.BytesIO()
+        fields = {"descr": "<f4", "fortran_order": False, "shape": (self._n_rows, self._width)}
+        np.lib.format.write_array_header_1_0(header, fields)
+        return header.getvalue()
+
+
+def _remembered(lines: BinaryIO, read: deque[_Line]) -> Iterator[str]:
+    for number, raw in enumerate(lines):
+        content = raw.removesuffix(b"\n").removesuffix(b"\r")
+        if number == 0:
+            content = content.removeprefix(b"\xef\xbb\xbf")
+        text = content.decode("utf-8", errors="replace")
+        read.append(_Line(text, was_utf8=text.encode("utf-8") == content))
+        yield text
+
+
+def _problem(line: _Line, answer: SentenceAnalysis | InputError) -> str | None:
+    """What is to be reported of a line; None for most, blank ones among them."""
+    if isinstance(answer, InputError):
+        return None if isinstance(answer, EmptyInputError) else f"no result. {answer.reason}"
+    return None if line.was_utf8 else "not UTF-8; its unreadable bytes were read as U+FFFD."
+
+
+def _record(number: int, line: _Line, answer: SentenceAnalysis | InputError) -> dict[str, Any]:
+    if isinstance(answer, InputError):
+        return {"line": number, "text": line.text, "error": answer.reason}
+    return {"line": number, **answer.classification_as_dict(), **answer.entities_as_dict()}
+
+
+def _check_different(*paths: Path | None) -> None:
+    given = [path.resolve() for path in paths if path is not None]
+    for number, path in enumerate(given):
+        if path in given[:number]:
+            raise DataFileError(f"{path} is named twice: one file would overwrite the other. Choose another name.")

@@ -1,0 +1,124 @@
+"""The models in memory: loaded once each, lazily, the least recently used ones leaving when the bounds are reached."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtdemo.serving.lru_cache import LruCache
+from mtdemo.config import EMBEDDED, Settings
+from mtdemo.errors import CheckpointNotFoundError
+from mtdemo.runtime import import_lock
+from mtdemo.runtime import import_libraries
+
+if TYPE_CHECKING:
+    from mtdemo.models.checkpoints import LoadedModel
+
+MOST_MADE = 4
+_MADE_HERE = "made here: "
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model in memory and the number of its load: a model that left and came back is another one to the cache."""
+
+    number: int
+    loaded: LoadedModel
+
+
+class ModelStore:
+    """Keeps as many models as the settings allow, by number and by bytes.
+
+    Any thread may call it. A model that is in memory is given out at once, also while another one is being loaded, and
+    nobody waits for the download of a model that somebody else asked for.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._entries: LruCache[str, ModelEntry] = LruCache(
+            settings.max_model_bytes, lambda entry: entry.loaded.n_bytes, settings.max_models
+        )
+        self._made: LruCache[str, ModelEntry] = LruCache(
+            settings.max_model_bytes, lambda entry: entry.loaded.n_bytes, MOST_MADE
+        )
+        self._numbers = count()
+        self._loading: dict[str, Future[ModelEntry]] = {}
+        self._loading_lock = threading.Lock()
+
+    def find(self, name: str) -> ModelEntry | None:
+        """A model that is in memory; None while it is not. Never loads and never waits."""
+        return (self._made if name.startswith(_MADE_HERE) else self._entries).get(name)
+
+    def get(self, name: str) -> ModelEntry:
+        """Load a model, or wait for the thread that is loading it and share what comes of that.
+
+        Args:
+            name: `embedded`, the settings' model or, where the settings allow it, an id of the hub.
+
+        Raises:
+            CheckpointError: it cannot be loaded. Models in memory stay.
+        """
+        with self._loading_lock:
+            entry = self.find(name)
+            if entry is not None:
+                return entry
+            others = self._loading.get(name)
+            mine = self._loading.setdefault(name, Future())
+        if others is not None:
+            return others.result()
+        try:
+            entry = ModelEntry(next(self._numbers), self._load(name))
+            self._entries.put(name, entry)
+            mine.set_result(entry)
+            return entry
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            with self._loading_lock:
+                del self._loading[name]
+
+    def adopt(self, loaded: LoadedModel, owner: str) -> str:
+        """Keep a model that was made here, in the place of the owner's last one. It never takes the place of one that was
+        loaded, and leaves when `MOST_MADE` others were used after it.
+
+        Args:
+            loaded: the model.
+            owner: whose it is; a name that nobody else can guess.
+
+        Returns:
+            The name to ask for it by.
+        """
+        name = f"{_MADE_HERE}{owner}"
+        self._made.put(name, ModelEntry(next(self._numbers), loaded))
+        return name
+
+    def drop(self, owner: str) -> None:
+        """Forget what was made here for an owner; nothing happens where there is nothing."""
+        self._made.drop(f"{_MADE_HERE}{owner}")
+
+    def _load(self, name: str) -> LoadedModel:
+        import_libraries()
+        from mtdemo.models.checkpoints import download, load_directory
+
+        _logger.info("loading %s", name)
+        settings = self._settings
+        if name.startswith(_MADE_HERE):
+            raise CheckpointNotFoundError(
+                "The model that you trained had to make room for those of others. Ask again for it under the run that "
+                "trained it, or use this page's model again, by the button beside it."
+            )
+        if name == EMBEDDED:
+            directory, name = Path(settings.checkpoint), settings.checkpoint_name
+        elif settings.hub_models or name == settings.model:
+            directory = download(name, settings.max_model_bytes)
+        else:
+            raise CheckpointNotFoundError("Loading other models is switched off on this page; it serves one model only.")
+        with import_lock:  # downloads may overlap, but not this
+            return load_directory(directory, settings.max_model_bytes, name)

@@ -1,0 +1,210 @@
+"""The service: sentences in, frozen results out. It holds the limits and puts the rooms below together.
+
+It can be constructed before torch is imported: the first load imports it. So a page can be up in seconds while another
+thread calls `load`, and a question asked meanwhile waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mtdemo.serving.analyzer import Analyzer, Progress
+from mtdemo.config import Settings
+from mtdemo.errors import EmptyInputError, InputError, TooMuchInputError
+from mtdemo.planning.freezing import FreezingPlan
+from mtdemo.analysis.similarity import cosine_similarity, rank_pairs
+from mtdemo.serving.model_store import ModelStore
+from mtdemo.models.parts import Parts
+from mtdemo.planning.planner import FreezingRequest, PlannedTraining, Planner
+from mtdemo.planning.training_plan import TrainingPlan
+from mtdemo.results import Analysis, ModelInfo, SentenceAnalysis, Similarity
+
+if TYPE_CHECKING:
+    from mtdemo.models.checkpoints import LoadedModel
+
+N_PAIRS = 5
+SHORTEST_MAX_LENGTH = 8  # word pieces, special ones included
+_PORTION = 256  # sentences of a stream that are analysed together
+
+
+class ModelService:
+    """Answers about sentences, on models that are loaded once and results that are computed once.
+
+    Args:
+        settings: limits, threads, and where the embedded checkpoint is.
+
+    Every method may be called from any thread.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._models = ModelStore(settings)
+        self._analyzer = Analyzer(settings)
+        self._planner = Planner(settings.checkpoint)
+
+    @property
+    def n_forward_passes(self) -> int:
+        """Forward passes since the start; a cached answer adds none."""
+        return self._analyzer.n_forward_passes
+
+    def loaded(self, model: str | None = None) -> ModelInfo | None:
+        """What is known of a model that is in memory; None while it is not. Never loads and never waits."""
+        entry = self._models.find(model or self.settings.model)
+        return entry.loaded.info if entry else None
+
+    def load(self, model: str | None = None) -> ModelInfo:
+        """Load a model, or wait for the thread that is loading it.
+
+        Args:
+            model: `embedded` or an id of the hub; the settings' model by default.
+
+        Raises:
+            CheckpointError: it cannot be loaded. Models in memory stay.
+        """
+        return self._models.get(model or self.settings.model).loaded.info
+
+    def borrow(self, model: str | None = None) -> LoadedModel:
+        """A model in memory, for those who copy it; what is borrowed is never changed.
+
+        Raises:
+            CheckpointError: it cannot be loaded.
+        """
+        return self._models.get(model or self.settings.model).loaded
+
+    def adopt(self, loaded: LoadedModel, name: str, owner: str) -> str:
+        """Let a model that was made here answer.
+
+        Args:
+            loaded: the model, which must not be changed afterwards.
+            name: what answers call it.
+            owner: whose it is; each owner has one, and nobody else can guess this.
+
+        Returns:
+            What to give as `model` to be answered by it, while there is room for it.
+        """
+        return self._models.adopt(replace(loaded, info=replace(loaded.info, id=name)), owner)
+
+    def disown(self, owner: str) -> None:
+        """Let go of what was adopted for an owner."""
+        self._models.drop(owner)
+
+    def analyze(
+        self,
+        sentences: Sequence[str],
+        model: str | None = None,
+        max_length: int | None = None,
+        progress: Progress | None = None,
+    ) -> Analysis:
+        """Embed, classify and find entities, all from one forward pass.
+
+        Args:
+            sentences: at least one, none of them blank.
+            model: `embedded` or an id of the hub; the settings' model by default.
+            max_length: word pieces read for embedding and class; the settings' by default, at most what the model can.
+            progress: called with windows done and windows in all, when there is more than one batch.
+
+        Returns:
+            One analysis per sentence, in the given order.
+
+        Raises:
+            EmptyInputError, TooMuchInputError: as the message says.
+            CheckpointError: the model cannot be loaded.
+        """
+        self._check(sentences)
+        wanted = self.settings.max_length if max_length is None else max_length
+        if wanted < SHORTEST_MAX_LENGTH:
+            raise InputError(f"max_length must be at least {SHORTEST_MAX_LENGTH} word pieces, not {wanted}.")
+        entry = self._models.get(model or self.settings.model)
+        limit = min(wanted, entry.loaded.info.max_length)
+        return Analysis(entry.loaded.info, self._analyzer.analyze(entry, sentences, limit, progress))
+
+    def analyze_stream(self, sentences: Iterable[str], model: str | None = None) -> Iterator[SentenceAnalysis | InputError]:
+        """Analyse any number of sentences, read in portions that fit the limits.
+
+        Yields:
+            For each sentence, in order, its analysis, or the error that says why it has none.
+        """
+        for portion in self._portions(sentences):
+            readable = [item for item in portion if isinstance(item, str)]
+            answers = iter(self.analyze(readable, model).sentences if readable else ())
+            for item in portion:
+                yield next(answers) if isinstance(item, str) else item
+
+    # One pass gives all three, so asking for one of them is asking for all.
+    embed = classify = entities = analyze
+
+    def similarity(
+        self,
+        sentences: Sequence[str],
+        model: str | None = None,
+        max_length: int | None = None,
+        progress: Progress | None = None,
+    ) -> Similarity:
+        """Compare every sentence with every other by cosine similarity; arguments and errors are those of `analyze`."""
+        analysis = self.analyze(sentences, model, max_length, progress)
+        matrix = cosine_similarity(analysis.embeddings)
+        return Similarity(analysis, matrix, *rank_pairs(matrix, N_PAIRS))
+
+    def parts(self, backbone: str, new_output_layer: bool = False) -> Parts:
+        """The parts of a catalogued backbone; arguments and errors are those of `Planner.parts`."""
+        return self._planner.parts(backbone, new_output_layer)
+
+    def freezing(self, backbone: str, plan: TrainingPlan) -> FreezingPlan:
+        """What a plan means for a catalogued backbone; arguments and errors are those of `Planner.freezing`."""
+        return self._planner.freezing(backbone, plan)
+
+    def freezing_plan(self, request: FreezingRequest) -> PlannedTraining:
+        """Plan what trains and how; arguments and errors are those of `Planner.plan`."""
+        return self._planner.plan(request)
+
+    def _check(self, sentences: Sequence[str]) -> None:
+        limits = self.settings
+        if isinstance(sentences, str):
+            raise InputError("One text was given where a list of sentences is expected. Put it in a list.")
+        if not sentences:
+            raise EmptyInputError("There is no sentence to read. Write at least one.")
+        if len(sentences) > limits.max_sentences:
+            raise TooMuchInputError(
+                f"{len(sentences):,} sentences were given; at most {limits.max_sentences:,} are read at once. Send them in "
+                "parts, or use `python -m mtdemo annotate` for whole files."
+            )
+        for number, sentence in enumerate(sentences, start=1):
+            self._check_sentence(sentence, number)
+        total = sum(map(len, sentences))
+        if total > limits.max_total_characters:
+            raise TooMuchInputError(
+                f"The sentences have {total:,} characters together; at most {limits.max_total_characters:,} are read at "
+                "once. Send them in parts."
+            )
+
+    def _check_sentence(self, sentence: str, number: int) -> None:
+        if not isinstance(sentence, str):
+            raise InputError(f"It must be a text, not {type(sentence).__name__}.", number)
+        if not sentence.strip():
+            raise EmptyInputError("It is blank. Leave it out, or write something.", number)
+        most = min(self.settings.max_sentence_characters, self.settings.max_total_characters)
+        if len(sentence) > most:
+            reason = f"It has {len(sentence):,} characters; at most {most:,} are read in one. Split it into paragraphs."
+            raise TooMuchInputError(reason, number)
+
+    def _portions(self, sentences: Iterable[str]) -> Iterator[list[str | InputError]]:
+        limits = self.settings
+        portion: list[str | InputError] = []
+        n_characters = 0
+        for number, sentence in enumerate(sentences, start=1):
+            item: str | InputError = sentence
+            try:
+                self._check_sentence(sentence, number)
+            except InputError as error:
+                item = error
+            length = len(item) if isinstance(item, str) else 0
+            full = len(portion) >= min(limits.max_sentences, _PORTION)
+            if portion and (full or n_characters + length > limits.max_total_characters):
+                yield portion
+                portion, n_characters = [], 0
+            portion.append(item)
+            n_characters += length
+        if portion:
+            yield portion

@@ -1,0 +1,102 @@
+"""What a training step minimises: the losses of the tasks, of what other models teach, and how they are told.
+
+Which sentences a step reads is `mtdemo.training.batches`'s; the steps are `mtdemo.training.trainer`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mtdemo.training.examples import Example
+from mtdemo.training.losses import partial_cross_entropy
+from mtdemo.training.batches import Batches, Noise
+
+
+@dataclass(frozen=True, slots=True)
+class StepLosses:
+    """Losses of one step, or their means over several; None for what was not looked at."""
+
+    ner: float | None
+    classification: float | None
+    output: float | None = None
+    drift: float | None = None
+    teacher: float | None = None
+
+    @property
+    def phrase(self) -> str:
+        digits = {"drift": 4}
+        named = ((name.replace("_", " "), value, digits.get(name, 3)) for name, value in self.as_dict().items())
+        return ", ".join(f"{name} {value:.{digits}f}" for name, value, digits in named if value is not None)
+
+    def as_dict(self) -> dict[str, float | None]:
+        """By what each is a loss of."""
+        return {
+            "entities": self.ner,
+            "classes": self.classification,
+            "new_output_layer": self.output,
+            "disagreement": self.teacher,
+            "drift": self.drift,
+        }
+
+    @classmethod
+    def mean(cls, of_steps: Sequence[StepLosses]) -> StepLosses:
+        """The mean of each loss over the steps that have it."""
+        columns = zip(*(astuple(losses) for losses in of_steps), strict=True)
+        known = ([value for value in column if value is not None] for column in columns)
+        return cls(*(float(np.mean(values)) if values else None for values in known))
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What the sentences of all tasks are taught by a model that stays as it is.
+
+    Attributes:
+        weight: of the loss.
+        loss: from the model's output and the indices of the sentences among those of all tasks to their mean loss.
+    """
+
+    weight: float
+    loss: Callable[[Any, Sequence[int]], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One kind of examples and how a step uses them.
+
+    Attributes:
+        examples: what is learned from.
+        batches: which of them each step takes.
+        noise: how they are disguised.
+        is_looked_at: whether a step reads any of them.
+        weight: of the loss.
+        offset: index of the first example among those of all tasks.
+        loss: of each head that answers them, the mean loss over what the examples ask, a word piece or a sentence each.
+    """
+
+    examples: Sequence[Example]
+    batches: Batches
+    noise: Noise
+    is_looked_at: bool
+    weight: float
+    offset: int
+    loss: Callable[[Any, Sequence[Example]], Sequence[Tensor]]
+
+
+def entity_loss(output: Any, examples: Sequence[Example]) -> list[Tensor]:
+    """Of the entity head: the mean over word pieces, on the summed probability of what the annotation leaves open."""
+    logits = torch.cat([output.ner_logits[row, example.window.content] for row, example in enumerate(examples)])
+    return [partial_cross_entropy(logits, torch.from_numpy(np.concatenate([example.target for example in examples])))]
+
+
+def class_loss(output: Any, examples: Sequence[Example], smoothing: float, with_output_layer: bool = False) -> list[Tensor]:
+    """Of the classification head and, where its outputs are the classes, of the new output layer: means over sentences."""
+    targets = torch.tensor([example.target for example in examples])
+    of_heads = (output.classification_logits, *((output.output_logits,) if with_output_layer else ()))
+    return [functional.cross_entropy(logits, targets, label_smoothing=smoothing) for logits in of_heads]

@@ -1,0 +1,135 @@
+"""Which model answers: the line that says it, and the choice of another one, for this visitor alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from mtdemo.models.catalog import KNOWN_MODELS, KnownModel
+from mtdemo.config import EMBEDDED
+from mtdemo.errors import CheckpointNotFoundError, MtdemoError
+from mtdemo.serving.service import ModelService
+from mtdemo.ui.components.messages import as_plain_markdown, describe_model
+
+OTHER = "other"
+_OTHER_EXPECTATION = (
+    "Before you load it: any encoder of the Hugging Face hub works by its id. Unless it is a multi-task checkpoint of this "
+    "project, its two heads are new and **untrained**, so its classes and entities will be random; its embeddings are real."
+)
+_LOADING = "**Loading the model.** Read on, and ask already: your question is answered as soon as it is there."
+
+
+def add_model_choice(service: ModelService, page: gr.Blocks) -> tuple[gr.State, gr.Markdown]:
+    """Add the status line and, where settings allow it, the choice; returns the visitor's model (None: the default) and
+    the status line."""
+    model = gr.State(None)
+    status = gr.Markdown(_LOADING, elem_classes="note", elem_id="status")
+    watching = page.load(partial(watch_loading, service), None, status, show_progress="hidden", api_visibility="private")
+    card = read_card(Path(service.settings.checkpoint))
+    if card:
+        with gr.Accordion("About the embedded model", open=False):
+            gr.Markdown(card, elem_classes="card")
+    if service.settings.hub_models:
+        with gr.Accordion("Choose another model", open=False):
+            _add_choice(service, model, status, watching)
+    return model, status
+
+
+def read_card(directory: Path) -> str:
+    """The model card of a checkpoint without its front matter and title; empty where there is none."""
+    path = directory / "README.md"
+    if not path.is_file():
+        return ""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if text.startswith("---\n"):
+        text = text.split("\n---\n", 1)[-1]
+    return text.strip().removeprefix("# The embedded checkpoint").strip()
+
+
+def _add_choice(service: ModelService, model: gr.State, status: gr.Markdown, watching: Any) -> None:
+    choice = gr.Radio(
+        [*((_title(service, known), known.id) for known in KNOWN_MODELS), ("Another model of the hub", OTHER)],
+        value=service.settings.model if service.settings.model in _known_ids() else OTHER,
+        label="Model",
+        info="Your choice is yours alone; other visitors keep theirs.",
+    )
+    first = service.settings.model
+    hub_id = gr.Textbox(
+        "" if first in _known_ids() else first,
+        label="Model id",
+        placeholder="owner/name",
+        visible=first not in _known_ids(),
+        max_lines=1,
+    )
+    expectation = gr.Markdown(_expectation(service, first))
+    load = gr.Button("Load and use this model")
+    choice.change(
+        partial(show_expectation, service), choice, [expectation, hub_id], show_progress="hidden", api_visibility="private"
+    )
+    load.click(
+        partial(use_model, service),
+        [choice, hub_id, model],
+        [model, status],
+        api_visibility="private",
+        concurrency_limit=2,
+        cancels=watching,  # whose last word would be of the default model
+    )
+
+
+def watch_loading(service: ModelService) -> Iterator[str]:
+    """The status line: loading, then the model that answers, or why none does."""
+    if service.loaded() is None:
+        yield _LOADING
+    try:
+        yield describe_ready(service, None)
+    except MtdemoError as error:
+        yield f"**The model could not be loaded.** {as_plain_markdown(str(error))}"
+
+
+def show_expectation(service: ModelService, choice: str) -> tuple[str, Any]:
+    """What to expect of a model before it is loaded, and the field for an id where one is needed."""
+    return _expectation(service, choice), gr.Textbox(visible=choice == OTHER)
+
+
+def use_model(service: ModelService, choice: str, hub_id: str, current: str | None) -> Iterator[tuple[Any, str]]:
+    """Load a model for this visitor; if that fails, the one in use stays in use, be it another one by then."""
+    chosen = choice if choice != OTHER else hub_id.strip()
+    yield gr.skip(), f"**Loading {_code(chosen)}.** A model of the hub is downloaded first, which can take minutes."
+    try:
+        if not chosen:
+            raise CheckpointNotFoundError("No model id was given. Write one as on the hub, such as bert-base-uncased.")
+        ready = describe_ready(service, chosen)
+    except MtdemoError as error:
+        in_use = service.loaded(current)
+        stays = f" **The model in use stays in use.** **Ready.** {describe_model(in_use)}" if in_use else ""
+        yield gr.skip(), f"{as_plain_markdown(str(error))}{stays}"
+    else:
+        yield chosen, ready
+
+
+def describe_ready(service: ModelService, model: str | None) -> str:
+    """The status line of a model that is there; it is loaded first where it is not."""
+    return f"**Ready.** {describe_model(service.load(model))}"
+
+
+def _title(service: ModelService, known: KnownModel) -> str:
+    other = known.id == EMBEDDED and service.settings.checkpoint_name != EMBEDDED
+    return "The checkpoint of this page" if other else known.title
+
+
+def _expectation(service: ModelService, choice: str) -> str:
+    if choice == EMBEDDED and service.settings.checkpoint_name != EMBEDDED:
+        return "The checkpoint that this page was started with. Nothing is downloaded."
+    return next((known.expectation for known in KNOWN_MODELS if known.id == choice), _OTHER_EXPECTATION)
+
+
+def _known_ids() -> tuple[str, ...]:
+    return tuple(known.id for known in KNOWN_MODELS)
+
+
+def _code(text: str) -> str:
+    return "`" + text.replace("`", "'") + "`"

@@ -1,0 +1,160 @@
+"""The tab for sentence embeddings and their similarity."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+import numpy as np
+import pandas as pd
+from gradio.processing_utils import save_bytes_to_cache
+
+from mtdemo.results import Analysis, Pair, Similarity
+from mtdemo.serving.service import ModelService
+from mtdemo.ui.charts.figures import MOST_SENTENCES, plot_similarity
+from mtdemo.ui.components.messages import describe_answer, shows_errors
+from mtdemo.ui.components.sentence_box import MOST_CHARACTERS, REFERENCE_EXAMPLES, Example, add_sentences, ask
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+N_VALUES = 10  # of each embedding, as the reference prints them
+_WIDTHS: list[str | int] = ["240px", "80px", "64px", "88px", "580px"]
+
+EXAMPLES = (
+    Example("Five from everyday life", REFERENCE_EXAMPLES),
+    Example(
+        "Two kinds of bank",
+        (
+            "The bank raised its interest rates.",
+            "Borrowing money became more expensive.",
+            "We sat on the bank of the river.",
+            "The water was calm and clear.",
+        ),
+    ),
+    Example(
+        "A negation",
+        (
+            "The drug lowered blood pressure.",
+            "The drug did not lower blood pressure.",
+            "The medicine reduced hypertension.",
+            "The traffic was terrible this morning.",
+        ),
+    ),
+    Example(
+        "Four support questions",
+        (
+            "How do I reset my password?",
+            "I forgot my login and can't get in.",
+            "Where can I change my delivery address?",
+            "My parcel should go to another street.",
+        ),
+    ),
+)
+
+
+def add_embedding_tab(service: ModelService, page: gr.Blocks, model: gr.State) -> None:
+    """Add the tab; `model` holds the visitor's choice of model."""
+    gr.Markdown(
+        "Each sentence becomes one vector, the mean of the encoder's last hidden states. The closer the directions of two "
+        "vectors, the closer the sentences in meaning: **cosine similarity**, from -1 to 1."
+    )
+    box = add_sentences("Sentences to compare", "Compare", EXAMPLES)
+    note = gr.Markdown(elem_classes="note")
+    heatmap = gr.Plot(label="Cosine similarity", show_label=False)
+    pairs = gr.Dataframe(label="Most and least similar pairs", interactive=False, wrap=True, max_chars=MOST_CHARACTERS)
+    vectors = gr.Dataframe(
+        label="Embeddings", interactive=False, wrap=True, max_chars=MOST_CHARACTERS, column_widths=_WIDTHS
+    )
+    with gr.Row():
+        csv = gr.DownloadButton("Download all values as CSV", interactive=False)
+        npy = gr.DownloadButton("Download as NumPy (.npy)", interactive=False)
+    box.answer_with(
+        page,
+        model,
+        "embedding_tab",
+        "What the embedding tab shows: a note, a Plotly heat map, a table of pairs, one of embeddings, and two files.",
+        partial(show_embeddings, service, csv.GRADIO_CACHE),
+        *(note, heatmap, pairs, vectors, csv, npy),
+    )
+
+
+@shows_errors
+def show_embeddings(
+    service: ModelService, directory: str, text: str, model: str | None, progress: gr.Progress = gr.Progress()
+) -> tuple[str, Figure | None, pd.DataFrame, pd.DataFrame, Any, Any]:
+    """Sentences to a note, a heat map, the pairs that stand out, a table of embeddings and two files with all values."""
+    similarity = ask(service, service.similarity, text, model, progress)
+    analysis = similarity.analysis
+    figure = plot_similarity(similarity) if len(analysis) > 1 else None
+    files = (
+        save_bytes_to_cache(content, name, cache_dir=directory)
+        for name, content in (("embeddings.csv", as_csv(analysis)), ("embeddings.npy", as_npy(analysis)))
+    )
+    downloads = (gr.DownloadButton(value=Path(file), interactive=True) for file in files)
+    return _note(similarity), figure, tabulate_pairs(similarity), tabulate_embeddings(analysis), *downloads
+
+
+def tabulate_embeddings(analysis: Analysis) -> pd.DataFrame:
+    """One row per sentence: its length, what was not read, its norm and the first values of its embedding."""
+    return pd.DataFrame(
+        {
+            "sentence": [sentence.text for sentence in analysis],
+            "tokens": [sentence.n_tokens for sentence in analysis],
+            "cut": [sentence.n_truncated for sentence in analysis],
+            "norm": [round(sentence.norm, 4) for sentence in analysis],
+            f"first {N_VALUES} values": [
+                "  ".join(f"{value:.8f}" for value in sentence.embedding[:N_VALUES]) for sentence in analysis
+            ],
+        }
+    )
+
+
+def tabulate_pairs(similarity: Similarity) -> pd.DataFrame:
+    """The most similar pairs and the least similar ones, each pair once."""
+    texts = [sentence.text for sentence in similarity.analysis]
+    least = [pair for pair in similarity.least_similar if pair not in similarity.most_similar]
+
+    def rows(kind: str, pairs: Sequence[Pair]) -> list[tuple[str, float, str, str]]:
+        return [(kind, round(pair.similarity, 4), texts[pair.first], texts[pair.second]) for pair in pairs]
+
+    return pd.DataFrame(
+        [*rows("most similar", similarity.most_similar), *rows("least similar", least)],
+        columns=["pair", "cosine", "sentence", "other sentence"],
+    )
+
+
+def as_csv(analysis: Analysis) -> bytes:
+    """UTF-8 with a header line: the sentence, its numbers, and every value of its embedding."""
+    columns = pd.DataFrame(
+        {
+            "sentence": [sentence.text for sentence in analysis],
+            "n_tokens": [sentence.n_tokens for sentence in analysis],
+            "n_truncated": [sentence.n_truncated for sentence in analysis],
+            "norm": [sentence.norm for sentence in analysis],
+        }
+    )
+    values = pd.DataFrame(analysis.embeddings, columns=[f"dim_{index}" for index in range(analysis.model.hidden_size)])
+    return pd.concat([columns, values], axis=1).to_csv(index=False).encode("utf-8")
+
+
+def as_npy(analysis: Analysis) -> bytes:
+    """A NumPy file, float32 (sentences, hidden), not normalised."""
+    buffer = io.BytesIO()
+    np.save(buffer, analysis.embeddings, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _note(similarity: Similarity) -> str:
+    note = describe_answer(similarity.analysis)
+    n_sentences = len(similarity.analysis)
+    if n_sentences == 1:
+        return f"One sentence has nothing to be compared with: add a second line to see similarities.\n\n{note}"
+    if n_sentences > MOST_SENTENCES:
+        shown = f"The picture shows the first {MOST_SENTENCES} of {n_sentences:,} sentences; tables and files have all."
+        return f"{shown}\n\n{note}"
+    return note

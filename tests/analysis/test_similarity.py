@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+from sklearn.metrics.pairwise import cosine_similarity as reference
+
+from mtdemo.analysis.similarity import cosine_similarity, rank_pairs
+
+
+def test_cosine_equals_scikit_learn_and_is_exactly_symmetric() -> None:
+    vectors = np.random.default_rng(0).normal(size=(30, 12)).astype(np.float32)
+    matrix = cosine_similarity(vectors)
+    np.testing.assert_allclose(matrix, reference(vectors.astype(np.float64)), atol=1e-6)
+    assert np.array_equal(matrix, matrix.T)
+    assert (np.diag(matrix) == 1).all()
+
+
+def test_extreme_vectors_stay_in_range() -> None:
+    vectors = np.array([[0, 0], [1e-30, 0], [-1e30, 0], [1e30, 1e30]], dtype=np.float32)
+    matrix = cosine_similarity(vectors)
+    assert np.isfinite(matrix).all()
+    assert np.abs(matrix).max() <= 1
+    assert matrix[1, 2] == -1
+    assert matrix[0, 3] == 0
+
+
+def test_pairs_are_ranked_from_both_ends() -> None:
+    matrix = cosine_similarity(np.array([[1, 0], [0.9, 0.1], [0, 1], [-1, 0]], dtype=np.float32))
+    most, least = rank_pairs(matrix, 2)
+    assert (most[0].first, most[0].second) == (0, 1)
+    assert (least[0].first, least[0].second) == (0, 3)
+    assert most[0].similarity == pytest.approx(float(matrix[0, 1]))
+    assert most[0].similarity >= most[1].similarity
+
+
+def test_a_single_sentence_has_no_pairs() -> None:
+    assert rank_pairs(np.ones((1, 1), dtype=np.float32), 5) == ((), ())

@@ -1,0 +1,82 @@
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from mtdemo.config import Settings
+from mtdemo.data.readers import LabelledSentence, RatedPair, TaggedSentence, thinned
+from mtdemo.inference.forward import analyze_plainly
+from mtdemo.models.checkpoints import LoadedModel, load_directory
+from mtdemo.serving.service import ModelService
+from mtdemo.evaluation.validation import Validation, ValidationSets, compare
+
+TEXTS = ["John lives in Paris.", "I love this!", "x", "The United Nations met in Geneva on Monday, said Kofi Annan."]
+
+
+@pytest.fixture(scope="module")
+def embedded() -> LoadedModel:
+    return load_directory(Path(Settings().checkpoint))
+
+
+def test_the_plain_way_gives_what_the_service_gives(embedded: LoadedModel) -> None:
+    plain = analyze_plainly(embedded, TEXTS * 3, 128, max_tokens=40)
+    for a, b in zip(plain, ModelService(Settings()).analyze(TEXTS * 3), strict=True):
+        assert a.embedding == pytest.approx(b.embedding, abs=1e-5)
+        assert dict(a.probabilities) == pytest.approx(dict(b.probabilities), abs=1e-5)
+        assert [(e.text, e.label, e.start) for e in a.entities] == [(e.text, e.label, e.start) for e in b.entities]
+
+
+def test_each_task_is_measured_and_the_criterion_is_their_mean(embedded: LoadedModel) -> None:
+    tagged = [TaggedSentence(("John", "lives", "in", "Paris"), ("PER", "O", "O", "LOC"))]
+    labelled = [LabelledSentence("I love this!", "positive"), LabelledSentence("I hate this!", "negative")]
+    pairs = [RatedPair(5, "a dog", "a puppy"), RatedPair(0, "a dog", "the stock market")]
+    scores = ValidationSets(tagged, labelled, pairs)(embedded)
+    assert scores == Validation(1.0, pytest.approx(2 / 3), pytest.approx(1.0))
+    assert scores.criterion == pytest.approx((1 + 2 / 3 + 1) / 3)
+    assert scores.phrase == "entity F1 1.000, class F1 0.667, similarity 1.000"
+
+
+def test_what_is_not_measured_does_not_count(embedded: LoadedModel) -> None:
+    scores = ValidationSets(pairs=[RatedPair(5, "a dog", "a puppy"), RatedPair(0, "a dog", "tax law")])(embedded)
+    assert (scores.entity_f1, scores.macro_f1, scores.criterion) == (None, None, pytest.approx(1.0))
+
+
+@pytest.mark.parametrize(("n", "limit"), [(10, 3), (10, 10), (3, 10), (1, 1), (1000, 7)])
+def test_rows_are_drawn_in_their_order_and_always_the_same_ones(n: int, limit: int) -> None:
+    chosen = list(thinned(range(n), limit))
+    assert len(set(chosen)) == min(n, limit)
+    assert chosen == sorted(chosen) == list(thinned(range(n), limit))
+
+
+def test_equal_sets_have_equal_fingerprints_wherever_they_stand() -> None:
+    def fingerprint(tag: str, label: str, place: str) -> str:
+        tagged, labelled = TaggedSentence(("a",), (tag,), place=place), LabelledSentence("a", label, place=place)
+        return ValidationSets([tagged], [labelled], [RatedPair(1.0, "a", "b")]).fingerprint
+
+    one = fingerprint("PER", "positive", "/here/ner, line 1")
+    assert fingerprint("PER", "positive", "/there/ner.jsonl, line 7") == one
+    assert fingerprint("LOC", "positive", "") != one != fingerprint("PER", "negative", "")
+
+
+def test_two_models_are_compared_on_no_more_than_both_can_read(tiny: Callable[..., Path]) -> None:
+    model = load_directory(tiny())
+    assert model.info.max_length == 64
+    assert compare(model, model, ["the cat sat on the mat " * 40]).embedding == 0.0
+
+
+def test_the_difference_of_two_models_is_the_largest_over_the_sentences(embedded: LoadedModel) -> None:
+    texts = ["John lives in Paris.", "What a waste of money.", "It rains."]
+    same = compare(embedded, embedded, texts)
+    assert (same.embedding, same.probability, same.n_entities, same.n_sentences) == (0.0, 0.0, 0, 3)
+    other = replace(embedded, model=deepcopy(embedded.model))
+    with torch.no_grad():
+        other.model.classification_head.linear.bias += torch.tensor([50.0, 0.0, 0.0])
+        other.model.ner_head.linear.bias += torch.tensor([50.0, 0.0, 0.0, 0.0, 0.0])
+    changed = compare(embedded, other, texts)
+    assert changed.embedding == 0.0
+    assert changed.probability > 0.5
+    assert changed.n_entities == 1
+    assert "entities are other ones in 1 sentences" in changed.phrase

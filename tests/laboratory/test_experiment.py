@@ -1,0 +1,286 @@
+"""Experiments on the embedded model and the project's own sample: what a plan claims is what happens."""
+
+import json
+import threading
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from mtdemo.config import Settings
+from mtdemo.errors import PlanError, TrainingError
+from mtdemo.laboratory.experiment import Experiment, ExperimentSettings, Outcome, Snapshot, movement
+from mtdemo.laboratory.dataset import Lessons, lessons_of
+from mtdemo.models.checkpoints import LoadedModel, load_directory
+from mtdemo.planning.optimizer import OptimizerSettings
+from mtdemo.planning.training_plan import TrainingPlan
+from mtdemo.data.marked_text import Sample, read_sample
+
+FAST = OptimizerSettings(1e-4, {"classification_head": 1e-3, "ner_head": 1e-3})
+OWN = ("Ada Lovelace met Charles Babbage in London.", "I am so happy today!")
+
+
+@pytest.fixture(scope="module")
+def model() -> LoadedModel:
+    return load_directory(Path(Settings().checkpoint))
+
+
+@pytest.fixture(scope="module")
+def lessons() -> Lessons:
+    whole = read_sample()
+    return lessons_of(Sample(whole.train[::4], whole.test[::3]))
+
+
+def conduct(model: LoadedModel, lessons: Lessons, settings: ExperimentSettings) -> tuple[Outcome, list[Snapshot]]:
+    outcome, told, _ = conduct_whole(model, lessons, settings)
+    return outcome, told
+
+
+def conduct_whole(
+    model: LoadedModel, lessons: Lessons, settings: ExperimentSettings
+) -> tuple[Outcome, list[Snapshot], LoadedModel]:
+    experiment = Experiment(model, lessons, settings)
+    told = list(experiment.run())
+    assert experiment.outcome is not None
+    assert experiment.trained is not None
+    assert experiment.trained.model is not model.model
+    return experiment.outcome, told, experiment.trained
+
+
+def quick(*frozen: str, n_steps: int = 3) -> ExperimentSettings:
+    return ExperimentSettings(TrainingPlan(frozen, FAST), n_steps, own_sentences=OWN)
+
+
+def test_a_frozen_head_over_a_backbone_that_trains_keeps_its_weights_and_loses_its_answers(
+    model: LoadedModel, lessons: Lessons
+) -> None:
+    """The reference's third scenario claims that the frozen head's task is unharmed. It is not."""
+    settings = ExperimentSettings(TrainingPlan(("ner_head",), OptimizerSettings(1e-3)), 6, task_weights=(0.0, 1.0))
+    outcome, _ = conduct(model, lessons, settings)
+    assert outcome.movement["ner_head"] == 0.0
+    assert outcome.movement["layer_0"] > 0.0
+    assert outcome.entities.share_changed > 0.0
+    assert outcome.embedding_cosine < 0.9999
+
+
+def test_with_the_backbone_frozen_too_the_frozen_heads_answers_are_the_same_bit_for_bit(
+    model: LoadedModel, lessons: Lessons
+) -> None:
+    settings = ExperimentSettings(
+        TrainingPlan(("backbone", "ner_head"), OptimizerSettings(1e-3)), 12, task_weights=(0.0, 1.0), own_sentences=OWN
+    )
+    outcome, _ = conduct(model, lessons, settings)
+    assert {name for name, moved in outcome.movement.items() if moved} == {"classification_head"}
+    assert outcome.entities.share_changed == 0.0
+    assert outcome.entities.score_before == outcome.entities.score_after
+    assert outcome.embedding_cosine == pytest.approx(1.0, abs=1e-6)
+    for before, after in zip(outcome.own_before, outcome.own_after, strict=True):
+        assert torch.equal(torch.tensor(before.embedding), torch.tensor(after.embedding))
+        assert before.entities == after.entities
+
+
+def test_a_model_of_few_positions_learns_too(tiny: Callable[..., Path], lessons: Lessons) -> None:
+    own = ("the cat " * 60,)
+    settings = ExperimentSettings(TrainingPlan(("backbone",)), 1, own_sentences=own)
+    outcome, _ = conduct(load_directory(tiny()), lessons, settings)
+    assert outcome.own_before[0].n_truncated > 0
+
+
+def test_the_model_that_serves_is_untouched(model: LoadedModel, lessons: Lessons) -> None:
+    before = {name: tensor.clone() for name, tensor in model.model.state_dict().items()}
+    outcome, _ = conduct(model, lessons, quick())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.model.state_dict().items())
+    assert not model.model.training
+    assert all(parameter.requires_grad for parameter in model.model.parameters())
+    assert outcome.movement["layer_5"] > 0
+
+
+def test_it_tells_every_step_and_keeps_measurements(model: LoadedModel, lessons: Lessons) -> None:
+    outcome, told = conduct(model, lessons, quick("backbone", n_steps=25))
+    assert [snapshot.n_done for snapshot in told] == list(range(26))
+    assert told[0].losses is None
+    assert set(told[3].rates) == set(told[0].rates)
+    assert [snapshot.n_done for snapshot in outcome.snapshots] == [0, *range(2, 25, 2), 25]
+    assert outcome.snapshots[-1].scores == told[-1].scores
+    assert json.loads(json.dumps(outcome.as_dict()))["n_steps"] == 25
+
+
+def test_learning_on_the_sample_lowers_the_loss(model: LoadedModel, lessons: Lessons) -> None:
+    _, told = conduct(model, lessons, quick("backbone", n_steps=60))
+    losses = [snapshot.losses for snapshot in told if snapshot.losses is not None]
+    assert np.mean([each.classification for each in losses[-20:]]) < np.mean([each.classification for each in losses[:20]])
+    assert np.mean([each.ner for each in losses[-20:]]) < np.mean([each.ner for each in losses[:20]])
+
+
+def test_stopping_keeps_what_there_is(model: LoadedModel, lessons: Lessons) -> None:
+    experiment = Experiment(model, lessons, quick("backbone", n_steps=1_000))
+    told = []
+    for snapshot in experiment.run():
+        told.append(snapshot)
+        if snapshot.n_done == 3:
+            experiment.stop()
+    assert told[-1].n_done == 3
+    assert experiment.outcome is not None
+    assert experiment.outcome.ending == "stopped"
+    assert experiment.outcome.movement["ner_head"] > 0
+    assert experiment.outcome.snapshots[-1].n_done == 3
+
+
+def test_runs_at_the_same_time_do_not_change_each_other(model: LoadedModel, lessons: Lessons) -> None:
+    settings = [quick("backbone", "ner_head"), quick("embeddings")]
+    alone = [conduct_whole(model, lessons, each)[2] for each in settings]
+    together: dict[int, LoadedModel] = {}
+
+    def conduct_one(number: int) -> None:
+        together[number] = conduct_whole(model, lessons, settings[number])[2]
+
+    threads = [threading.Thread(target=conduct_one, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number in range(2):
+        for name, tensor in alone[number].model.state_dict().items():
+            torch.testing.assert_close(tensor, together[number].model.state_dict()[name], atol=1e-5, rtol=0)
+
+
+def test_nothing_to_train_is_told(model: LoadedModel, lessons: Lessons) -> None:
+    with pytest.raises(PlanError, match="Nothing trains"):
+        conduct(model, lessons, quick("backbone", "classification_head", "ner_head"))
+    with pytest.raises(PlanError, match="no part 'tail'"):
+        conduct(model, lessons, quick("tail"))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"n_steps": 0}, "number of steps must be a whole number from 1 to 1,000, not 0"),
+        ({"n_steps": 10_000}, "not 10000"),
+        ({"sentences_per_step": 1}, "from 2 to 64"),
+        ({"seed": -1}, "The seed"),
+        ({"task_weights": (0.0, 0.0)}, "weights of the losses"),
+        ({"task_weights": (float("nan"), 1.0)}, "weights of the losses"),
+        ({"distillation_weight": -1.0}, "weights of the losses"),
+        ({"max_seconds": 0.0}, "more than 0.0 seconds"),
+    ],
+)
+def test_settings_out_of_range_are_told(values: dict[str, object], words: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        ExperimentSettings(**values)  # type: ignore[arg-type]
+    assert words in str(caught.value)
+
+
+def test_movement_is_relative_to_the_length_before(model: LoadedModel) -> None:
+    doubled = replace(model, model=deepcopy(model.model))
+    with torch.no_grad():
+        for parameter in doubled.model.ner_head.parameters():
+            parameter.mul_(2)
+    moved = movement(model, doubled, model.model.parts())
+    assert moved["ner_head"] == pytest.approx(1.0)
+    assert {moved[name] for name in moved if name != "ner_head"} == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("plan", "moved_parts"),
+    [
+        (TrainingPlan(("backbone", "classification_head", "ner_head"), FAST, new_output_layer=True), set()),
+        (TrainingPlan(("embeddings", "layer_0", "layer_1", "ner_head"), FAST, selection="biases"), {2, 3, 4, 5}),
+        (TrainingPlan(("embeddings", "layer_5", "ner_head"), FAST, selection="adapters"), {0, 1, 2, 3, 4}),
+        (TrainingPlan(("ner_head",), FAST, gradual=True), {2, 3, 4, 5}),  # in 5 of the 8 stages
+    ],
+    ids=["new output layer", "biases", "adapters", "gradual"],
+)
+def test_each_kind_of_plan_moves_its_parts_and_no_other(
+    model: LoadedModel, lessons: Lessons, plan: TrainingPlan, moved_parts: set[int]
+) -> None:
+    experiment = Experiment(model, lessons, ExperimentSettings(plan, 8))
+    for snapshot in experiment.run():
+        if snapshot.n_done == 5:
+            experiment.stop()
+    outcome, trained = experiment.outcome, experiment.trained
+    assert outcome is not None and trained is not None
+    moved = {name for name, distance in outcome.movement.items() if distance > 0}
+    heads = {"classification_head"} - set(plan.frozen)
+    assert moved == {*heads, *(f"layer_{index}" for index in moved_parts)}
+    assert (outcome.snapshots[-1].scores.output_f1 is not None) == plan.new_output_layer
+    assert ("output_layer" in trained.info.trained_heads) == plan.new_output_layer
+    expected = set(model.model.state_dict()) | {
+        f"output_layer.linear.{n}" for n in ("weight", "bias") if plan.new_output_layer
+    }
+    assert set(trained.model.state_dict()) == expected, "adapters have become part of the matrices"
+
+
+def test_a_new_output_layer_has_a_loss_of_its_own(model: LoadedModel, lessons: Lessons) -> None:
+    plan = TrainingPlan(("backbone", "classification_head", "ner_head"), FAST, new_output_layer=True)
+    outcome, told = conduct(model, lessons, ExperimentSettings(plan, 30, task_weights=(0.0, 1.0)))
+    losses = [snapshot.losses for snapshot in told if snapshot.losses is not None]
+    assert losses[0].output is not None and losses[-1].output is not None
+    assert losses[-1].output < losses[0].output, "it learns"
+    assert outcome.as_dict()["history"][-1]["losses"]["new_output_layer"] == losses[-1].output
+    assert losses[0].classification is not None
+    assert losses[0].classification < 0.7 < losses[0].output, "that of the trained head, not the sum of both"
+
+
+def test_keeping_embeddings_that_cannot_move_costs_nothing(model: LoadedModel, lessons: Lessons) -> None:
+    settings = ExperimentSettings(TrainingPlan(("backbone",), FAST), 3, task_weights=(0.0, 1.0), distillation_weight=5.0)
+    plain, _ = conduct(model, lessons, replace(settings, distillation_weight=0.0))
+    kept, told = conduct(model, lessons, settings)
+    assert told[-1].losses is not None and told[-1].losses.ner is None
+    assert kept.movement == plain.movement
+
+
+def test_whether_answers_are_the_same_is_measured(model: LoadedModel, lessons: Lessons) -> None:
+    heads, _ = conduct(model, lessons, ExperimentSettings(TrainingPlan(("backbone",), FAST), 3, task_weights=(0.0, 1.0)))
+    assert (heads.entities.is_identical, heads.classes.is_identical) == (True, False)
+    slow = OptimizerSettings(1e-7)
+    moved, _ = conduct(model, lessons, ExperimentSettings(TrainingPlan(("ner_head", "classification_head"), slow), 1))
+    assert (moved.entities.share_changed, moved.entities.is_identical) == (0.0, False), "a change too small to see"
+    assert 0 < moved.training_s < moved.snapshots[-1].seconds
+
+
+def test_a_task_that_is_not_learned_leaves_its_head_alone(model: LoadedModel, lessons: Lessons) -> None:
+    """Not even weight decay touches it."""
+    outcome, told = conduct(
+        model, lessons, ExperimentSettings(TrainingPlan(("backbone",), FAST), 3, task_weights=(0.0, 1.0))
+    )
+    assert outcome.movement["ner_head"] == 0.0
+    assert outcome.movement["classification_head"] > 0.0
+    assert told[-1].losses is not None and told[-1].losses.ner is None
+
+
+def test_a_run_ends_when_its_time_is_over_and_keeps_what_there_is(
+    model: LoadedModel, lessons: Lessons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = count()  # the clock moves when it is looked at
+    monkeypatch.setattr("mtdemo.laboratory.experiment.time", SimpleNamespace(monotonic=lambda: float(next(seconds))))
+    settings = replace(quick("backbone", n_steps=1_000), max_seconds=40.0)
+    outcome, told = conduct(model, lessons, settings)
+    assert outcome.ending == "out of time"
+    assert 0 < told[-1].n_done < 1_000
+    assert outcome.movement["ner_head"] > 0
+
+
+def test_what_reusing_hidden_states_was_worth_is_told(model: LoadedModel, lessons: Lessons) -> None:
+    outcome, _ = conduct(model, lessons, ExperimentSettings(TrainingPlan(("backbone",), FAST), 30))
+    assert outcome.reuse is not None
+    texts = [sentence.text for sentence in (*lessons.tagged, *lessons.labelled)]
+    different = {sentence.windows[0].input_ids for sentence in model.encode(texts, 128)}
+    assert outcome.reuse.n_computed == len(different) < len(texts), "a sentence of both tasks is computed once"
+    assert outcome.reuse.n_computed + outcome.reuse.n_reused == 30 * 16
+    assert json.loads(json.dumps(outcome.as_dict()))["reuse"]["n_computed"] == outcome.reuse.n_computed
+    moving, _ = conduct(model, lessons, quick("embeddings", n_steps=1))
+    assert moving.reuse is None
+
+
+def test_rates_that_are_too_high_are_told(model: LoadedModel, lessons: Lessons) -> None:
+    broken = replace(model, model=deepcopy(model.model))
+    with torch.no_grad():
+        broken.model.ner_head.linear.bias.fill_(float("nan"))
+    with pytest.raises(TrainingError, match="A lower learning rate may help"):
+        conduct(broken, lessons, quick("backbone"))

@@ -1,0 +1,229 @@
+"""Who may run when: places, lines, stops, and that nobody sees another's run."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from mtdemo.config import Settings
+from mtdemo.errors import LaboratoryError, PlanError
+from mtdemo.laboratory.run_queue import Laboratory, Waiting
+from mtdemo.laboratory.dataset import lessons_of
+from mtdemo.planning.training_plan import TrainingPlan
+from mtdemo.data.marked_text import Sample, read_sample
+from mtdemo.serving.service import ModelService
+
+HEADS_ONLY = TrainingPlan(("backbone",))
+WHOLE = read_sample()
+FEW = lessons_of(Sample(WHOLE.train[:12], WHOLE.test[:6]))
+
+
+@pytest.fixture(scope="module")
+def service() -> ModelService:
+    return ModelService(Settings())
+
+
+def begin(laboratory: Laboratory, visitor: str, n_steps: int = 3) -> Iterator[object]:
+    return laboratory.conduct(visitor, HEADS_ONLY, "heads", FEW, n_steps=n_steps)
+
+
+def test_a_run_leaves_an_outcome_and_a_row_to_compare(service: ModelService) -> None:
+    laboratory = Laboratory(service)
+    list(begin(laboratory, "ada"))
+    (run,) = laboratory.runs("ada")
+    assert (run.number, run.title, run.plan) == (1, "heads", HEADS_ONLY)
+    assert run.n_trainable == 150_920
+    outcome = laboratory.outcome("ada")
+    assert outcome is not None
+    assert run.report.items() >= outcome.as_dict().items()
+    assert run.report["settings"]["seed"] == 13
+    assert run.report["learned_from"] == FEW.phrase
+
+
+def test_pages_that_the_server_forgot_are_not_one_visitor(service: ModelService) -> None:
+    laboratory = Laboratory(service)
+    for ask in (lambda: next(begin(laboratory, "")), lambda: laboratory.trained("")[1]):
+        with pytest.raises(LaboratoryError, match="left alone for too long"):
+            ask()
+    assert laboratory.runs("") == ()
+
+
+def test_a_run_can_be_tried_again_from_what_is_told_of_it(service: ModelService) -> None:
+    laboratory = Laboratory(service)
+    list(laboratory.conduct("ada", TrainingPlan(("embeddings",)), "a", FEW, n_steps=3, sentences_per_step=6, seed=5))
+    (first,) = laboratory.runs("ada")
+    told = {**first.report["settings"], "task_weights": tuple(first.report["settings"]["task_weights"].values())}
+    list(laboratory.conduct("ada", first.plan, "b", FEW, **told))
+    _, second = laboratory.runs("ada")
+    assert second.report["movement"] == first.report["movement"]
+
+
+def test_nobody_sees_anothers_runs_and_stops_only_ones_own(service: ModelService) -> None:
+    laboratory = Laboratory(service)
+    ada, bob = begin(laboratory, "ada", 50), begin(laboratory, "bob", 5)
+    next(ada), next(bob), next(ada), next(bob)
+    laboratory.stop("bob")
+    laboratory.stop("nobody")
+    rest = list(bob)
+    assert len(rest) == 1
+    assert laboratory.runs("bob")[0].report["ending"] == "stopped"
+    assert laboratory.runs("ada") == ()
+    assert len(list(ada)) > 40
+    assert laboratory.runs("ada")[0].report["ending"] == "done"
+    assert len(laboratory.runs("bob")) == 1
+
+
+def test_the_served_answers_stay_the_same_while_two_others_train_different_plans(service: ModelService) -> None:
+    sentences = ["John lives in Paris.", "I love this!"]
+    before = [answer.as_dict() for answer in service.analyze(sentences)]
+    laboratory = Laboratory(service)
+    plans = {"ada": TrainingPlan(("ner_head",)), "bob": HEADS_ONLY}
+
+    def conduct(name: str) -> None:
+        list(laboratory.conduct(name, plans[name], name, FEW, n_steps=8, sentences_per_step=4))
+
+    threads = [threading.Thread(target=conduct, args=(name,)) for name in plans]
+    for thread in threads:
+        thread.start()
+    n_asked = 0
+    while any(thread.is_alive() for thread in threads):  # of another length limit each time, so none is from the cache
+        answers = service.analyze(sentences, max_length=20 + n_asked % 100)
+        assert [answer.as_dict() for answer in answers] == before
+        n_asked += 1
+        time.sleep(0.1)  # answers without a pause would hold the interpreter and starve the training
+    assert n_asked > 1
+    for name, plan in plans.items():
+        (run,) = laboratory.runs(name)
+        assert (run.title, run.plan, run.report["ending"]) == (name, plan, "done")
+    assert laboratory.runs("ada")[0].report["movement"]["layer_0"] > 0
+    assert laboratory.runs("bob")[0].report["movement"]["layer_0"] == 0
+
+
+def test_one_visitor_has_one_run(service: ModelService) -> None:
+    laboratory = Laboratory(service)
+    run = begin(laboratory, "ada")
+    next(run)
+    with pytest.raises(LaboratoryError, match="going on already"):
+        next(begin(laboratory, "ada"))
+    list(run)
+    list(begin(laboratory, "ada"))
+    assert [each.number for each in laboratory.runs("ada")] == [1, 2]
+
+
+def test_runs_wait_in_line_and_see_their_place(service: ModelService) -> None:
+    laboratory = Laboratory(service, max_running=1, max_waiting=2)
+    first, second, third = (begin(laboratory, name) for name in ("a", "b", "c"))
+    next(first)
+    assert next(second) == Waiting(1)
+    assert next(third) == Waiting(2)
+    with pytest.raises(LaboratoryError, match="2 runs are waiting already"):
+        next(begin(laboratory, "d"))
+    list(first)
+    assert next(third) == Waiting(2)
+    assert not isinstance(next(second), Waiting)
+    assert next(third) == Waiting(1)
+    second.close()  # type: ignore[attr-defined]
+    assert not isinstance(next(third), Waiting)
+
+
+def test_a_closed_tab_frees_its_place_in_the_line_and_in_the_room(service: ModelService) -> None:
+    laboratory = Laboratory(service, max_running=1)
+    running, waiting = begin(laboratory, "a"), begin(laboratory, "b")
+    next(running)
+    assert next(waiting) == Waiting(1)
+    waiting.close()  # type: ignore[attr-defined]
+    running.close()  # type: ignore[attr-defined]
+    assert not isinstance(next(begin(laboratory, "a")), Waiting)
+    assert laboratory.runs("a") == ()
+
+
+def test_what_cannot_run_takes_no_place(service: ModelService) -> None:
+    laboratory = Laboratory(service, max_running=1)
+    nothing = TrainingPlan(("backbone", "classification_head", "ner_head"))
+    with pytest.raises(PlanError, match="Nothing trains"):
+        list(laboratory.conduct("a", nothing, "none", FEW))
+    with pytest.raises(PlanError, match="number of steps"):
+        list(begin(laboratory, "a", 0))
+    list(begin(laboratory, "a"))
+
+
+def test_forgetting_stops_and_drops(service: ModelService) -> None:
+    laboratory = Laboratory(service)
+    list(begin(laboratory, "a"))
+    run = begin(laboratory, "a", 500)
+    next(run)
+    laboratory.forget("a")
+    assert len(list(run)) == 1
+    assert laboratory.outcome("a") is None
+    assert laboratory.runs("a") == ()
+
+
+def test_what_a_closed_page_had_trained_answers_no_more_and_is_not_given_to_its_next_visit(service: ModelService) -> None:
+    laboratory = Laboratory(service)
+    list(begin(laboratory, "a", 1))
+    run, trained = laboratory.trained("a")
+    assert run.number == 1
+    name = service.adopt(trained, "run 1", "a")
+    late = begin(laboratory, "a", 500)
+    next(late)
+    laboratory.forget("a")
+    assert service.loaded(name) is None
+    again = begin(laboratory, "a", 1)
+    next(again)
+    list(late)
+    with pytest.raises(LaboratoryError, match="none was trained yet"):
+        laboratory.trained("a")
+    list(again)
+    assert laboratory.trained("a")[0] is laboratory.runs("a")[0]
+
+
+def test_results_are_bounded(service: ModelService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtdemo.laboratory.run_queue.MOST_VISITORS", 2)
+    monkeypatch.setattr("mtdemo.laboratory.run_queue.MOST_RUNS", 2)
+    laboratory = Laboratory(service)
+    for visitor in ("a", "a", "a", "b", "c"):
+        list(begin(laboratory, visitor, 1))
+    assert laboratory.runs("a") == ()
+    assert len(laboratory.runs("b")) == len(laboratory.runs("c")) == 1
+    for _ in range(2):
+        list(begin(laboratory, "c", 1))
+    assert [run.number for run in laboratory.runs("c")] == [2, 3]
+
+
+def test_two_visitors_in_two_threads_both_end(service: ModelService) -> None:
+    laboratory = Laboratory(service)
+    threads = [threading.Thread(target=lambda name=name: list(begin(laboratory, name, 4))) for name in ("a", "b", "c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(len(laboratory.runs(name)) == 1 for name in ("a", "b", "c"))
+
+
+def test_a_run_in_line_can_be_given_up(service: ModelService) -> None:
+    laboratory = Laboratory(service, max_running=1)
+    running, waiting = begin(laboratory, "a"), begin(laboratory, "b")
+    next(running)
+    assert next(waiting) == Waiting(1)
+    laboratory.stop("b")
+    assert list(waiting) == []
+    list(running)
+    assert laboratory.runs("b") == ()
+    assert not isinstance(next(begin(laboratory, "b")), Waiting)
+
+
+def test_trained_models_are_kept_while_there_is_room(service: ModelService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtdemo.laboratory.run_queue.MOST_MODELS", 1)
+    laboratory = Laboratory(service)
+    with pytest.raises(LaboratoryError, match="none was trained yet"):
+        laboratory.trained("a")[1]
+    list(begin(laboratory, "a", 1))
+    assert laboratory.trained("a")[1].model is not service.borrow().model
+    list(begin(laboratory, "b", 1))
+    with pytest.raises(LaboratoryError, match="others trained theirs since"):
+        laboratory.trained("a")[1]
+    assert laboratory.runs("a"), "its numbers stay"
+    laboratory.forget("b")
+    with pytest.raises(LaboratoryError):
+        laboratory.trained("b")[1]

@@ -1,0 +1,322 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import torch
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+)
+from safetensors.torch import load_file, save_file
+from transformers import GPT2Config, GPT2Model, PreTrainedModel, T5Config, T5Model
+
+from mtdemo.models import checkpoints as loading
+from mtdemo.config import EMBEDDED_CHECKPOINT, Settings
+from mtdemo.errors import (
+    CheckpointNotFoundError,
+    HubUnreachableError,
+    InvalidCheckpointError,
+    ModelTooLargeError,
+    PlanError,
+)
+from mtdemo.models.checkpoints import LoadedModel, download, load_directory, load_model, names_directory, save_checkpoint, with_labels
+from mtdemo.serving.service import ModelService
+from tests.conftest import make_tokenizer
+
+Write = Callable[..., Path]
+
+
+def test_a_checkpoint_says_what_it_is(tiny: Write) -> None:
+    directory = tiny(trained_heads=["ner_head"], entity_labels=["O", "B-PER", "I-PER"])
+    info = load_directory(directory).info
+    assert (info.architecture, info.n_layers, info.hidden_size, info.max_length) == ("bert", 2, 16, 64)
+    assert info.entity_types == ("PER",)
+    assert (info.classifies, info.finds_entities) == (False, True)
+    assert info.id == str(directory)
+    assert info.n_parameters == sum(p.numel() for p in load_directory(directory).model.parameters())
+
+
+def test_a_plain_backbone_answers_and_says_that_its_heads_are_untrained(upstream: Path) -> None:
+    loaded = load_directory(upstream)
+    assert loaded.info.trained_heads == ()
+    assert not loaded.model.training
+
+
+def test_what_is_trained_is_what_has_weights(tiny: Write) -> None:
+    directory = tiny(trained_heads=["classification_head", "ner_head"])
+    weights = load_file(directory / "model.safetensors")
+    kept = {name: tensor for name, tensor in weights.items() if not name.startswith("ner_head")}
+    save_file(kept, directory / "model.safetensors", metadata={"format": "pt"})
+    assert load_directory(directory).info.trained_heads == ("classification_head",)
+
+
+def test_a_head_without_weights_is_the_same_each_time(tiny: Write) -> None:
+    directory = tiny()
+    weights = load_file(directory / "model.safetensors")
+    save_file({name: t for name, t in weights.items() if not name.startswith("ner_head")}, directory / "model.safetensors")
+    one, other = load_directory(directory).model, load_directory(directory).model
+    assert torch.equal(one.ner_head.linear.weight, other.ner_head.linear.weight)
+    for model in (one, other):
+        model.relabel(["angry", "calm"], model.config.entity_labels)
+    assert torch.equal(one.classification_head.dense.weight, other.classification_head.dense.weight)
+
+
+def test_the_types_that_a_model_has_already_leave_its_head_as_it_is(tiny: Write) -> None:
+    loaded = load_directory(tiny(trained_heads=["ner_head"], entity_labels=["O", "B-PER", "I-PER"]))
+    same = with_labels(loaded, entity_types=["PER"])
+    assert same.info.trained_heads == ("ner_head",)
+    assert same.scheme.labels == tuple(same.model.config.entity_labels) == ("O", "B-PER", "I-PER")
+    other = with_labels(loaded, entity_types=["PER", "LOC"])
+    assert other.info.trained_heads == ()
+    assert other.model.config.entity_labels == ["O", "PER", "LOC"]
+
+
+@pytest.mark.parametrize("name", ["O", "B-PER", "I-PER", "E-MAIL", "S-PER", "L-PER", "U-BAHN"])
+def test_a_type_that_files_would_say_otherwise_is_refused(tiny: Write, name: str) -> None:
+    with pytest.raises(PlanError, match=rf"named without O, B- and I- .* as PER, not '{name}'\."):
+        with_labels(load_directory(tiny()), entity_types=[name])
+
+
+def test_a_missing_directory_is_named() -> None:
+    with pytest.raises(CheckpointNotFoundError, match="/nowhere/at/all"):
+        load_model("/nowhere/at/all")
+
+
+def test_a_directory_that_is_no_checkpoint_says_what_one_holds(tmp_path: Path) -> None:
+    with pytest.raises(InvalidCheckpointError, match=r"config\.json.*model\.safetensors"):
+        load_directory(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [("{ this is no JSON", "cannot be used"), ("{}", "cannot be used"), ('{"model_type": "no-such"}', "cannot be used"),
+     ('{"model_type": "multi-task-encoder", "entity_labels": ["PER"]}', "begin with 'O'")],
+)  # fmt: skip
+def test_a_broken_configuration_says_so(tiny: Write, content: str, word: str) -> None:
+    directory = tiny()
+    (directory / "config.json").write_text(content)
+    with pytest.raises(InvalidCheckpointError, match=word):
+        load_directory(directory)
+
+
+def test_a_model_of_another_kind_says_so(tiny: Write) -> None:
+    directory = tiny()
+    (directory / "config.json").write_text(json.dumps({"model_type": "clip"}))
+    with pytest.raises(InvalidCheckpointError, match="clip"):
+        load_directory(directory)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"hidden_size": "abc"}, {"num_attention_heads": 0}, {"hidden_act": "no-such"}, {"is_decoder": True},
+     {"max_position_embeddings": 2}, {"id2label": "x"}],
+)  # fmt: skip
+def test_a_backbone_that_cannot_be_built_or_read_with_says_so(tiny: Write, changes: dict[str, object]) -> None:
+    directory = tiny()
+    config = json.loads((directory / "config.json").read_text())
+    config["backbone"] |= changes
+    (directory / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InvalidCheckpointError, match="tiny"):
+        load_directory(directory, 10**9)
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (T5Model(T5Config(d_model=16, num_layers=1, num_heads=2, vocab_size=18, d_ff=32, d_kv=8)), "has a decoder"),
+        (GPT2Model(GPT2Config(n_embd=16, n_layer=1, n_head=2, vocab_size=18)), "see only what stands before"),
+    ],
+    ids=["t5", "gpt2"],
+)
+def test_what_is_no_encoder_is_refused(tmp_path: Path, model: PreTrainedModel, words: str) -> None:
+    model.save_pretrained(tmp_path)
+    make_tokenizer().save_pretrained(tmp_path)
+    with pytest.raises(InvalidCheckpointError, match=words):
+        load_directory(tmp_path)
+
+
+def test_a_tokenizer_with_more_words_than_the_model_is_refused(tiny: Write) -> None:
+    directory = tiny()
+    tokenizer = make_tokenizer()
+    tokenizer.add_tokens(["a", "b"])
+    tokenizer.save_pretrained(directory)
+    with pytest.raises(InvalidCheckpointError, match="cannot read a sentence"):
+        load_directory(directory)
+
+
+def test_text_is_read_from_its_beginning_whatever_the_tokenizer_says(tiny: Write) -> None:
+    directory = tiny()
+    tokenizer = make_tokenizer()
+    tokenizer.truncation_side = tokenizer.padding_side = "left"
+    tokenizer.save_pretrained(directory)
+    (sentence,) = load_directory(directory).encode(["the cat sat on the mat"], 8)
+    assert [(p.start, p.end) for p in sentence.pieces] == sorted((p.start, p.end) for p in sentence.pieces)
+    assert sentence.pieces[0].start == 0
+
+
+def test_code_of_a_checkpoint_never_runs(tiny: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = tiny()
+    config = {"model_type": "mine", "auto_map": {"AutoConfig": "evil.Config"}}
+    (directory / "config.json").write_text(json.dumps(config))
+    (directory / "evil.py").write_text("raise SystemExit('ran')")
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked the person whether to run code"))
+    with pytest.raises(InvalidCheckpointError, match="cannot be used"):
+        load_directory(directory)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("./typo", True), ("/nowhere", True), ("~/x", True), ("a/b/c", True), ("owner/name", False), ("bert-base", False)],
+)
+def test_a_name_means_a_directory_or_an_id(name: str, expected: bool) -> None:
+    assert names_directory(name) is expected
+
+
+def test_truncated_weights_say_so(tiny: Write) -> None:
+    directory = tiny()
+    content = (directory / "model.safetensors").read_bytes()
+    (directory / "model.safetensors").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InvalidCheckpointError, match="cannot be read"):
+        load_directory(directory)
+
+
+def test_weights_of_other_shapes_name_one_with_both_shapes(tiny: Write) -> None:
+    directory = tiny()
+    weights = load_file(directory / "model.safetensors")
+    weights["ner_head.linear.weight"] = torch.zeros(9, 16)
+    save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InvalidCheckpointError, match=r"ner_head\.linear\.weight.*\(9, 16\).*\(5, 16\)"):
+        load_directory(directory)
+
+
+def test_missing_weights_of_the_backbone_are_an_error(tiny: Write) -> None:
+    directory = tiny()
+    weights = load_file(directory / "model.safetensors")
+    del weights["backbone.encoder.layer.0.output.dense.weight"]
+    save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InvalidCheckpointError, match="lacks 1 weights"):
+        load_directory(directory)
+
+
+def test_pickles_are_never_read(tiny: Write) -> None:
+    directory = tiny()
+    torch.save({}, directory / "pytorch_model.bin")
+    (directory / "model.safetensors").unlink()
+    with pytest.raises(InvalidCheckpointError, match="never loaded"):
+        load_directory(directory)
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]"])
+def test_a_broken_tokenizer_says_so(tiny: Write, content: str | None) -> None:
+    directory = tiny()
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (directory / name).unlink(missing_ok=True)
+        if content is not None:
+            (directory / name).write_text(content)
+    with pytest.raises(InvalidCheckpointError, match="tokenizer"):
+        load_directory(directory)
+
+
+def test_a_model_beyond_the_bound_is_refused_before_its_weights_are_read(tiny: Write) -> None:
+    directory = tiny()
+    (directory / "model.safetensors").unlink()
+    with pytest.raises(ModelTooLargeError, match="MTDEMO_MAX_MODEL_BYTES"):
+        load_directory(directory, max_bytes=1000)
+
+
+@pytest.mark.parametrize("name", ["../../etc", "/etc/passwd", "a b", "", "a/b/c", "~/x", "C:\\x"])
+def test_an_id_of_the_hub_is_never_taken_for_a_path(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "hf_hub_download", lambda *_: pytest.fail("asked the hub"))
+    with pytest.raises(CheckpointNotFoundError, match="not a model id"):
+        download(name)
+
+
+def of_hub(kind: type[HfHubHTTPError], status: int) -> HfHubHTTPError:
+    return kind("no", response=httpx.Response(status, request=httpx.Request("GET", "https://hub.invalid")))
+
+
+@pytest.mark.parametrize(
+    ("failure", "error", "words"),
+    [
+        (LocalEntryNotFoundError("offline"), HubUnreachableError, "cannot be reached"),
+        (ConnectionError("refused"), HubUnreachableError, "cannot be reached"),
+        (httpx.ConnectError("refused"), HubUnreachableError, "cannot be reached"),
+        (of_hub(HfHubHTTPError, 503), HubUnreachableError, "Try again later"),
+        (of_hub(RepositoryNotFoundError, 404), CheckpointNotFoundError, "Check the spelling"),
+        (of_hub(GatedRepoError, 403), CheckpointNotFoundError, "asks for a login"),
+        (of_hub(RemoteEntryNotFoundError, 404), CheckpointNotFoundError, "has no config.json"),
+    ],
+)
+def test_a_hub_that_gives_nothing_is_one_clear_error(
+    failure: Exception, error: type[Exception], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(loading, "hf_hub_download", fail)
+    with pytest.raises(error, match=words) as caught:
+        download("bert-base-uncased")
+    assert "bert-base-uncased" in str(caught.value)
+
+
+def test_a_hub_model_is_downloaded_without_pickles_and_code_and_loaded_as_a_directory(
+    tiny: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tiny()
+    asked: dict[str, object] = {}
+
+    def snapshot(hub_id: str, **patterns: object) -> str:
+        asked.update(patterns, hub_id=hub_id)
+        return str(directory)
+
+    monkeypatch.setattr(loading, "hf_hub_download", lambda *_: str(directory / "config.json"))
+    monkeypatch.setattr(loading, "snapshot_download", snapshot)
+    assert load_model("owner/name").info.id == "owner/name"
+    assert asked["hub_id"] == "owner/name"
+    assert not {"*.bin", "*.py", "*.pt"} & set(asked["allow_patterns"])  # type: ignore[call-overload]
+
+
+def test_after_an_error_the_model_in_use_stays_in_use(tiny: Write) -> None:
+    service = ModelService(Settings(checkpoint=str(tiny())))
+    before = service.load()
+    with pytest.raises(CheckpointNotFoundError):
+        service.load("../not/an/id")
+    assert service.loaded() is before
+    assert len(service.embed(["the cat"])) == 1
+
+
+def test_saving_in_half_precision_moves_embeddings_little(tiny: Write, tmp_path: Path) -> None:
+    loaded = load_directory(tiny(trained_heads=["ner_head"]))
+    save_checkpoint(loaded, tmp_path / "saved")
+    again = load_directory(tmp_path / "saved")
+    assert again.info.trained_heads == ("ner_head",)
+    assert next(again.model.parameters()).dtype == torch.float32
+    assert next(loaded.model.parameters()).dtype == torch.float32, "the model itself is left alone"
+    inputs = {"input_ids": torch.tensor([[2, 5, 6, 3]])}
+    with torch.inference_mode():
+        before, after = (m(**inputs).sentence_embedding.numpy() for m in (loaded.model, again.model))
+    assert np.linalg.norm(before - after) / np.linalg.norm(before) < 2e-3
+
+
+def test_what_is_read_and_saved_again_is_the_same(embedded: LoadedModel, tmp_path: Path) -> None:
+    save_checkpoint(embedded, tmp_path)
+    again, weights = (load_file(place / "model.safetensors") for place in (tmp_path, EMBEDDED_CHECKPOINT))
+    assert again.keys() == weights.keys()
+    assert all(tensor.dtype == torch.float16 and torch.equal(tensor, weights[name]) for name, tensor in again.items())
+    saved, committed = (json.loads((place / "config.json").read_text()) for place in (tmp_path, EMBEDDED_CHECKPOINT))
+    version = "transformers_version"
+    assert {**saved, version: ""} == {**committed, version: ""}
+
+
+def test_a_copy_elsewhere_answers_the_same(embedded: LoadedModel, tmp_path: Path) -> None:
+    shutil.copytree(EMBEDDED_CHECKPOINT, tmp_path / "copy")
+    here, there = ModelService(Settings()), ModelService(Settings(checkpoint=str(tmp_path / "copy")))
+    sentence = ["Ada Lovelace wrote to Charles Babbage."]
+    assert np.array_equal(here.embed(sentence).embeddings, there.embed(sentence).embeddings)

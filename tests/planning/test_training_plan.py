@@ -1,0 +1,116 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from mtdemo.errors import DataFileError, MtdemoError, PlanError
+from mtdemo.models.multitask import MultiTaskModel
+from mtdemo.planning.optimizer import OptimizerSettings
+from mtdemo.planning.training_plan import TrainingPlan, read_plan, run_warnings, weights_asked
+from tests.conftest import tiny_config
+
+PLANS = [
+    TrainingPlan(),
+    TrainingPlan(("backbone",)),
+    TrainingPlan(("embeddings", "layer_0"), OptimizerSettings(1e-4, {"ner_head": 1e-3}, 0.0, 0.8), 0.5),
+]
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_plan_survives_a_file(plan: TrainingPlan, tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(plan.as_dict()))
+    assert read_plan(path) == plan
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    assert TrainingPlan.from_dict({}) == TrainingPlan()
+    assert TrainingPlan.from_dict({"learning_rates": {"ner_head": 1e-3}}).optimizer == OptimizerSettings(
+        head_learning_rates={"ner_head": 1e-3}
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"freeze": []}, "no field 'freeze'; its fields are frozen, learning_rates"),
+        ({"frozen": "embeddings"}, "list of names"),
+        ({"frozen": [3]}, "list of names"),
+        ({"learning_rates": 3}, "learning_rates gives a number"),
+        ({"learning_rates": {"classifier_head": 1e-3}}, "knows backbone, classification_head, ner_head, output_layer, not"),
+        ({"learning_rates": {"backbone": "fast"}}, "learning_rates gives a number"),
+        ({"learning_rates": {"backbone": 7}}, "must be a number from 0 to 1, not 7"),
+        ({"layer_decay": 2}, "layer-wise decay must be a number from 0 to 1"),
+        ({"weight_decay": None}, "weight decay must be a number"),
+        ({"warmup_share": -1}, "warm-up must be a number from 0 to 1, not -1"),
+        ({"warmup_share": True}, "warm-up must be a number"),
+        ([1], "a JSON object"),
+    ],
+)
+def test_a_bad_plan_is_a_sentence(values: dict[str, object], words: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        TrainingPlan.from_dict(values)
+    assert words.lower() in str(caught.value).lower()
+
+
+@pytest.mark.parametrize("content", [None, "{", b"\xff\xfe\x00"])
+def test_a_bad_file_is_a_sentence(content: str | bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(DataFileError, match=r"plan\.json"):
+        read_plan(path)
+    assert issubclass(DataFileError, MtdemoError)
+
+
+@pytest.mark.parametrize(("n_steps", "share"), [(1, 0.0), (10, 0.0), (100, 0.06), (50, 0.5), (7, 1.0)])
+def test_rates_rise_then_fall_and_never_leave_their_range(n_steps: int, share: float) -> None:
+    factors = [TrainingPlan(warmup_share=share).rate_factor(step, n_steps) for step in range(n_steps)]
+    peak = factors.index(max(factors))
+    assert max(factors) == 1.0
+    assert min(factors) > 0.0
+    assert factors[: peak + 1] == sorted(factors[: peak + 1])
+    assert factors[peak:] == sorted(factors[peak:], reverse=True)
+
+
+def test_without_warm_up_the_schedule_is_that_of_torch() -> None:
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.AdamW([parameter], lr=1.0)
+    torchs = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=9)
+    plan = TrainingPlan(warmup_share=0.0)
+    for step in range(1, 10):
+        assert plan.rate_factor(step, 10) == pytest.approx(torchs.get_last_lr()[0])
+        optimizer.step()
+        torchs.step()
+
+
+def warnings(plan: TrainingPlan, task_weights: tuple[float, float], **more: float) -> str:
+    freezing = plan.freezing(MultiTaskModel(tiny_config()).parts())
+    return " ".join(run_warnings(plan, freezing, 100, task_weights, **more))
+
+
+def test_a_head_that_a_teacher_teaches_is_asked_something() -> None:
+    assert weights_asked((2.0, 0.0), 0.5) == {"ner_head": 2.0, "classification_head": 0.5, "output_layer": 0.0}
+    idle = "The classification head may train, but nothing of its task is learned"
+    assert idle in warnings(TrainingPlan(), (1.0, 0.0))
+    assert warnings(TrainingPlan(), (1.0, 0.0), teacher_weight=1.0) == ""
+    assert "The entity head may train, but nothing" in warnings(TrainingPlan(), (0.0, 1.0), teacher_weight=1.0)
+
+
+def test_noise_and_what_keeps_embeddings_do_nothing_where_the_backbone_is_frozen() -> None:
+    frozen = TrainingPlan(("backbone",))
+    assert "hidden word pieces and noise of case do nothing" in warnings(frozen, (1.0, 1.0), noise=0.1)
+    assert "the weight of keeping them does nothing" in warnings(frozen, (1.0, 1.0), distillation_weight=1.0)
+    assert warnings(frozen, (1.0, 1.0)) == ""
+    assert warnings(TrainingPlan(), (1.0, 1.0), noise=0.1, distillation_weight=1.0) == ""
+
+
+def test_gradual_unfreezing_without_a_head_that_trains_begins_with_the_last_layer() -> None:
+    parts = MultiTaskModel(tiny_config()).parts()
+    plan = TrainingPlan(("classification_head", "ner_head"), gradual=True)
+    assert plan.starts(plan.freezing(parts)) == {"layer_1": 0.0, "layer_0": 1 / 3, "embeddings": 2 / 3}
+    first = plan.freezing_at(plan.freezing(parts), 0.0)
+    assert [part.part.name for part in first.parts if part.n_trainable] == ["layer_1"]
+    plan = TrainingPlan(("ner_head",), gradual=True)
+    assert plan.starts(plan.freezing(parts))["layer_1"] == 1 / 4

@@ -1,0 +1,115 @@
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mtdemo.serving.file_annotation import AnnotationReport, annotate_file
+from mtdemo.config import Settings
+from mtdemo.errors import DataFileError, InputError
+from mtdemo.serving.service import ModelService
+
+CONTENT = (
+    b"\xef\xbb\xbfJohn lives in Paris.\r\n\n  \nbad \xff bytes\nNUL\x00 here\n" + b"x" * 300 + b"\nlast line without end"
+)
+
+
+@pytest.fixture
+def annotated(tmp_path: Path) -> "Annotated":
+    (tmp_path / "in.txt").write_bytes(CONTENT)
+    service, told, problems = ModelService(Settings(max_sentence_characters=200)), [], []
+    report = annotate_file(
+        service, tmp_path / "in.txt", tmp_path / "out.jsonl", tmp_path / "out.npy", told.append, problems.append
+    )
+    records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert sum(told) == len(records)
+    return records, np.load(tmp_path / "out.npy", allow_pickle=False), report, problems
+
+
+Annotated = tuple[list[dict[str, object]], np.ndarray, AnnotationReport, list[str]]
+
+
+def test_every_line_has_its_record_and_its_row(annotated: Annotated) -> None:
+    records, rows, report, _ = annotated
+    assert [record["line"] for record in records] == list(range(1, 8))
+    assert rows.shape == (7, 384)
+    assert rows.dtype == np.float32
+    assert [bool(np.isnan(row).all()) for row in rows] == ["error" in record for record in records]
+    assert (report.n_lines, report.n_blank, report.n_problems, report.n_truncated) == (7, 2, 2, 0)
+
+
+def test_bad_lines_are_reported_by_number_and_not_lost(annotated: Annotated) -> None:
+    records, _, report, problems = annotated
+    utf8, long = problems
+    assert "Line 4: not UTF-8" in utf8
+    assert "Line 6: no result." in long
+    assert "300 characters; at most 200" in long
+    assert records[3]["text"] == "bad \ufffd bytes"
+    assert records[5]["text"] == "x" * 300
+    assert "2 blank, 2 with a problem" in report.summary
+
+
+def test_results_are_those_of_the_service(annotated: Annotated, service: ModelService) -> None:
+    records, rows, _, _ = annotated
+    (answer,) = service.analyze(["John lives in Paris."])
+    assert records[0]["label"] == answer.label
+    assert [e["text"] for e in records[0]["entities"]] == ["John", "Paris"]  # type: ignore[attr-defined]
+    np.testing.assert_allclose(rows[0], answer.embedding, atol=1e-5)
+
+
+def test_a_file_longer_than_any_limit_streams(tmp_path: Path, tiny: Callable[..., Path]) -> None:
+    service = ModelService(Settings(checkpoint=str(tiny()), max_sentences=10, max_total_characters=200))
+    (tmp_path / "in.txt").write_text("the cat sat\n" * 1000)
+    assert annotate_file(service, tmp_path / "in.txt", tmp_path / "out.jsonl").n_lines == 1000
+
+
+def test_an_empty_file_gives_empty_files(tmp_path: Path, tiny: Callable[..., Path]) -> None:
+    (tmp_path / "in.txt").touch()
+    service = ModelService(Settings(checkpoint=str(tiny())))
+    assert annotate_file(service, tmp_path / "in.txt", tmp_path / "o", tmp_path / "e.npy").n_lines == 0
+    assert np.load(tmp_path / "e.npy").shape == (0, 16)
+
+
+def test_files_that_cannot_be_used_are_named(tmp_path: Path, tiny: Callable[..., Path]) -> None:
+    service = ModelService(Settings(checkpoint=str(tiny())))
+    source = tmp_path / "in.txt"
+    with pytest.raises(DataFileError, match=r"in\.txt cannot be opened"):
+        annotate_file(service, source, tmp_path / "out")
+    source.write_text("the cat")
+    with pytest.raises(DataFileError, match="named twice"):
+        annotate_file(service, source, source)
+    with pytest.raises(DataFileError, match=r"missing/out cannot be opened"):
+        annotate_file(service, source, tmp_path / "missing" / "out")
+    for output, embeddings in ((tmp_path / "o", source), (tmp_path / "o", tmp_path / "x" / ".." / "o")):
+        with pytest.raises(DataFileError, match="named twice"):
+            annotate_file(service, source, output, embeddings)
+    assert source.read_text() == "the cat"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+@pytest.mark.parametrize("n_lines", [1, 400])
+def test_a_full_disk_is_told(tmp_path: Path, tiny: Callable[..., Path], n_lines: int) -> None:
+    service, source, full = ModelService(Settings(checkpoint=str(tiny()))), tmp_path / "in.txt", Path("/dev/full")
+    source.write_text("the cat\n" * n_lines)
+    for output, embeddings in ((full, None), (tmp_path / "out", full)):
+        with pytest.raises(DataFileError, match="/dev/full could not be written: No space left on device"):
+            annotate_file(service, source, output, embeddings)
+
+
+def test_lines_that_are_cut_are_counted_and_blank_lines_do_not_pile_up(tmp_path: Path, tiny: Callable[..., Path]) -> None:
+    (tmp_path / "in.txt").write_text("\n" * 2000 + "the cat sat " * 40)
+    service = ModelService(Settings(checkpoint=str(tiny()), max_length=16))
+    portions: list[int] = []
+    analyze = service._portions
+
+    def counted(sentences: Iterable[str]) -> Iterator[list[str | InputError]]:
+        for portion in analyze(sentences):
+            portions.append(len(portion))
+            yield portion
+
+    service._portions = counted  # type: ignore[method-assign]
+    report = annotate_file(service, tmp_path / "in.txt", tmp_path / "out.jsonl")
+    assert (report.n_lines, report.n_blank, report.n_truncated) == (2001, 2000, 1)
+    assert "1 were too long to be read whole" in report.summary
+    assert max(portions) <= 256

@@ -1,0 +1,117 @@
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event, Thread
+from time import sleep
+
+import pytest
+
+from mtdemo.models import checkpoints as loading
+from mtdemo.config import Settings
+from mtdemo.errors import CheckpointNotFoundError
+from mtdemo.serving.model_store import MOST_MADE, ModelStore
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def loads(tiny: Write, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A hub that gives a tiny model for any id, and the ids it was asked for."""
+    directory, asked = tiny(), []
+
+    def download(hub_id: str, max_bytes: int | None = None) -> Path:
+        asked.append(hub_id)
+        return directory
+
+    monkeypatch.setattr(loading, "download", download)
+    return asked
+
+
+def test_a_model_is_loaded_once_however_many_ask(loads: list[str]) -> None:
+    store = ModelStore(Settings())
+    threads = [Thread(target=store.get, args=["a"]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert loads == ["a"]
+
+
+def test_who_waits_for_a_load_that_fails_shares_its_error_and_the_next_one_tries_again(
+    loads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, started, fail = ModelStore(Settings()), Event(), Event()
+    real = loading.download
+
+    def download(hub_id: str, max_bytes: int | None = None) -> Path:
+        started.set()
+        if not fail.is_set():
+            assert fail.wait(10)
+            loads.append("failed")
+            raise CheckpointNotFoundError("gone")
+        return real(hub_id, max_bytes)
+
+    monkeypatch.setattr(loading, "download", download)
+    with ThreadPoolExecutor(3) as pool:
+        asking = [pool.submit(store.get, "a")]
+        assert started.wait(10)
+        asking += [pool.submit(store.get, "a") for _ in range(2)]
+        sleep(0.1)  # until they wait
+        fail.set()
+        assert {type(each.exception()) for each in asking} == {CheckpointNotFoundError}
+    assert loads == ["failed"]
+    store.get("a")
+    assert loads == ["failed", "a"]
+
+
+def test_the_least_recently_used_model_leaves(loads: list[str]) -> None:
+    store = ModelStore(Settings(max_models=2))
+    for name in ("a", "b", "a", "c"):
+        store.get(name)
+    assert store.find("b") is None
+    assert store.find("a") is not None
+    assert store.find("c") is not None
+    store.get("b")
+    assert loads == ["a", "b", "c", "b"]
+
+
+def test_memory_bounds_the_number_too(loads: list[str]) -> None:
+    n_bytes = ModelStore(Settings()).get("a").loaded.n_bytes
+    store = ModelStore(Settings(max_models=5, max_model_bytes=2 * n_bytes))
+    for name in ("a", "b", "c"):
+        store.get(name)
+    assert store.find("a") is None
+    assert store.find("c") is not None
+
+
+def test_a_model_that_comes_back_has_another_number(loads: list[str]) -> None:
+    store = ModelStore(Settings(max_models=1))
+    first = store.get("a").number
+    store.get("b")
+    assert store.get("a").number != first
+    assert loads == ["a", "b", "a"]
+
+
+def test_visitors_load_nothing_where_that_is_switched_off(loads: list[str]) -> None:
+    store = ModelStore(Settings(hub_models=False, model="mine"))
+    store.get("mine")
+    with pytest.raises(CheckpointNotFoundError, match="switched off"):
+        store.get("other")
+    assert loads == ["mine"]
+
+
+def test_models_made_here_never_push_out_loaded_ones_and_leave_in_their_turn(loads: list[str]) -> None:
+    store = ModelStore(Settings(max_models=1))
+    loaded = store.get("a").loaded
+    names = [store.adopt(loaded, f"owner {number}") for number in range(MOST_MADE + 1)]
+    assert store.find("a") is not None
+    assert [name for name in names if store.find(name) is None] == names[:1]
+    with pytest.raises(CheckpointNotFoundError, match="had to make room"):
+        store.get(names[0])
+    store.drop("owner 2")
+    store.drop("nobody")
+    assert store.find(names[2]) is None
+    store.adopt(loaded, "owner 2")
+    again = store.adopt(loaded, "owner 1")
+    assert again == names[1], "an owner has one"
+    assert store.find(names[2]) is not None

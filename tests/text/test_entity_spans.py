@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mtdemo.text.entity_spans import TagScheme, decode_entities, entity_type
+from mtdemo.text.tokenization import Piece, encode_sentences
+from mtdemo.models.checkpoints import LoadedModel
+
+IO = TagScheme.from_labels(["O", "PER", "ORG"])
+BIO = TagScheme.from_labels(["O", "B-PER", "I-PER", "B-ORG", "I-ORG"])
+
+
+def rows(*labels: str, scheme: TagScheme = IO, peak: float = 0.9) -> np.ndarray:
+    values = np.full((len(labels), len(scheme.labels)), (1 - peak) / (len(scheme.labels) - 1), dtype=np.float32)
+    for row, label in enumerate(labels):
+        values[row, scheme.labels.index(label)] = peak
+    return values
+
+
+def words(text: str) -> list[Piece]:
+    pieces, start = [], 0
+    for number, word in enumerate(text.split(" ")):
+        pieces.append(Piece(start, start + len(word), number))
+        start += len(word) + 1
+    return pieces
+
+
+def test_neighbours_of_one_type_are_one_span_with_the_mean_as_score() -> None:
+    text = "Ada Lovelace met IBM"
+    probabilities = rows("PER", "PER", "O", "ORG")
+    probabilities[1] = [0.3, 0.5, 0.2]
+    first, second = decode_entities(text, words(text), probabilities, IO)
+    assert (first.text, first.label, first.start, first.end) == ("Ada Lovelace", "PER", 0, 12)
+    assert first.score == pytest.approx((0.9 + 0.5) / 2)
+    assert (second.text, second.label) == ("IBM", "ORG")
+
+
+def test_different_types_that_touch_are_two_spans() -> None:
+    text = "Ada IBM"
+    assert [e.label for e in decode_entities(text, words(text), rows("PER", "ORG"), IO)] == ["PER", "ORG"]
+
+
+def test_with_bio_a_new_beginning_ends_the_span_and_with_io_it_cannot() -> None:
+    text = "Ada Grace Hopper"
+    found = decode_entities(text, words(text), rows("B-PER", "B-PER", "I-PER", scheme=BIO), BIO)
+    assert [e.text for e in found] == ["Ada", "Grace Hopper"]
+    assert [e.text for e in decode_entities(text, words(text), rows("PER", "PER", "PER"), IO)] == [text]
+
+
+def test_an_inside_without_a_beginning_is_a_span_too() -> None:
+    assert len(decode_entities("Ada", words("Ada"), rows("I-PER", scheme=BIO), BIO)) == 1
+
+
+def test_begin_and_inside_share_the_probability_of_their_type() -> None:
+    probabilities = np.array([[0.4, 0.3, 0.3, 0.0, 0.0]], dtype=np.float32)
+    (entity,) = decode_entities("Ada", words("Ada"), probabilities, BIO)
+    assert entity.label == "PER"
+    assert entity.score == pytest.approx(0.6)
+
+
+def test_a_word_is_never_cut_between_its_pieces() -> None:
+    pieces = [Piece(0, 3, 0), Piece(3, 8, 0), Piece(9, 12, 1)]
+    probabilities = rows("PER", "O", "O", peak=0.95)
+    probabilities[1] = [0.55, 0.4, 0.05]
+    (entity,) = decode_entities("Lovelace met", pieces, probabilities, IO)
+    assert entity.text == "Lovelace"
+    assert entity.score == pytest.approx((0.95 + 0.4) / 2)
+
+
+def test_accents_and_joiners_stay_with_their_letter() -> None:
+    text = "Jose\N{COMBINING ACUTE ACCENT} ok"
+    (entity,) = decode_entities(text, [Piece(0, 4, 0), Piece(6, 8, 1)], rows("PER", "O"), IO)
+    assert entity.text == "Jose\N{COMBINING ACUTE ACCENT}"
+
+
+def test_a_mark_that_is_a_word_of_its_own_is_not_given_twice() -> None:
+    text = "Jose\N{COMBINING ACUTE ACCENT}"
+    entities = decode_entities(text, [Piece(0, 4, 0), Piece(4, 5, 1)], rows("PER", "ORG"), IO)
+    assert [entity.text for entity in entities] == [text]
+
+
+def test_nothing_gives_nothing() -> None:
+    assert decode_entities("", [], np.zeros((0, 3), dtype=np.float32), IO) == ()
+    assert decode_entities("a b", words("a b"), rows("O", "O"), IO) == ()
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"), [("O", "O"), ("PER", "PER"), ("B-PER", "PER"), ("I-PER", "PER"), ("B", "B")]
+)
+def test_types_are_labels_without_prefix(label: str, expected: str) -> None:
+    assert entity_type(label) == expected
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.text(max_size=120), st.randoms(use_true_random=False))
+def test_offsets_round_trip_on_any_text(embedded: LoadedModel, text: str, draw: object) -> None:
+    (sentence,) = encode_sentences(embedded.tokenizer, [text], 16)
+    generator = np.random.default_rng(draw.randint(0, 2**32))  # type: ignore[attr-defined]
+    probabilities = generator.dirichlet(np.full(5, 0.2), size=len(sentence.pieces)).astype(np.float32)
+    entities = decode_entities(text, sentence.pieces, probabilities, embedded.scheme)
+    position = 0
+    for entity in entities:
+        assert text[entity.start : entity.end] == entity.text != ""
+        assert entity.text == entity.text.strip()
+        assert entity.start >= position, "spans are in order and never overlap"
+        assert 0 < entity.score <= 1 + 1e-6
+        position = entity.end

@@ -1,0 +1,78 @@
+import re
+from pathlib import Path
+
+import gradio as gr
+
+from mtdemo.config import EMBEDDED_CHECKPOINT
+from mtdemo.ui.components.model_picker import OTHER, read_card, show_expectation, use_model, watch_loading
+from tests.ui.conftest import FakeService
+
+
+class Slow(FakeService):
+    def loaded(self, model: str | None = None) -> None:
+        return None
+
+
+class Broken(Slow):
+    def load(self, model: str | None = None) -> None:  # type: ignore[override]
+        return super().load("missing")  # type: ignore[return-value]
+
+
+def test_the_status_says_loading_and_then_who_answers() -> None:
+    first, last = watch_loading(Slow())
+    assert first.startswith("**Loading the model.**")
+    assert last.startswith("**Ready.** `fake`: bert")
+    assert "class head trained, entity head trained" in last
+
+
+def test_a_page_opened_later_is_ready_at_once(fake: FakeService) -> None:
+    assert list(watch_loading(fake)) == ["**Ready.** `fake`: bert, 2 layers, 1.0 million parameters; "
+                                         "class head trained, entity head trained."]  # fmt: skip
+
+
+def test_a_first_model_that_cannot_be_loaded_is_told_without_markup() -> None:
+    *_, last = watch_loading(Broken())
+    assert last.startswith("**The model could not be loaded.**")
+    assert "<b>" not in last
+
+
+def test_expectations_come_before_loading(fake: FakeService) -> None:
+    assert "untrained" in show_expectation(fake, "bert-base-uncased")[0]
+    text, field = show_expectation(fake, OTHER)
+    assert "hub works by its id" in text
+    assert field.visible
+
+
+def test_a_choice_is_for_this_visitor(fake: FakeService) -> None:
+    (waiting, _), (chosen, status) = use_model(fake, "bert-base-uncased", "", None)
+    assert (waiting, chosen) == (gr.skip(), "bert-base-uncased")
+    assert "`bert-base-uncased`" in status
+
+
+def test_an_id_is_taken_from_the_field(fake: FakeService) -> None:
+    assert list(use_model(fake, OTHER, "  owner/name ", None))[-1][0] == "owner/name"
+
+
+def test_after_a_failure_the_model_in_use_stays_in_use(fake: FakeService) -> None:
+    told = list(use_model(fake, OTHER, "missing", "mine"))
+    assert [choice for choice, _ in told] == [gr.skip()] * 2, "which may be another one by then"
+    status = told[-1][1]
+    assert "**The model in use stays in use.** **Ready.** `fake`" in status
+    assert not re.search(r"<\w", status)
+
+
+def test_a_failure_while_no_model_is_there_is_told_too() -> None:
+    assert "no public model" in list(use_model(Broken(), OTHER, "missing", None))[-1][1]
+
+
+def test_no_id_says_what_to_write(fake: FakeService) -> None:
+    assert "No model id was given" in list(use_model(fake, OTHER, " ", None))[-1][1]
+
+
+def test_the_model_card_is_shown_without_its_front_matter(tmp_path: Path) -> None:
+    card = read_card(EMBEDDED_CHECKPOINT)
+    assert card.startswith("One BERT-shaped encoder")
+    assert "What it is bad at" in card
+    assert read_card(tmp_path) == ""
+    (tmp_path / "README.md").write_text("no front matter")
+    assert read_card(tmp_path) == "no front matter"

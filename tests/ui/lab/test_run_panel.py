@@ -1,0 +1,233 @@
+"""The laboratory's page on the real model, with runs of a few steps."""
+
+import csv
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+import torch
+
+from mtdemo.laboratory.run_queue import Laboratory, Waiting
+from mtdemo.models.checkpoints import load_directory
+from mtdemo.planning.training_plan import TrainingPlan
+from mtdemo.serving.service import ModelService
+from mtdemo.ui.charts.figures import AXES
+from mtdemo.ui.lab.run_panel import (
+    check_run,
+    compare_runs,
+    describe_file,
+    pack_last,
+    train,
+    use_served,
+    use_trained,
+)
+from mtdemo.ui.lab.run_view import describe_outcome, name_plan
+
+HEADS = json.dumps(TrainingPlan(("backbone", "ner_head")).as_dict())
+OWN = "Ada <b>Lovelace</b> lived in London.\n\nI am happy."
+
+
+@pytest.fixture(scope="module")
+def laboratory(service: ModelService) -> Laboratory:
+    return Laboratory(service)
+
+
+BY = next(iter(AXES))
+
+
+def run(
+    laboratory: Laboratory,
+    saved: str = HEADS,
+    backbone: str = "embedded",
+    n_steps: int | None = 12,
+    file: str | None = None,
+) -> Iterator[Any]:
+    return train(laboratory, "ada", backbone, saved, "Classes only", OWN, file, None, n_steps, 8, 13, BY)
+
+
+def traces(plot: gr.Plot) -> list[dict[str, Any]]:
+    return list(json.loads(plot.value["plot"])["data"])
+
+
+def test_a_run_ends_in_all_that_the_page_shows(laboratory: Laboratory) -> None:
+    begun, first, *_, last = run(laboratory)
+    assert "Getting ready" in begun[0]
+    assert [output if isinstance(output, str) else output.visible for output in begun[1:5]] == [False, "", False, False]
+    assert "<progress" in first[0]
+    assert all(output == gr.skip() for output in first[2:])
+    status, history, result, moved, sentences, kept, runs, compared, report, download = last
+    assert "<b>Done</b> after 12 of 12 steps" in status
+    assert "so every answer is the same, bit for bit" in result
+    bar = traces(moved)[0]
+    bars = dict(zip(bar["y"], bar["text"], strict=True))
+    assert bars["entity head"] == "unchanged, bit for bit"
+    assert bars["classification head"] != "unchanged, bit for bit"
+    assert [trace["name"] for trace in traces(history)] == ["entities", "entities", "classes", "classes"]
+    table = sentences.value
+    assert [row[0] for row in table["data"]] == ["Ada <b>Lovelace</b> lived in London.", "I am happy."]
+    assert all("(as before)" in row[2] for row in table["data"]), "the entity head and the backbone were frozen"
+    assert len(runs) == 1
+    assert kept.visible
+    assert not download.visible, "what was packed before is another run"
+    assert [list(trace.text) for trace in compared.data] == [["1"], ["1"]]
+    assert TrainingPlan.from_dict(json.loads(report)["plan"]) == TrainingPlan.from_dict(json.loads(HEADS))
+
+
+def test_two_runs_are_compared(laboratory: Laboratory) -> None:
+    for _ in range(2):
+        *_, last = run(laboratory)
+    assert len(last[7].data[0].text) == len(laboratory.runs("ada")) > 1
+    for by, cost in (
+        ("trainable parameters", 148_995),
+        ("seconds of its steps", laboratory.runs("ada")[-1].report["training_seconds"]),
+    ):
+        figure = compare_runs(laboratory, "ada", by)
+        assert figure.data[0].x[-1] == cost
+        assert figure.layout.xaxis.rangemode == "tozero", "one run alone must not have an axis of a few parameters"
+
+
+def test_the_last_run_is_packed_and_loads(laboratory: Laboratory, tmp_path: Path) -> None:
+    list(run(laboratory))
+    button = pack_last(laboratory, str(tmp_path), "ada")
+    assert button.label.startswith("Download run-")
+    with zipfile.ZipFile(button.value["path"] if isinstance(button.value, dict) else button.value) as archive:
+        archive.extractall(tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["movement"]["ner_head"] == 0.0
+    assert (
+        TrainingPlan.from_dict(json.loads((tmp_path / "run" / "plan.json").read_text())) == laboratory.runs("ada")[-1].plan
+    )
+    rows = list(csv.DictReader((tmp_path / "run" / "history.csv").open()))
+    assert [int(row["step"]) for row in rows] == [*range(13)]
+    assert len(list(csv.DictReader((tmp_path / "run" / "runs.csv").open()))) == len(laboratory.runs("ada"))
+    loaded = load_directory(tmp_path / "run" / "checkpoint")
+    trained = laboratory.trained("ada")[1].model.state_dict()
+    for name, tensor in loaded.model.state_dict().items():
+        torch.testing.assert_close(tensor, trained[name], atol=1e-3, rtol=1e-3)
+    with pytest.raises(gr.Error, match="none was trained yet"):
+        pack_last(laboratory, str(tmp_path), "nobody")
+
+
+def test_a_trained_copy_answers_this_visitor_in_the_other_tabs(laboratory: Laboratory, service: ModelService) -> None:
+    list(run(laboratory, n_steps=20))
+    sentences = ["What a day!"]
+    before = service.analyze(sentences).sentences[0]
+    name, status = use_trained(service, laboratory, "ada")
+    assert "of your laboratory" in status
+    mine = service.analyze(sentences, model=name)
+    assert mine.model.id.endswith("of your laboratory")
+    assert dict(mine.sentences[0].probabilities) != dict(before.probabilities)
+    assert service.analyze(sentences).sentences[0].as_dict() == before.as_dict()
+    assert use_served(service)[0] is None
+
+
+def test_a_file_of_ones_own_is_learned(laboratory: Laboratory, service: ModelService, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("text,label\n" + "\n".join(f"day {n},{'positive' if n % 2 else 'negative'}" for n in range(20)))
+    assert "15 with a class to learn from" in describe_file(service, str(path)).value
+    *_, last = run(laboratory, file=str(path))
+    assert "<b>Done</b>" in last[0]
+    path.write_text("text,label\n" + "day,neutral\n" * 11 + "day,[![](http://x.y/z.png)]\n")
+    told = describe_file(service, str(path)).value
+    assert "mine.csv, line 13" in told.replace("&#40;", "(") and "[" not in told, "as text"
+    path.write_text("text,label\n" + "day,happy\n" * 12)
+    *_, last = run(laboratory, file=str(path))
+    assert "mine.csv, line " in last[0] and "happy" in last[0]
+    path.write_text("text,label\nday\n")
+    assert describe_file(service, str(path)).value.endswith("mine.csv, line 2: a row must have a text and a label.")
+    assert not describe_file(service, None).visible
+
+
+@pytest.mark.parametrize(
+    ("plan", "tasks", "n_steps", "words"),
+    [
+        (TrainingPlan(("backbone", "ner_head")), "Both tasks", 60, "The loss of entities cannot reach"),
+        (TrainingPlan(), "Classes only", 60, "The entity head may train, but nothing of its task is learned"),
+        (
+            TrainingPlan(gradual=True),
+            "Both tasks",
+            5,
+            "longer than the run: gradual unfreezing has 8 stages",
+        ),
+        (TrainingPlan(warmup_share=0.9), "Both tasks", 60, "The rates rise during 90% of the run"),
+        (TrainingPlan(), "Both tasks", 60, ""),
+    ],
+)
+def test_what_contradicts_itself_is_told_before_it_runs(
+    service: ModelService, plan: TrainingPlan, tasks: str, n_steps: int, words: str
+) -> None:
+    told = check_run(service, "embedded", json.dumps(plan.as_dict()), tasks, n_steps, 0)
+    assert words in told
+    assert bool(told) == bool(words)
+
+
+def test_a_field_that_is_emptied_is_no_error(service: ModelService) -> None:
+    assert check_run(service, "embedded", "{}", "Both tasks", None, None) == ""
+
+
+def test_keeping_embeddings_that_stay_anyway_is_told(service: ModelService) -> None:
+    assert "the weight of keeping them does nothing" in check_run(service, "embedded", HEADS, "Classes only", 60, 2.0)
+    assert "keeping" not in check_run(service, "embedded", "{}", "Both tasks", 60, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("saved", "backbone", "n_steps", "words"),
+    [
+        (HEADS, "bert-base-uncased", 5, "Only the embedded model can be trained here"),
+        (HEADS, "embedded", 0, "number of steps must be a whole number"),
+        (HEADS, "embedded", None, "one of these fields is empty"),
+        ("", "embedded", 5, "There is no plan that can be trained"),
+        ('{"frozen": ["<b>"]}', "embedded", 5, "There is no part '&lt;b&gt;'"),
+        ('{"frozen": ["backbone", "classification_head", "ner_head"]}', "embedded", 5, "Nothing trains"),
+    ],
+)
+def test_what_cannot_be_trained_is_a_sentence_in_place_of_the_state(
+    laboratory: Laboratory, saved: str, backbone: str, n_steps: int | None, words: str
+) -> None:
+    *_, last = run(laboratory, saved, backbone, n_steps)
+    assert words in last[0]
+
+
+@pytest.mark.parametrize(
+    ("own", "words"), [("x" * 1_001, "Sentence 1: It has 1,001 characters"), ("x\n" * 11, "11 sentences of your own")]
+)
+def test_own_sentences_are_bounded_and_that_is_told(laboratory: Laboratory, own: str, words: str) -> None:
+    _, only = train(laboratory, "ada", "embedded", HEADS, "Classes only", own, None, None, 5, 8, 13, BY)
+    assert words in only[0]
+
+
+def test_waiting_shows_the_place(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(laboratory, "conduct", lambda *_, **__: iter([Waiting(3)]))
+    monkeypatch.setattr(laboratory, "outcome", lambda _: None)
+    _, waiting, left = run(laboratory)
+    assert "3 in line" in waiting[0]
+    assert "nothing was trained" in left[0]
+
+
+def test_a_frozen_head_that_drifts_is_called_by_its_name(laboratory: Laboratory) -> None:
+    *_, last = run(laboratory, json.dumps(TrainingPlan(("ner_head",)).as_dict() | {"learning_rates": {"backbone": 1e-3}}))
+    assert "Its head was frozen and its task drifted all the same" in last[2]
+    outcome = laboratory.outcome("ada")
+    assert outcome is not None
+    plan = TrainingPlan(("ner_head",))
+    assert describe_outcome(outcome, plan) == last[2]
+    assert "Its head did not learn in this run and" in describe_outcome(outcome, TrainingPlan())
+
+
+def test_a_new_output_layer_is_measured(laboratory: Laboratory) -> None:
+    frozen = ("backbone", "classification_head", "ner_head")
+    *_, last = run(laboratory, json.dumps(TrainingPlan(frozen, new_output_layer=True).as_dict()))
+    assert "New output layer: macro-F1" in last[2] and "(untrained)" in last[2]
+
+
+def test_plans_have_names() -> None:
+    assert name_plan(TrainingPlan(selection="biases", gradual=True)) == (
+        "biases only (BitFit), unfrozen gradually, no part frozen"
+    )
+    assert name_plan(TrainingPlan()) == "no part frozen"
+    assert name_plan(TrainingPlan(("embeddings", "layer_0", "ner_head"))) == "frozen: embeddings, layer 1, entity head"
+    assert name_plan(TrainingPlan(("layer_0", "layer_1", "layer_2"))) == "frozen: layers 1–3"
+    assert name_plan(TrainingPlan(("layer_0", "layer_2"))) == "frozen: layer 1, layer 3"
