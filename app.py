@@ -18,7 +18,7 @@ def main() -> None:
     prepare_environment()
     settings = read_settings()
 
-    from mtdemo.laboratory.dataset import MOST_BYTES
+    from mtdemo.laboratory.dataset import MAX_BYTES
     from mtdemo.serving.service import ModelService
     from mtdemo.ui.page import build_page
     from mtdemo.ui.theme import CSS, make_theme
@@ -35,7 +35,7 @@ def main() -> None:
             footer_links=["api", "settings"],
             prevent_thread_lock=True,
             enable_monitoring=False,
-            max_file_size=MOST_BYTES,
+            max_file_size=MAX_BYTES,
             run_history=False,
             ssr_mode=False,
             share=False,

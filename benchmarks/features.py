@@ -17,16 +17,16 @@ prepare_environment()
 
 import torch  # noqa: E402
 
-from mtdemo.laboratory.dataset import read_lessons  # noqa: E402
+from mtdemo.laboratory.dataset import read_dataset  # noqa: E402
 from mtdemo.models.checkpoints import load_directory  # noqa: E402
 from mtdemo.planning.training_plan import TrainingPlan  # noqa: E402
-from mtdemo.training.trainer import Trainer, Training  # noqa: E402
+from mtdemo.training.trainer import Trainer, TrainingSettings  # noqa: E402
 
 
-def run(settings: Training) -> tuple[float, dict[str, torch.Tensor]]:
+def run(settings: TrainingSettings) -> tuple[float, dict[str, torch.Tensor]]:
     """Seconds of a run without loading, and the heads' weights at its end."""
-    lessons = read_lessons()
-    trainer = Trainer(load_directory(EMBEDDED_CHECKPOINT), lessons.tagged, lessons.labelled, settings)
+    dataset = read_dataset()
+    trainer = Trainer(load_directory(EMBEDDED_CHECKPOINT), dataset.tagged, dataset.labelled, settings)
     start = time.perf_counter()
     for _ in range(settings.n_steps):
         trainer.step()
@@ -38,7 +38,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200)
     options = parser.parse_args()
     plan = TrainingPlan(("backbone",))
-    settings = Training(n_steps=options.steps, sentences_per_step=16, plan=plan, casing=False, distillation_weight=0.0)
+    settings = TrainingSettings(
+        n_steps=options.steps, sentences_per_step=16, plan=plan, casing=False, distillation_weight=0.0
+    )
     recomputed_s, recomputed = run(replace(settings, max_feature_bytes=0))
     reused_s, reused = run(settings)
     whole_s, _ = run(replace(settings, plan=TrainingPlan(), n_steps=max(1, options.steps // 10)))

@@ -10,7 +10,7 @@ import importlib
 from typing import Any
 
 _EXPORTS = {
-    "FreezingRequest": "mtdemo.planning.planner",
+    "PlanRequest": "mtdemo.planning.planner",
     "ModelService": "mtdemo.serving.service",
     "MtdemoError": "mtdemo.errors",
     "MultiTaskConfig": "mtdemo.models.multitask",

@@ -20,12 +20,12 @@ from mtdemo.config import EMBEDDED, Settings, prepare_environment, read_settings
 from mtdemo.errors import DataFileError, MtdemoError, PlanError
 
 if TYPE_CHECKING:
+    from mtdemo.evaluation.validation import ValidationSets
     from mtdemo.models.checkpoints import LoadedModel
     from mtdemo.models.multitask import MultiTaskConfig
     from mtdemo.planning.training_plan import TrainingPlan
-    from mtdemo.training.batches import Mix
-    from mtdemo.training.trainer import Training
-    from mtdemo.evaluation.validation import ValidationSets
+    from mtdemo.training.batches import TaskMixing
+    from mtdemo.training.trainer import TrainingSettings
 
 _TASKS = ("ner", "classification", "similarity")
 _COMPARED = 500  # sentences on which a checkpoint is compared with what was saved
@@ -149,8 +149,8 @@ def _card(options: argparse.Namespace) -> int:
 
 
 def _calibrate(options: argparse.Namespace) -> int:
+    from mtdemo.evaluation.calibration import fit_temperatures
     from mtdemo.models.checkpoints import load_directory, load_model, save_checkpoint
-    from mtdemo.evaluation.calibration import set_temperatures
 
     _make_writable(options.output)
     settings = _settings(options)
@@ -160,19 +160,19 @@ def _calibrate(options: argparse.Namespace) -> int:
     if sets is None:
         raise DataFileError("Sentences that were not trained on are needed: --ner, --classification or both.")
     with closing(_Bar()) as bar:
-        found = set_temperatures(model, sets, lambda done, total: bar("calibrating", done, total))
+        found = fit_temperatures(model, sets, lambda done, total: bar("calibrating", done, total))
     save_checkpoint(model, options.output)
     print(f"Logits were divided: {found.phrase}. Saved to {options.output}.", file=sys.stderr)
     return 0
 
 
 def _train(options: argparse.Namespace) -> int:
-    from mtdemo.data.readers import thinned
-    from mtdemo.models.vocabulary import with_emoji
     from mtdemo.data.hub_datasets import labelled_from, tagged_from
-    from mtdemo.models.checkpoints import load_directory, load_model, save_checkpoint, with_labels
-    from mtdemo.training.trainer import STATE_FILE, train
+    from mtdemo.data.readers import subsample
     from mtdemo.evaluation.validation import compare
+    from mtdemo.models.checkpoints import load_directory, load_model, relabel, save_checkpoint
+    from mtdemo.models.vocabulary import add_emoji_tokens
+    from mtdemo.training.trainer import STATE_FILE, train
 
     if not any(options.weights):
         raise PlanError("One of the two losses must have a weight above 0.")
@@ -183,9 +183,9 @@ def _train(options: argparse.Namespace) -> int:
     texts = [*(sentence.text for sentence in tagged), *(sentence.text for sentence in labelled)]
     if not any(map(str.strip, texts)):
         raise DataFileError("None of the sentences has a word in it.")
-    base = with_labels(load_model(options.base), options.class_labels, options.entity_types)
+    base = relabel(load_model(options.base), options.class_labels, options.entity_types)
     if options.emoji:
-        base, emoji = with_emoji(base, texts)
+        base, emoji = add_emoji_tokens(base, texts)
         print(f"{len(emoji)} emoji have a place in the vocabulary now.", file=sys.stderr)
     teachers = [load_model(teacher) for teacher in options.class_teacher]
     validation = _validation_sets(options, base)
@@ -198,16 +198,16 @@ def _train(options: argparse.Namespace) -> int:
         trained = train(base, tagged, labelled, settings, bar, options.output, resume, validation, class_teachers=teachers)
     save_checkpoint(trained, options.output)
     (options.output / STATE_FILE).unlink(missing_ok=True)  # several times the size of the checkpoint, and of no more use
-    compared = thinned([text for text in texts if text.strip()], _COMPARED)
+    compared = subsample([text for text in texts if text.strip()], _COMPARED)
     rounded = compare(trained, load_directory(options.output), compared)
     print(f"Saved to {options.output} as float16: {rounded.phrase}.", file=sys.stderr)
     return 0
 
 
-def _training(options: argparse.Namespace) -> Training:
-    from mtdemo.training.trainer import Training
+def _training(options: argparse.Namespace) -> TrainingSettings:
+    from mtdemo.training.trainer import TrainingSettings
 
-    return Training(
+    return TrainingSettings(
         n_steps=options.steps,
         sentences_per_step=options.sentences,
         mix=options.mix,
@@ -228,16 +228,16 @@ def _training(options: argparse.Namespace) -> Training:
     )
 
 
-def _warnings(base: LoadedModel, settings: Training, options: argparse.Namespace) -> Sequence[str]:
+def _warnings(base: LoadedModel, settings: TrainingSettings, options: argparse.Namespace) -> Sequence[str]:
     """What contradicts itself in what was asked for; of what is so by default nothing is told."""
+    from mtdemo.models.parts import HEAD_NAMES
     from mtdemo.planning.adapters import extended_parts
     from mtdemo.planning.freezing import BACKBONE
     from mtdemo.planning.optimizer import plan_optimizer
-    from mtdemo.models.parts import HEAD_NAMES
     from mtdemo.planning.training_plan import run_warnings
 
     plan, config = settings.plan, cast("MultiTaskConfig", base.model.config)
-    freezing = plan.freezing(extended_parts(config, plan))
+    freezing = plan.freezing_plan(extended_parts(config, plan))
     of_run = run_warnings(
         plan,
         freezing,
@@ -254,8 +254,8 @@ def _warnings(base: LoadedModel, settings: Training, options: argparse.Namespace
 
 def _plan(options: argparse.Namespace) -> TrainingPlan:
     """The plan of the file, where there is one, changed by what the command says."""
-    from mtdemo.planning.optimizer import OptimizerSettings
     from mtdemo.models.parts import HEAD_NAMES
+    from mtdemo.planning.optimizer import OptimizerSettings
     from mtdemo.planning.training_plan import TrainingPlan, read_plan
 
     plan = read_plan(options.plan) if options.plan else TrainingPlan()
@@ -283,11 +283,11 @@ def _make_writable(directory: Path) -> None:
 
 
 def _validation_sets(options: argparse.Namespace, base: LoadedModel) -> ValidationSets | None:
-    from mtdemo.data.readers import check_labels, read_labelled, read_pairs, read_tagged, thinned
+    from mtdemo.data.readers import check_labels, read_labelled, read_pairs, read_tagged, subsample
     from mtdemo.evaluation.validation import ValidationSets
 
     def rows(path: Path | None, read: Any) -> Any:
-        return thinned(read(path), options.dev_limit) if path is not None else ()
+        return subsample(read(path), options.dev_limit) if path is not None else ()
 
     sets = ValidationSets(
         rows(options.dev_ner, read_tagged),
@@ -302,12 +302,12 @@ def _validation_sets(options: argparse.Namespace, base: LoadedModel) -> Validati
 
 def _settings(options: argparse.Namespace) -> Settings:
     """The settings of the environment, with the model that the command names: a directory or an id of the hub."""
-    from mtdemo.models.checkpoints import names_directory
+    from mtdemo.models.checkpoints import is_directory_name
 
     settings = read_settings([])
     if options.checkpoint is None:
         return settings
-    if names_directory(options.checkpoint):
+    if is_directory_name(options.checkpoint):
         return replace(settings, model=EMBEDDED, checkpoint=options.checkpoint)
     return replace(settings, model=options.checkpoint)
 
@@ -458,11 +458,11 @@ _positive = _at_least(1)
 _seed = _at_least(0, 2**31)
 
 
-def _mix(value: str) -> Mix:
-    from mtdemo.training.batches import MIXES, Mix
+def _mix(value: str) -> TaskMixing:
+    from mtdemo.training.batches import MIXES, TaskMixing
 
     try:
-        return Mix.named(value)
+        return TaskMixing.named(value)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"must be {', '.join(MIXES)} or shares such as 3:2, not {value}") from error
 

@@ -12,7 +12,7 @@ from mtdemo.errors import DataFileError
 
 
 @contextmanager
-def told_if_unwritable(path: Path, consolation: str = "") -> Iterator[None]:
+def writing(path: Path, consolation: str = "") -> Iterator[None]:
     """Turn what libraries raise when a file cannot be written into one kind of error.
 
     Args:

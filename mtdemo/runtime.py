@@ -1,5 +1,7 @@
-"""What must be imported once, by one thread at a time: torch, transformers and peft take seconds, and their lazy imports are
-not thread-safe."""
+"""Imports of torch and transformers, made once and by one thread at a time.
+
+They take seconds, and their lazy imports are not thread-safe. This module imports them inside functions only.
+"""
 
 import threading
 from functools import cache

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from mtdemo.inference.forward import analyze_plainly
+from mtdemo.inference.forward import analyze_batches
 from mtdemo.models.checkpoints import LoadedModel
 from tests.app_process import AppProcess
 
@@ -272,7 +272,7 @@ def test_who_only_asks_gets_the_same_answers_before_while_and_after_others_train
         ask(eve, "Sentences to classify", "\n".join(sentences), "Classify")
         expect(eve.get_by_role("gridcell", name=sentences[-1], exact=True)).to_be_visible()
         cells = [cell.inner_text() for cell in eve.get_by_role("gridcell").all()]
-        for answer in analyze_plainly(embedded, sentences, 128):
+        for answer in analyze_batches(embedded, sentences, 128):
             row = cells[cells.index(answer.text) + 1 :]
             assert row[0] == answer.label
             assert [float(cell) for cell in row[1:4]] == pytest.approx(list(answer.probabilities.values()), abs=1e-4)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from mtdemo.data.readers import LabelledSentence, TaggedSentence
 from mtdemo.config import PACKAGE_DIRECTORY
+from mtdemo.data.readers import LabelledSentence, TaggedSentence
 from mtdemo.errors import DataFileError
 
 SAMPLE = PACKAGE_DIRECTORY / "sample" / "sentences.txt"

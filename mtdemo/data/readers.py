@@ -308,12 +308,12 @@ def _refuse(place: str, what: str, known: Sequence[str]) -> None:
     raise DataFileError(f"{place}{': ' if place else ''}{what} is none of the model's: {', '.join(known)}.")
 
 
-def thinned(rows: Sequence[Any], limit: int) -> Sequence[Any]:
+def subsample(rows: Sequence[Any], limit: int) -> Sequence[Any]:
     """At most so many rows in their order, drawn by lot, always the same ones; a fixed distance between them would meet one
     class only where classes alternate."""
-    return rows if len(rows) <= limit else [rows[place] for place in drawn(len(rows), limit)]
+    return rows if len(rows) <= limit else [rows[place] for place in sample_indices(len(rows), limit)]
 
 
-def drawn(n_rows: int, n_drawn: int) -> list[int]:
+def sample_indices(n_rows: int, n_drawn: int) -> list[int]:
     """Places of rows drawn by lot, in order; always the same ones."""
     return sorted(Random(0).sample(range(n_rows), n_drawn))  # noqa: S311  nobody is to be surprised

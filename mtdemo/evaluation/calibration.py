@@ -13,11 +13,11 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from mtdemo.data.readers import LabelledSentence, TaggedSentence
-from mtdemo.inference.forward import RememberedStates
-from mtdemo.models.checkpoints import LoadedModel
 from mtdemo.evaluation.metrics import right_entities
-from mtdemo.results import SentenceAnalysis
 from mtdemo.evaluation.validation import ValidationSets
+from mtdemo.inference.forward import CachedRunner
+from mtdemo.models.checkpoints import LoadedModel
+from mtdemo.results import SentenceAnalysis
 
 _TRIED = tuple(2 ** (eighth / 8) for eighth in range(-8, 17))  # 0.5 to 4
 _LEAST = 1e-6  # a probability of 0 would cost without end
@@ -41,7 +41,7 @@ class Temperatures:
         return ", ".join(f"{name} by {value:.2f}" for name, value in named if value is not None) or "none of them"
 
 
-def set_temperatures(loaded: LoadedModel, sets: ValidationSets, progress: Callable[[int, int], None]) -> Temperatures:
+def fit_temperatures(loaded: LoadedModel, sets: ValidationSets, progress: Callable[[int, int], None]) -> Temperatures:
     """Find for each trained head the temperature under which its confidence is worth most, and fold it in.
 
     Of classes that is the least mean of -log of the probability of the right class, of entities the least mean of -log of
@@ -53,7 +53,7 @@ def set_temperatures(loaded: LoadedModel, sets: ValidationSets, progress: Callab
         sets: sentences that it was not trained on.
         progress: called with the measurements done and in all.
     """
-    remembered = replace(sets, run=RememberedStates(_MAX_BYTES))
+    remembered = replace(sets, run=CachedRunner(_MAX_BYTES))
     heads: tuple[tuple[str, Sequence[TaggedSentence | LabelledSentence], _Cost], ...] = (
         ("ner_head", sets.tagged, partial(_cost_of_entities, sets.tagged)),
         ("classification_head", sets.labelled, partial(_cost_of_classes, sets.labelled)),

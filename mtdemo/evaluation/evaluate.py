@@ -45,20 +45,20 @@ def evaluate_file(
     """
     if task == "ner":
         tagged = read_tagged(path, limit)
-        return score_entities(tagged, analyse(service, [row.text for row in tagged], progress, str(path)), ignored)
+        return score_entities(tagged, analyze_rows(service, [row.text for row in tagged], progress, str(path)), ignored)
     if task == "classification":
         labelled = read_labelled(path, limit)
-        answers = analyse(service, [row.text for row in labelled], progress, str(path))
+        answers = analyze_rows(service, [row.text for row in labelled], progress, str(path))
         predicted = [answer.label for answer in answers]
         return score_classes([row.label for row in labelled], predicted, service.load().class_labels)
     if task == "similarity":
         pairs = read_pairs(path, limit)
-        answers = analyse(service, [text for pair in pairs for text in (pair.first, pair.second)], progress, str(path))
+        answers = analyze_rows(service, [text for pair in pairs for text in (pair.first, pair.second)], progress, str(path))
         return score_similarity([pair.score for pair in pairs], answers[::2], answers[1::2])
     raise DataFileError(f"There is no task {task!r}; there are ner, classification and similarity.")
 
 
-def analyse(service: ModelService, sentences: Sequence[str], progress: Progress, name: str) -> list[SentenceAnalysis]:
+def analyze_rows(service: ModelService, sentences: Sequence[str], progress: Progress, name: str) -> list[SentenceAnalysis]:
     """Let the service analyse the sentences of a file, which messages call by a name.
 
     Raises:

@@ -19,9 +19,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtdemo.data.readers import TaggedSentence
-from mtdemo.text.entity_spans import entity_type
 from mtdemo.errors import DataFileError
 from mtdemo.results import Entity, SentenceAnalysis
+from mtdemo.text.entity_spans import entity_type
 
 Span = tuple[int, int, str]
 
@@ -177,7 +177,7 @@ def score_similarity(
     )
 
 
-def calibrate(confidences: Sequence[float], right: Sequence[bool], n_bins: int = 10) -> Calibration:
+def measure_calibration(confidences: Sequence[float], right: Sequence[bool], n_bins: int = 10) -> Calibration:
     """Compare confidence with success.
 
     Args:

@@ -15,11 +15,11 @@ from typing import Any
 
 from mtdemo.data.readers import read_labelled, read_pairs, read_tagged
 from mtdemo.errors import DataFileError
-from mtdemo.evaluation.evaluate import analyse
-from mtdemo.evaluation.metrics import calibrate, right_entities, score_classes, score_entities, score_similarity
+from mtdemo.evaluation.evaluate import analyze_rows
+from mtdemo.evaluation.metrics import measure_calibration, right_entities, score_classes, score_entities, score_similarity
+from mtdemo.files import writing
 from mtdemo.results import SentenceAnalysis
 from mtdemo.serving.service import ModelService
-from mtdemo.files import told_if_unwritable
 
 Progress = Callable[[int, int], None]
 REPORT_FILE = "evaluation.json"
@@ -62,9 +62,9 @@ def measure(service: ModelService, ner: Path, classification: Path, similarity: 
             f"The {' and '.join(untrained)} of {info.id} are untrained: there is nothing to measure of them."
         )
     tagged, labelled, pairs = read_tagged(ner), read_labelled(classification), read_pairs(similarity)
-    entities = analyse(service, [row.text for row in tagged], progress, str(ner))
-    classes = analyse(service, [row.text for row in labelled], progress, str(classification))
-    rated = analyse(service, [text for pair in pairs for text in (pair.first, pair.second)], progress, str(similarity))
+    entities = analyze_rows(service, [row.text for row in tagged], progress, str(ner))
+    classes = analyze_rows(service, [row.text for row in labelled], progress, str(classification))
+    rated = analyze_rows(service, [text for pair in pairs for text in (pair.first, pair.second)], progress, str(similarity))
     right = right_entities(tagged, entities)
     return {
         "weights": _digest_of(Path(service.settings.checkpoint)),
@@ -78,9 +78,9 @@ def measure(service: ModelService, ner: Path, classification: Path, similarity: 
         },
         "similarity": score_similarity([pair.score for pair in pairs], rated[::2], rated[1::2]).as_dict(),
         "calibration": {
-            "entities": asdict(calibrate([score for score, _ in right], [is_right for _, is_right in right])),
+            "entities": asdict(measure_calibration([score for score, _ in right], [is_right for _, is_right in right])),
             "classes": asdict(
-                calibrate(
+                measure_calibration(
                     [max(answer.probabilities.values()) for answer in classes],
                     [row.label == answer.label for row, answer in zip(labelled, classes, strict=True)],
                 )
@@ -147,14 +147,14 @@ def read_report(directory: Path) -> dict[str, Any]:
 
 def write_report(directory: Path, report: Mapping[str, Any]) -> None:
     """Keep a report beside the weights."""
-    with told_if_unwritable(directory / REPORT_FILE):
+    with writing(directory / REPORT_FILE):
         (directory / REPORT_FILE).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def write_section(directory: Path, section: str) -> None:
     """Put a section between the two marks of the card; where there is no card, begin one."""
     before, after = around_section(directory)
-    with told_if_unwritable(directory / CARD_FILE):
+    with writing(directory / CARD_FILE):
         (directory / CARD_FILE).write_text(f"{before}{_BEGIN}\n{section}\n{_END}{after}", encoding="utf-8")
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from mtdemo.data.readers import LabelledSentence, RatedPair, TaggedSentence
-from mtdemo.inference.forward import Run, analyze_plainly, run_windows
-from mtdemo.models.checkpoints import LoadedModel
 from mtdemo.evaluation.metrics import score_classes, score_entities, score_similarity
+from mtdemo.inference.forward import WindowRunner, analyze_batches, run_windows
+from mtdemo.models.checkpoints import LoadedModel
 from mtdemo.results import SentenceAnalysis
 
 
@@ -34,7 +34,7 @@ class Validation:
     output_f1: float | None = None
 
     @property
-    def criterion(self) -> float:
+    def selection_metric(self) -> float:
         """What the best weights are chosen by: the mean of the measures there are."""
         known: list[float] = [value for value in astuple(self) if value is not None]
         return sum(known) / len(known)
@@ -57,14 +57,14 @@ class Validation:
 class ValidationSets:
     """Sentences kept aside; at least one kind of them. Called with a model, it measures it.
 
-    `run` is how windows are run; `RememberedStates` while a backbone does not change.
+    `run` is how windows are run; `CachedRunner` while a backbone does not change.
     """
 
     tagged: Sequence[TaggedSentence] = ()
     labelled: Sequence[LabelledSentence] = ()
     pairs: Sequence[RatedPair] = ()
     max_length: int = 128
-    run: Run = run_windows
+    run: WindowRunner = run_windows
 
     @property
     def fingerprint(self) -> str:
@@ -91,7 +91,7 @@ class ValidationSets:
         return Validation(entity_f1, macro_f1, spearman, output_f1)
 
     def answers(self, loaded: LoadedModel, texts: Sequence[str]) -> list[SentenceAnalysis]:
-        return analyze_plainly(loaded, texts, min(self.max_length, loaded.info.max_length), run=self.run)
+        return analyze_batches(loaded, texts, min(self.max_length, loaded.info.max_length), run=self.run)
 
 
 def _output_labels(loaded: LoadedModel, answers: Sequence[SentenceAnalysis]) -> list[str]:
@@ -136,7 +136,7 @@ def compare(one: LoadedModel, other: LoadedModel, texts: Sequence[str], max_leng
         max_length: word pieces read of a sentence, if both can read so many.
     """
     max_length = min(max_length, one.info.max_length, other.info.max_length)
-    pairs = list(zip(*(analyze_plainly(model, texts, max_length) for model in (one, other)), strict=True))
+    pairs = list(zip(*(analyze_batches(model, texts, max_length) for model in (one, other)), strict=True))
     return Difference(
         max(float(np.linalg.norm(a.embedding - b.embedding)) / a.norm for a, b in pairs),
         max(abs(a.probabilities[name] - b.probabilities[name]) for a, b in pairs for name in a.probabilities),

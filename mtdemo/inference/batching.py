@@ -14,7 +14,7 @@ def plan_batches(lengths: Sequence[int], max_tokens: int) -> tuple[tuple[int, ..
             itself forms a batch of its own.
 
     Returns:
-        Batches of indices into `lengths`; every index stands in exactly one. No inputs give no batches.
+        BatchSampler of indices into `lengths`; every index stands in exactly one. No inputs give no batches.
     """
     batches: list[tuple[int, ...]] = []
     current: list[int] = []

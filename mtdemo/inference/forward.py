@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from mtdemo.inference.batching import plan_batches
-from mtdemo.text.entity_spans import decode_entities
-from mtdemo.text.tokenization import EncodedSentence, Window, join_windows
 from mtdemo.models.checkpoints import LoadedModel
 from mtdemo.results import FloatArray, SentenceAnalysis
+from mtdemo.text.entity_spans import decode_entities
+from mtdemo.text.tokenization import EncodedSentence, Window, join_windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def run_windows(loaded: LoadedModel, windows: Sequence[Window], n_threads: int) 
         return _read_output(loaded.model(**pad_windows(windows, loaded)), windows)
 
 
-class HiddenStates:
+class HiddenStateCache:
     """Those of a backbone that does not change, computed once per window while there is room.
 
     Args:
@@ -81,11 +81,11 @@ class HiddenStates:
             self._n_bytes_left -= state.nbytes
 
 
-class RememberedStates:
+class CachedRunner:
     """Runs windows as `run_windows` does, on hidden states that are computed once; for a model whose heads alone change."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._states = HiddenStates(max_bytes)
+        self._states = HiddenStateCache(max_bytes)
 
     def __call__(self, loaded: LoadedModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
         """The same arguments and results as those of `run_windows`."""
@@ -104,11 +104,11 @@ def _read_output(output: Any, windows: Sequence[Window]) -> tuple[WindowOutput, 
     )
 
 
-Run = Callable[[LoadedModel, Sequence[Window], int], tuple[WindowOutput, ...]]
+WindowRunner = Callable[[LoadedModel, Sequence[Window], int], tuple[WindowOutput, ...]]
 
 
-def analyze_plainly(
-    loaded: LoadedModel, texts: Sequence[str], max_length: int, max_tokens: int = 4096, run: Run = run_windows
+def analyze_batches(
+    loaded: LoadedModel, texts: Sequence[str], max_length: int, max_tokens: int = 4096, run: WindowRunner = run_windows
 ) -> list[SentenceAnalysis]:
     """Analyse sentences without service, cache and other threads, with the threads that torch has already.
 
@@ -126,10 +126,10 @@ def analyze_plainly(
         of_batch = run(loaded, [windows[index] for index in batch], torch.get_num_threads())
         outputs.update(zip(batch, of_batch, strict=True))
     in_order = iter([outputs[index] for index in range(len(windows))])
-    return [assemble(loaded, sentence, [next(in_order) for _ in sentence.windows]) for sentence in encoded]
+    return [to_analysis(loaded, sentence, [next(in_order) for _ in sentence.windows]) for sentence in encoded]
 
 
-def assemble(loaded: LoadedModel, sentence: EncodedSentence, outputs: Sequence[WindowOutput]) -> SentenceAnalysis:
+def to_analysis(loaded: LoadedModel, sentence: EncodedSentence, outputs: Sequence[WindowOutput]) -> SentenceAnalysis:
     """Put together what the model says of the windows of one sentence."""
     probabilities = join_windows(sentence, [output.entity_probabilities for output in outputs])
     first = outputs[0]

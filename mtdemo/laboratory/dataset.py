@@ -12,53 +12,61 @@ from pathlib import Path
 from typing import Any
 
 from mtdemo.data import readers as data
-from mtdemo.data.readers import LabelledSentence, TaggedSentence, drawn, is_in_columns, read_labelled, read_tagged, thinned
-from mtdemo.errors import DataFileError
 from mtdemo.data.marked_text import SAMPLE, Sample, read_sample
+from mtdemo.data.readers import (
+    LabelledSentence,
+    TaggedSentence,
+    is_in_columns,
+    read_labelled,
+    read_tagged,
+    sample_indices,
+    subsample,
+)
+from mtdemo.errors import DataFileError
 
-MOST_SENTENCES = 2_000
-MOST_BYTES = 4_000_000
-MOST_CHARACTERS = 1_000  # of a sentence
+MAX_SENTENCES = 2_000
+MAX_BYTES = 4_000_000
+MAX_CHARACTERS = 1_000  # of a sentence
 FEWEST_SENTENCES = 8
-MOST_HELD_OUT = 200  # measuring more would take longer than training
+MAX_HELD_OUT = 200  # measuring more would take longer than training
 _EVERY = 4  # of a file without parts, a quarter of the sentences is kept aside
 _MARKED = ".txt"
 OWN = "the sample of this project"
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
+class LabDataset:
     """Sentences to learn from, and sentences kept aside, for each task.
 
     Attributes:
         tagged, labelled: to learn from, for the entity head and for the classification head.
-        tagged_aside, labelled_aside: kept aside.
+        tagged_heldout, labelled_heldout: kept aside.
     """
 
     tagged: tuple[TaggedSentence, ...]
     labelled: tuple[LabelledSentence, ...]
-    tagged_aside: tuple[TaggedSentence, ...]
-    labelled_aside: tuple[LabelledSentence, ...]
+    tagged_heldout: tuple[TaggedSentence, ...]
+    labelled_heldout: tuple[LabelledSentence, ...]
 
     @property
     def phrase(self) -> str:
         """How many sentences there are, in words."""
         return (
             f"{len(self.tagged)} sentences with entities and {len(self.labelled)} with a class to learn from, "
-            f"{len(self.tagged_aside)} and {len(self.labelled_aside)} others kept aside"
+            f"{len(self.tagged_heldout)} and {len(self.labelled_heldout)} others kept aside"
         )
 
 
-def lessons_of(sample: Sample) -> Lessons:
+def from_sample(sample: Sample) -> LabDataset:
     """What a sample teaches: every sentence serves both tasks."""
-    (tagged, labelled), (tagged_aside, labelled_aside) = (
+    (tagged, labelled), (tagged_heldout, labelled_heldout) = (
         (tuple(sentence.tagged for sentence in part), tuple(sentence.labelled for sentence in part))
         for part in (sample.train, sample.test)
     )
-    return Lessons(tagged, labelled, tagged_aside, labelled_aside)
+    return LabDataset(tagged, labelled, tagged_heldout, labelled_heldout)
 
 
-def read_lessons(path: Path | None = None) -> Lessons:
+def read_dataset(path: Path | None = None) -> LabDataset:
     """Read the project's sample, or a person's file.
 
     The file is one of: JSON lines with `tokens` and `tags` or with `text` and `label`, CSV with `text` and `label`,
@@ -68,51 +76,51 @@ def read_lessons(path: Path | None = None) -> Lessons:
     Raises:
         DataFileError: naming the file, without its directory, and the line.
     """
-    own = lessons_of(read_sample(SAMPLE, OWN))
+    own = from_sample(read_sample(SAMPLE, OWN))
     if path is None:
         return own
     try:
         size = path.stat().st_size
     except OSError as error:
         raise DataFileError(f"{path.name} is not here any more. Upload it again.") from error
-    if size > MOST_BYTES:
-        raise DataFileError(f"{path.name} has {size / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.0f} MB are read here.")
+    if size > MAX_BYTES:
+        raise DataFileError(f"{path.name} has {size / 1e6:.1f} MB; at most {MAX_BYTES / 1e6:.0f} MB are read here.")
     suffix = path.suffix.lower()
     in_columns = is_in_columns(path)
     if suffix == _MARKED and not in_columns:
         sample = read_sample(path, path.name)
         _check_lengths([(sentence.place, len(sentence.text)) for sentence in (*sample.train, *sample.test)])
-        lessons = lessons_of(sample)
+        dataset = from_sample(sample)
     elif in_columns or (suffix != ".csv" and _first_keys(path) >= {"tokens"}):
-        tagged = read_tagged(path, MOST_SENTENCES + 1, path.name)
-        learned, aside = _parted(tagged)
-        lessons = replace(own, tagged=learned, tagged_aside=aside)
+        tagged = read_tagged(path, MAX_SENTENCES + 1, path.name)
+        learned, aside = _split(tagged)
+        dataset = replace(own, tagged=learned, tagged_heldout=aside)
     else:
-        labelled = read_labelled(path, MOST_SENTENCES + 1, path.name)
-        learned, aside = _parted(labelled)
-        lessons = replace(own, labelled=learned, labelled_aside=aside)
-    _check_sizes(lessons, path.name)
-    for places in (lessons.tagged, lessons.tagged_aside, lessons.labelled, lessons.labelled_aside):
+        labelled = read_labelled(path, MAX_SENTENCES + 1, path.name)
+        learned, aside = _split(labelled)
+        dataset = replace(own, labelled=learned, labelled_heldout=aside)
+    _check_sizes(dataset, path.name)
+    for places in (dataset.tagged, dataset.tagged_heldout, dataset.labelled, dataset.labelled_heldout):
         _check_lengths([(sentence.place, len(sentence.text.strip())) for sentence in places])
     return replace(
-        lessons,
-        tagged_aside=tuple(thinned(lessons.tagged_aside, MOST_HELD_OUT)),
-        labelled_aside=tuple(thinned(lessons.labelled_aside, MOST_HELD_OUT)),
+        dataset,
+        tagged_heldout=tuple(subsample(dataset.tagged_heldout, MAX_HELD_OUT)),
+        labelled_heldout=tuple(subsample(dataset.labelled_heldout, MAX_HELD_OUT)),
     )
 
 
-def check_labels(lessons: Lessons, classes: Sequence[str], types: Sequence[str]) -> None:
+def check_labels(dataset: LabDataset, classes: Sequence[str], types: Sequence[str]) -> None:
     """Make sure that a model knows every label, also of what is kept aside.
 
     Args:
-        lessons: what is to be learned and measured.
+        dataset: what is to be learned and measured.
         classes: names of the model's classes.
         types: of its entities, without `O`.
 
     Raises:
         DataFileError: a label that is neither, naming file and line.
     """
-    tagged, labelled = (*lessons.tagged, *lessons.tagged_aside), (*lessons.labelled, *lessons.labelled_aside)
+    tagged, labelled = (*dataset.tagged, *dataset.tagged_heldout), (*dataset.labelled, *dataset.labelled_heldout)
     try:
         data.check_labels(tagged, labelled, classes, types)
     except DataFileError as error:
@@ -132,11 +140,11 @@ def _first_keys(path: Path) -> set[str]:
     return set(first) if isinstance(first, dict) else set()
 
 
-def _check_sizes(lessons: Lessons, name: str) -> None:
-    for learned, aside in ((lessons.tagged, lessons.tagged_aside), (lessons.labelled, lessons.labelled_aside)):
+def _check_sizes(dataset: LabDataset, name: str) -> None:
+    for learned, aside in ((dataset.tagged, dataset.tagged_heldout), (dataset.labelled, dataset.labelled_heldout)):
         n_sentences = len(learned) + len(aside)
-        if n_sentences > MOST_SENTENCES:
-            raise DataFileError(f"{name} has more than {MOST_SENTENCES:,} sentences, which is the most that is read here.")
+        if n_sentences > MAX_SENTENCES:
+            raise DataFileError(f"{name} has more than {MAX_SENTENCES:,} sentences, which is the most that is read here.")
         if n_sentences < FEWEST_SENTENCES:
             raise DataFileError(
                 f"{name} has {n_sentences} sentences; at least {FEWEST_SENTENCES} are needed, since some are kept aside."
@@ -147,12 +155,12 @@ def _check_lengths(sentences: Sequence[tuple[str, int]]) -> None:
     for place, length in sentences:
         if not length:
             raise DataFileError(f"{place}: there is no text.")
-        if length > MOST_CHARACTERS:
-            raise DataFileError(f"{place}: it has {length:,} characters; at most {MOST_CHARACTERS:,} are read here.")
+        if length > MAX_CHARACTERS:
+            raise DataFileError(f"{place}: it has {length:,} characters; at most {MAX_CHARACTERS:,} are read here.")
 
 
-def _parted(rows: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+def _split(rows: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Rows to learn from, and those kept aside."""
-    aside = drawn(len(rows), len(rows) // _EVERY)
+    aside = sample_indices(len(rows), len(rows) // _EVERY)
     learned = sorted({*range(len(rows))} - {*aside})
     return tuple(rows[place] for place in learned), tuple(rows[place] for place in aside)

@@ -21,17 +21,17 @@ import torch
 
 from mtdemo.config import count_cores
 from mtdemo.errors import PlanError
-from mtdemo.inference.forward import HiddenStates, RememberedStates, analyze_plainly, run_windows
-from mtdemo.laboratory.dataset import Lessons, check_labels
+from mtdemo.evaluation.validation import Validation, ValidationSets
+from mtdemo.inference.forward import CachedRunner, HiddenStateCache, analyze_batches, run_windows
+from mtdemo.laboratory.dataset import LabDataset, check_labels
 from mtdemo.models.checkpoints import LoadedModel
-from mtdemo.training.objective import StepLosses
 from mtdemo.models.parts import Parts
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.results import SentenceAnalysis
-from mtdemo.training.trainer import Trainer, Training
-from mtdemo.evaluation.validation import Validation, ValidationSets
+from mtdemo.training.objective import StepLosses
+from mtdemo.training.trainer import Trainer, TrainingSettings
 
-MOST_STEPS, MOST_SENTENCES = 1_000, 64
+MAX_STEPS, MAX_SENTENCES = 1_000, 64
 Ending = Literal["done", "stopped", "out of time"]
 _N_MEASUREMENTS = 10
 _N_TIMED = 30  # steps that the time left is estimated from
@@ -47,8 +47,8 @@ class ExperimentSettings:
 
     Attributes:
         plan: what trains, and how fast.
-        n_steps: 1 to `MOST_STEPS`.
-        sentences_per_step: of both tasks together, 2 to `MOST_SENTENCES`.
+        n_steps: 1 to `MAX_STEPS`.
+        sentences_per_step: of both tasks together, 2 to `MAX_SENTENCES`.
         task_weights: of the losses of entities and classes, at least 0, not both 0.
         distillation_weight: of keeping the embeddings, at least 0.
         seed: of order and dropout.
@@ -70,8 +70,8 @@ class ExperimentSettings:
 
     def __post_init__(self) -> None:
         for name, value, least, most in (
-            ("The number of steps", self.n_steps, 1, MOST_STEPS),
-            ("Sentences per step", self.sentences_per_step, 2, MOST_SENTENCES),
+            ("The number of steps", self.n_steps, 1, MAX_STEPS),
+            ("Sentences per step", self.sentences_per_step, 2, MAX_SENTENCES),
             ("The seed", self.seed, 0, 2**31),
         ):
             if not isinstance(value, int) or not least <= value <= most:
@@ -122,18 +122,18 @@ class TaskDrift:
 
     Attributes:
         score_before, score_after: entity F1, macro-F1 of classes, 0 to 1.
-        share_changed: sentences whose answer is another now, 0 to 1.
+        changed_fraction: sentences whose answer is another now, 0 to 1.
         is_identical: whether every probability of a class, or of an entity found, is what it was, bit for bit.
     """
 
     score_before: float
     score_after: float
-    share_changed: float
+    changed_fraction: float
     is_identical: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Reuse:
+class CacheSpeedup:
     """What it was worth to compute the hidden states of a frozen backbone once.
 
     Attributes:
@@ -171,7 +171,7 @@ class Outcome:
     own_before: tuple[SentenceAnalysis, ...]
     own_after: tuple[SentenceAnalysis, ...]
     ending: Ending
-    reuse: Reuse | None
+    reuse: CacheSpeedup | None
 
     def as_dict(self) -> dict[str, Any]:
         last = self.snapshots[-1]
@@ -192,8 +192,8 @@ class Outcome:
                 for snapshot in self.snapshots
             ],
             "share_of_changed_answers": {
-                "entities": self.entities.share_changed,
-                "classes": self.classes.share_changed,
+                "entities": self.entities.changed_fraction,
+                "classes": self.classes.changed_fraction,
             },
             "identical_answers": {"entities": self.entities.is_identical, "classes": self.classes.is_identical},
             "embedding_cosine": self.embedding_cosine,
@@ -210,10 +210,10 @@ class Experiment:
     """
 
     def __init__(
-        self, base: LoadedModel, lessons: Lessons, settings: ExperimentSettings, n_threads: int | None = None
+        self, base: LoadedModel, dataset: LabDataset, settings: ExperimentSettings, n_threads: int | None = None
     ) -> None:
         self.settings = settings
-        self.lessons = lessons
+        self.dataset = dataset
         self._base = base
         self._n_threads = n_threads or count_cores()
         self._stop = threading.Event()
@@ -233,18 +233,18 @@ class Experiment:
         Raises:
             PlanError: nothing trains in this plan, or it names a part that the model does not have.
             TrainingError: the loss is no number any more, such as where rates are too high.
-            DataFileError: the lessons have a label that the model does not have.
+            DataFileError: the dataset has a label that the model does not have.
         """
         started = time.monotonic()
         settings = self.settings
         copied = replace(self._base, model=copy.deepcopy(self._base.model), tokenizer=copy.deepcopy(self._base.tokenizer))
-        check_labels(self.lessons, self._base.info.class_labels, self._base.info.entity_types)
+        check_labels(self.dataset, self._base.info.class_labels, self._base.info.entity_types)
         before = self._answers(copied)
         with _turn:
-            trainer = _trainer(copied, self.lessons, settings)
+            trainer = _trainer(copied, self.dataset, settings)
             random = torch.get_rng_state()
-        run = RememberedStates(_MAX_FEATURE_BYTES) if trainer.features is not None else run_windows
-        held_out = ValidationSets(self.lessons.tagged_aside, self.lessons.labelled_aside, run=run)
+        run = CachedRunner(_MAX_FEATURE_BYTES) if trainer.features is not None else run_windows
+        held_out = ValidationSets(self.dataset.tagged_heldout, self.dataset.labelled_heldout, run=run)
         scores = held_out(copied)
         losses = None
         kept: list[Snapshot] = []
@@ -303,9 +303,9 @@ class Experiment:
 
     def _answers(self, model: LoadedModel) -> _Answers:
         torch.set_num_threads(self._n_threads)
-        tagged, labelled = self.lessons.tagged_aside, self.lessons.labelled_aside
+        tagged, labelled = self.dataset.tagged_heldout, self.dataset.labelled_heldout
         aside = dict.fromkeys([*(sentence.text for sentence in tagged), *(sentence.text for sentence in labelled)])
-        answers = analyze_plainly(model, [*aside, *self.settings.own_sentences], min(_MAX_LENGTH, model.info.max_length))
+        answers = analyze_batches(model, [*aside, *self.settings.own_sentences], min(_MAX_LENGTH, model.info.max_length))
         by_text = dict(zip(aside, answers, strict=False))
         return _Answers(
             [by_text[sentence.text] for sentence in tagged],
@@ -320,7 +320,7 @@ class Experiment:
         before: _Answers,
         after: _Answers,
         trained: LoadedModel,
-        reuse: Reuse | None,
+        reuse: CacheSpeedup | None,
     ) -> Outcome:
         first, last = snapshots[0].scores, snapshots[-1].scores
         tagged = list(zip(before.tagged, after.tagged, strict=True))
@@ -341,7 +341,7 @@ class Experiment:
                 all(a.probabilities == b.probabilities for a, b in labelled),
             ),
             float(np.mean([_cosine(a, b) for a, b in zip(before.aside, after.aside, strict=True)])),
-            movement(self._base, trained, self._base.model.parts()),
+            relative_change(self._base, trained, self._base.model.parts()),
             before.own,
             after.own,
             self._ending(snapshots[-1].n_done),
@@ -364,7 +364,7 @@ class _Answers:
     own: tuple[SentenceAnalysis, ...]
 
 
-def movement(before: LoadedModel, after: LoadedModel, parts: Parts) -> dict[str, float]:
+def relative_change(before: LoadedModel, after: LoadedModel, parts: Parts) -> dict[str, float]:
     """How far the weights of each part moved, relative to their length before; 0 where they are bit-identical.
 
     Args:
@@ -384,8 +384,8 @@ def movement(before: LoadedModel, after: LoadedModel, parts: Parts) -> dict[str,
     return moved
 
 
-def _trainer(model: LoadedModel, lessons: Lessons, settings: ExperimentSettings) -> Trainer:
-    training = Training(
+def _trainer(model: LoadedModel, dataset: LabDataset, settings: ExperimentSettings) -> Trainer:
+    training = TrainingSettings(
         n_steps=settings.n_steps,
         sentences_per_step=settings.sentences_per_step,
         task_weights=settings.task_weights,
@@ -396,7 +396,7 @@ def _trainer(model: LoadedModel, lessons: Lessons, settings: ExperimentSettings)
         max_length=_MAX_LENGTH,
         max_feature_bytes=_MAX_FEATURE_BYTES,
     )
-    return Trainer(model, lessons.tagged, lessons.labelled, training)
+    return Trainer(model, dataset.tagged, dataset.labelled, training)
 
 
 def _rates(trainer: Trainer) -> dict[str, float]:
@@ -407,11 +407,11 @@ def _rates(trainer: Trainer) -> dict[str, float]:
     return rates
 
 
-def _reuse(features: HiddenStates | None, times: dict[bool, list[float]]) -> Reuse | None:
+def _reuse(features: HiddenStateCache | None, times: dict[bool, list[float]]) -> CacheSpeedup | None:
     if features is None or not times[True] or not times[False]:
         return None
     medians = (float(np.median(times[computes])) for computes in (True, False))
-    return Reuse(features.n_computed, features.n_reused, *medians)
+    return CacheSpeedup(features.n_computed, features.n_reused, *medians)
 
 
 def _cosine(before: SentenceAnalysis, after: SentenceAnalysis) -> float:

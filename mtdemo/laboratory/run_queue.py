@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 from mtdemo.config import EMBEDDED, count_cores
 from mtdemo.errors import LaboratoryError
-from mtdemo.laboratory.dataset import Lessons, read_lessons
-from mtdemo.runtime import import_libraries
+from mtdemo.laboratory.dataset import LabDataset, read_dataset
 from mtdemo.planning.training_plan import TrainingPlan
+from mtdemo.runtime import import_libraries
 from mtdemo.serving.service import ModelService
 
 if TYPE_CHECKING:
     from mtdemo.laboratory.experiment import Experiment, Outcome, Snapshot
     from mtdemo.models.checkpoints import LoadedModel
 
-MOST_SECONDS = 900.0  # of a run
-MOST_AT_ONCE = 2  # runs
-MOST_VISITORS = 64  # whose results are kept
-MOST_RUNS = 12  # of a visitor, that are kept to compare
-MOST_MODELS = 4  # trained ones that are kept, of all visitors together; each takes as much memory as the model
+MAX_SECONDS = 900.0  # of a run
+MAX_AT_ONCE = 2  # runs
+MAX_VISITORS = 64  # whose results are kept
+MAX_RUNS = 12  # of a visitor, that are kept to compare
+MAX_MODELS = 4  # trained ones that are kept, of all visitors together; each takes as much memory as the model
 _WAIT_S = 0.5
 _N_TOKENS = 32  # word pieces of a sentence, for the estimate of a step's memory
 
@@ -60,12 +60,12 @@ class Run:
 
 
 @dataclass(slots=True)
-class _Visit:
-    """What is known of a visitor; `is_in` is true from the line to the end of a run."""
+class _VisitorState:
+    """What is known of a visitor; `active` is true from the line to the end of a run."""
 
     running: Experiment | None = None
-    is_in: bool = False
-    gave_up: bool = False
+    active: bool = False
+    cancelled: bool = False
     outcome: Outcome | None = None
     runs: list[Run] = field(default_factory=list)
 
@@ -79,18 +79,18 @@ class Laboratory:
         max_waiting: runs in line; more are refused.
     """
 
-    def __init__(self, service: ModelService, max_running: int = MOST_AT_ONCE, max_waiting: int = 8) -> None:
+    def __init__(self, service: ModelService, max_running: int = MAX_AT_ONCE, max_waiting: int = 8) -> None:
         self._service = service
         self._max_running = max_running
         self._max_waiting = max_waiting
-        self._visits: OrderedDict[str, _Visit] = OrderedDict()
+        self._visits: OrderedDict[str, _VisitorState] = OrderedDict()
         self._trained: OrderedDict[str, tuple[Run, LoadedModel]] = OrderedDict()  # by visitor, the last one at the end
         self._line: list[object] = []
         self._n_running = 0
         self._changed = threading.Condition()
 
-    def conduct(
-        self, visitor: str, plan: TrainingPlan, title: str, lessons: Lessons | None = None, **settings: Any
+    def run(
+        self, visitor: str, plan: TrainingPlan, title: str, dataset: LabDataset | None = None, **settings: Any
     ) -> Iterator[Waiting | Snapshot]:
         """Wait for a place, then train a copy of the embedded model.
 
@@ -98,7 +98,7 @@ class Laboratory:
             visitor: whose run it is.
             plan: what trains, and how fast.
             title: what to call the run.
-            lessons: sentences to learn from and to measure on; the project's own by default.
+            dataset: sentences to learn from and to measure on; the project's own by default.
             **settings: fields of `ExperimentSettings`.
 
         Yields:
@@ -111,7 +111,7 @@ class Laboratory:
         import_libraries()
         from mtdemo.laboratory.experiment import Experiment, ExperimentSettings
 
-        wanted = ExperimentSettings(plan=plan, **{"max_seconds": MOST_SECONDS, **settings})
+        wanted = ExperimentSettings(plan=plan, **{"max_seconds": MAX_SECONDS, **settings})
         ticket = object()
         visit = self._enter(visitor, ticket)
         has_place = False
@@ -119,12 +119,12 @@ class Laboratory:
             while not (has_place := self._take_place(ticket)):
                 yield Waiting(self._place(ticket))
                 with self._changed:
-                    if visit.gave_up or self._changed.wait_for(lambda: visit.gave_up, _WAIT_S):
+                    if visit.cancelled or self._changed.wait_for(lambda: visit.cancelled, _WAIT_S):
                         return
             n_threads = self._service.settings.threads or count_cores()
-            experiment = Experiment(self._service.borrow(EMBEDDED), lessons or read_lessons(), wanted, n_threads)
+            experiment = Experiment(self._service.get_model(EMBEDDED), dataset or read_dataset(), wanted, n_threads)
             with self._changed:
-                if visit.gave_up:
+                if visit.cancelled:
                     return
                 visit.running = experiment
             yield from experiment.run()
@@ -140,7 +140,7 @@ class Laboratory:
         if visit is None:
             return
         with self._changed:
-            visit.gave_up = visit.is_in
+            visit.cancelled = visit.active
             if visit.running is not None:
                 visit.running.stop()
             self._changed.notify_all()
@@ -161,7 +161,7 @@ class Laboratory:
         if trained is None:
             raise LaboratoryError(
                 "There is no trained model of yours here: none was trained yet, this page lost its connection for a while, "
-                f"or others trained theirs since (the last {MOST_MODELS} are kept). Train it again; the same seed gives "
+                f"or others trained theirs since (the last {MAX_MODELS} are kept). Train it again; the same seed gives "
                 "the same model."
             )
         return trained
@@ -180,22 +180,22 @@ class Laboratory:
     def _drop(self, visitor: str) -> None:
         self._visits.pop(visitor, None)
         self._trained.pop(visitor, None)
-        self._service.disown(visitor)
+        self._service.unregister(visitor)
 
-    def _enter(self, visitor: str, ticket: object) -> _Visit:
+    def _enter(self, visitor: str, ticket: object) -> _VisitorState:
         _check_known(visitor)
         with self._changed:
-            visit = self._visits.get(visitor) or _Visit()
-            if visit.is_in:
+            visit = self._visits.get(visitor) or _VisitorState()
+            if visit.active:
                 raise LaboratoryError("A run of yours is going on already. Stop it, or wait until it has ended.")
             if len(self._line) >= self._max_waiting:
                 raise LaboratoryError(f"{len(self._line)} runs are waiting already, which is the limit. Try again soon.")
             self._visits[visitor] = visit
             self._visits.move_to_end(visitor)
-            for other in [name for name, v in self._visits.items() if not v.is_in and v is not visit]:
-                if len(self._visits) > MOST_VISITORS:
+            for other in [name for name, v in self._visits.items() if not v.active and v is not visit]:
+                if len(self._visits) > MAX_VISITORS:
                     self._drop(other)
-            visit.is_in, visit.gave_up = True, False
+            visit.active, visit.cancelled = True, False
             self._line.append(ticket)
             return visit
 
@@ -211,23 +211,23 @@ class Laboratory:
         with self._changed:
             return self._line.index(ticket) + 1
 
-    def _leave(self, visit: _Visit, ticket: object, had_place: bool) -> None:
+    def _leave(self, visit: _VisitorState, ticket: object, had_place: bool) -> None:
         with self._changed:
-            visit.running, visit.is_in = None, False
+            visit.running, visit.active = None, False
             if had_place:
                 self._n_running -= 1
             else:
                 self._line.remove(ticket)
             self._changed.notify_all()
 
-    def _keep(self, visitor: str, visit: _Visit, run: Run, outcome: Outcome, trained: LoadedModel) -> None:
+    def _keep(self, visitor: str, visit: _VisitorState, run: Run, outcome: Outcome, trained: LoadedModel) -> None:
         with self._changed:
             visit.outcome = outcome
-            visit.runs = [*visit.runs, run][-MOST_RUNS:]
+            visit.runs = [*visit.runs, run][-MAX_RUNS:]
             if self._visits.get(visitor) is visit:  # else the tab was closed in the meantime
                 self._trained[visitor] = (run, trained)
                 self._trained.move_to_end(visitor)
-            while len(self._trained) > MOST_MODELS:
+            while len(self._trained) > MAX_MODELS:
                 self._trained.popitem(last=False)
 
 
@@ -237,20 +237,18 @@ def _check_known(visitor: str) -> None:
         raise LaboratoryError("This page was left alone for too long, and the server forgot whose it is. Reload it.")
 
 
-def _describe(visit: _Visit, title: str, experiment: Experiment, outcome: Outcome, trained: LoadedModel) -> Run:
-    from mtdemo.planning.costs import Batch, estimate_step
+def _describe(visit: _VisitorState, title: str, experiment: Experiment, outcome: Outcome, trained: LoadedModel) -> Run:
     from mtdemo.planning.adapters import extended_parts
-    from mtdemo.training.batches import MIXES, looked_at, sentences_per_task
+    from mtdemo.planning.costs import Batch, estimate_step
+    from mtdemo.training.batches import MIXES, active_tasks, sentences_per_task
 
     settings = experiment.settings
     config: Any = trained.model.config
-    freezing = settings.plan.freezing(extended_parts(config, settings.plan))
+    freezing = settings.plan.freezing_plan(extended_parts(config, settings.plan))
     keeping = settings.distillation_weight if freezing.backbone_state != "none" else 0.0
-    is_looked_at = looked_at(settings.task_weights, keeping)
-    n_at_once = max(
-        sentences_per_task(settings.sentences_per_step, (1, 1), MIXES["equal"], is_looked_at)
-    )  # tasks take turns
+    is_active = active_tasks(settings.task_weights, keeping)
+    n_at_once = max(sentences_per_task(settings.sentences_per_step, (1, 1), MIXES["equal"], is_active))  # tasks take turns
     batch = Batch(n_at_once, _N_TOKENS, config.backbone.num_attention_heads)
     number = visit.runs[-1].number + 1 if visit.runs else 1
-    report = {**outcome.as_dict(), "settings": settings.as_dict(), "learned_from": experiment.lessons.phrase}
+    report = {**outcome.as_dict(), "settings": settings.as_dict(), "learned_from": experiment.dataset.phrase}
     return Run(number, title, settings.plan, freezing.n_trainable, estimate_step(freezing, batch).n_bytes, report)

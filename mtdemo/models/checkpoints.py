@@ -27,8 +27,6 @@ from huggingface_hub.errors import (
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 from transformers import logging as transformers_logging
 
-from mtdemo.text.entity_spans import TagScheme
-from mtdemo.text.tokenization import EncodedSentence, encode_sentences
 from mtdemo.errors import (
     CheckpointNotFoundError,
     HubUnreachableError,
@@ -36,11 +34,13 @@ from mtdemo.errors import (
     ModelTooLargeError,
     PlanError,
 )
-from mtdemo.runtime import import_lock
+from mtdemo.files import writing
 from mtdemo.models.multitask import SEED_OF_UNTRAINED, MultiTaskConfig, MultiTaskModel
 from mtdemo.models.parts import HEAD_NAMES
 from mtdemo.results import ModelInfo
-from mtdemo.files import told_if_unwritable
+from mtdemo.runtime import import_lock
+from mtdemo.text.entity_spans import TagScheme
+from mtdemo.text.tokenization import EncodedSentence, encode_sentences
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _BYTES_PER_PARAMETER = 4
@@ -73,12 +73,12 @@ def load_model(id_or_directory: str, max_bytes: int | None = None) -> LoadedMode
     Raises:
         CheckpointError: one of its kinds, each naming what was looked for.
     """
-    if names_directory(id_or_directory):
+    if is_directory_name(id_or_directory):
         return load_directory(Path(id_or_directory).expanduser(), max_bytes, id_or_directory)
     return load_directory(download(id_or_directory, max_bytes), max_bytes, id_or_directory)
 
 
-def names_directory(id_or_directory: str) -> bool:
+def is_directory_name(id_or_directory: str) -> bool:
     """Whether a name that may be either means a directory: it exists as one, or cannot be an id of the hub."""
     looks_like_path = id_or_directory.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(id_or_directory)
     return looks_like_path or Path(id_or_directory).is_dir()
@@ -149,11 +149,11 @@ def load_directory(directory: Path, max_bytes: int | None = None, name: str | No
     tokenizer = load_tokenizer(directory, name)
     scheme = TagScheme.from_labels(model.config.entity_labels)
     loaded = LoadedModel(model, tokenizer, scheme, _describe(model, tokenizer, name))
-    _try_out(loaded)
+    _smoke_test(loaded)
     return loaded
 
 
-def with_labels(
+def relabel(
     loaded: LoadedModel, class_labels: Sequence[str] | None = None, entity_types: Sequence[str] | None = None
 ) -> LoadedModel:
     """A model with other labels, whose heads are new and untrained where theirs change; the model itself is changed.
@@ -202,7 +202,7 @@ def save_checkpoint(loaded: LoadedModel, directory: Path) -> None:
     tokenizer.backend_tokenizer.no_truncation()  # the last request's; each request sets its own
     for key in ("is_local", "local_files_only"):
         tokenizer.init_kwargs.pop(key, None)
-    with told_if_unwritable(directory):
+    with writing(directory):
         model.save_pretrained(directory)
         tokenizer.save_pretrained(directory)
 
@@ -317,7 +317,7 @@ def load_tokenizer(directory: Path, name: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def _try_out(loaded: LoadedModel) -> None:
+def _smoke_test(loaded: LoadedModel) -> None:
     """Read a sentence twice, the second time with another last piece, which an encoder's first piece must notice."""
     name = loaded.info.id
     if loaded.info.max_length < _SHORTEST_INPUT:

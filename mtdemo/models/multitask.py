@@ -44,8 +44,8 @@ class MultiTaskConfig(PreTrainedConfig):
             "new output layer" of the freezing scenarios.
         classification_pooling: what the classification head reads, the mean of the tokens or the first token.
         head_dropout: dropout before each head, 0 to 1.
-        casing: whether `token_type_ids` carry the case of each piece's word (`mtdemo.text.tokenization.word_case`); the backbone
-            then has four segment embeddings.
+        casing: whether `token_type_ids` carry the case of each piece's word (`mtdemo.text.tokenization.word_case`); the
+            backbone then has four segment embeddings.
         trained_heads: the heads whose weights come from training; all others are random and must be called untrained.
     """
 

@@ -31,7 +31,7 @@ _FIRST, _LAST = 0x2000, 0x1FBFF  # below are digits and signs such as ©
 _BLOCKS = (range(0x1F600, 0x1F650), range(0x1F900, 0x1FB00), range(0x2600, 0x27C0), range(0x1F300, 0x1F600))
 
 
-def with_emoji(loaded: LoadedModel, texts: Iterable[str]) -> tuple[LoadedModel, tuple[str, ...]]:
+def add_emoji_tokens(loaded: LoadedModel, texts: Iterable[str]) -> tuple[LoadedModel, tuple[str, ...]]:
     """Put emoji into the free places of a model's vocabulary; the model itself is changed, its size is not.
 
     The embedding of each begins as the mean of the word pieces of its Unicode name ("face with tears of joy"), at

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mtdemo.errors import PlanError
-from mtdemo.planning.freezing import ADAPTERS, unfrozen_parts
-from mtdemo.runtime import import_lock
 from mtdemo.models.parts import Part, PartKind, Parts
+from mtdemo.planning.freezing import ADAPTERS, unfrozen_parts
 from mtdemo.planning.training_plan import AdapterSettings, TrainingPlan
+from mtdemo.runtime import import_lock
 
 if TYPE_CHECKING:
     from mtdemo.models.multitask import MultiTaskConfig, MultiTaskModel

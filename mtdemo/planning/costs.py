@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from mtdemo.planning.freezing import FreezingPlan, PartPlan, plan_freezing
 from mtdemo.models.parts import HEADS, ParameterSpec, PartKind
+from mtdemo.planning.freezing import FreezingPlan, PartPlan, plan_freezing
 
 COUNTING_RULES = """
 The counting rules, for float32 and AdamW:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mtdemo.errors import PlanError
-from mtdemo.planning.freezing import BACKBONE, FreezingPlan
 from mtdemo.models.parts import ParameterSpec, Part, PartKind, part_title
+from mtdemo.planning.freezing import BACKBONE, FreezingPlan
 
 if TYPE_CHECKING:
     import torch

@@ -7,24 +7,23 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mtdemo.models.catalog import KnownModel, find_model
 from mtdemo.config import EMBEDDED, PACKAGE_DIRECTORY
-from mtdemo.planning.costs import Batch, StepCost, estimate_step, estimate_training_everything
 from mtdemo.errors import PlanError
-from mtdemo.planning.freezing import ADAPTERS, FreezingPlan, find_scenario, plan_freezing, trainable_parts
-from mtdemo.runtime import import_lock
-from mtdemo.runtime import import_libraries
-from mtdemo.planning.optimizer import OptimizerPlan, OptimizerSettings, plan_optimizer
+from mtdemo.models.catalog import KnownModel, find_model
 from mtdemo.models.parts import Parts
-from mtdemo.planning.training_plan import WARMUP_SHARE, AdapterSettings, TrainingPlan
+from mtdemo.planning.costs import Batch, StepCost, estimate_step, estimate_training_everything
+from mtdemo.planning.freezing import ADAPTERS, FreezingPlan, find_scenario, plan_freezing, trainable_parts
+from mtdemo.planning.optimizer import OptimizerPlan, OptimizerSettings, plan_optimizer
 from mtdemo.planning.script import write_script
+from mtdemo.planning.training_plan import WARMUP_SHARE, AdapterSettings, TrainingPlan
+from mtdemo.runtime import import_libraries, import_lock
 
-MOST_SENTENCES, MOST_TOKENS = 1_024, 512  # of a planned step
+MAX_SENTENCES, MAX_TOKENS = 1_024, 512  # of a planned step
 _PROJECT = PACKAGE_DIRECTORY.parent
 
 
 @dataclass(frozen=True, slots=True)
-class FreezingRequest:
+class PlanRequest:
     """What to plan.
 
     Attributes:
@@ -39,7 +38,7 @@ class FreezingRequest:
         adapters: what is added where the selection is `adapters`.
         optimizer: learning rates and weight decay.
         warmup_share: share of the steps in which the rates rise, 0 to 1.
-        n_sentences, n_tokens: what a step reads, 1 to `MOST_SENTENCES` sentences of 1 to `MOST_TOKENS` word pieces.
+        n_sentences, n_tokens: what a step reads, 1 to `MAX_SENTENCES` sentences of 1 to `MAX_TOKENS` word pieces.
     """
 
     backbone: str = EMBEDDED
@@ -58,7 +57,7 @@ class FreezingRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedTraining:
+class PlanReport:
     """What would train, how, and at what cost; nothing has been touched.
 
     Attributes:
@@ -80,7 +79,7 @@ class PlannedTraining:
     @property
     def starts(self) -> dict[str, float]:
         """From which share of the run on each part trains that trains at all, 0 to 1."""
-        return self.plan.starts(self.freezing)
+        return self.plan.unfreeze_schedule(self.freezing)
 
     @property
     def operations_share(self) -> float:
@@ -118,7 +117,7 @@ class Planner:
         import_libraries()
         return _parts(find_model(backbone), self._checkpoint, bool(new_output_layer))
 
-    def plan(self, request: FreezingRequest) -> PlannedTraining:
+    def plan(self, request: PlanRequest) -> PlanReport:
         """Plan what trains and how, without touching any model.
 
         Raises:
@@ -129,7 +128,7 @@ class Planner:
         freezing = self.freezing(known.id, plan)
         optimizer = plan_optimizer(freezing, plan.optimizer)
         batch = self._batch(request)
-        return PlannedTraining(
+        return PlanReport(
             freezing,
             optimizer,
             estimate_step(freezing, batch),
@@ -146,9 +145,11 @@ class Planner:
         """
         import_libraries()
         adapters = plan.adapters if plan.selection == ADAPTERS else None
-        return plan.freezing(_parts(find_model(backbone), self._checkpoint, plan.new_output_layer, adapters, plan.frozen))
+        return plan.freezing_plan(
+            _parts(find_model(backbone), self._checkpoint, plan.new_output_layer, adapters, plan.frozen)
+        )
 
-    def _filled(self, request: FreezingRequest) -> TrainingPlan:
+    def _filled(self, request: PlanRequest) -> TrainingPlan:
         """The request with the gaps filled by its scenario."""
         scenario = find_scenario(request.scenario)
         has_output = scenario.new_output_layer if request.new_output_layer is None else request.new_output_layer
@@ -172,10 +173,10 @@ class Planner:
         path = Path(self._checkpoint)
         return str(path.relative_to(_PROJECT)) if path.is_relative_to(_PROJECT) else str(path)
 
-    def _batch(self, request: FreezingRequest) -> Batch:
+    def _batch(self, request: PlanRequest) -> Batch:
         for name, value, most in (
-            ("Sentences per step", request.n_sentences, MOST_SENTENCES),
-            ("Word pieces per sentence", request.n_tokens, MOST_TOKENS),
+            ("Sentences per step", request.n_sentences, MAX_SENTENCES),
+            ("Word pieces per sentence", request.n_tokens, MAX_TOKENS),
         ):
             if not isinstance(value, int) or not 1 <= value <= most:
                 raise PlanError(f"{name} must be a whole number from 1 to {most}, not {value}.")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from itertools import takewhile
 
 from mtdemo.config import EMBEDDED
+from mtdemo.models.parts import PartKind
 from mtdemo.planning.freezing import ADAPTERS, BIASES, WEIGHTS, FreezingPlan, PartPlan
 from mtdemo.planning.optimizer import OptimizerPlan
-from mtdemo.models.parts import PartKind
 from mtdemo.planning.training_plan import TrainingPlan
 
 _SCRIPT = """\
@@ -126,7 +126,7 @@ def _adapters(freezing: FreezingPlan, plan: TrainingPlan) -> str:
 def _gradual(freezing: FreezingPlan, plan: TrainingPlan) -> str:
     if not plan.gradual:
         return ""
-    starts = plan.starts(freezing)
+    starts = plan.unfreeze_schedule(freezing)
     rows = [
         f'    "{beginning}": {starts[part.part.name]!r},'
         for part in freezing.parts

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from mtdemo.errors import DataFileError, PlanError
+from mtdemo.models.parts import HEAD_NAMES, HEADS, Parts, part_title
 from mtdemo.planning.freezing import BACKBONE, WEIGHTS, FreezingPlan, find_selection, plan_freezing, unfrozen_parts
 from mtdemo.planning.optimizer import OptimizerSettings
-from mtdemo.models.parts import HEAD_NAMES, HEADS, Parts, part_title
 
 WARMUP_SHARE = 0.06
-MOST_RANK, MOST_ALPHA = 256, 1024
+MAX_RANK, MAX_ALPHA = 256, 1024
 _LONG_WARMUP = 0.5
 TASKS = ("entities", "classes")  # in the order of `task_weights`
 _RATED = (BACKBONE, *HEAD_NAMES)
@@ -30,8 +30,8 @@ class AdapterSettings:
     Hu et al. 2022, https://arxiv.org/abs/2106.09685.
 
     Attributes:
-        rank: 1 to `MOST_RANK`.
-        alpha: 1 to `MOST_ALPHA`.
+        rank: 1 to `MAX_RANK`.
+        alpha: 1 to `MAX_ALPHA`.
         targets: names of the linear layers in each layer of the backbone that get one; of a BERT `query`, `key`, `value`
             and `dense`, which is the name of three.
 
@@ -44,10 +44,10 @@ class AdapterSettings:
     targets: tuple[str, ...] = ("query", "value")
 
     def __post_init__(self) -> None:
-        if not isinstance(self.rank, int) or isinstance(self.rank, bool) or not 1 <= self.rank <= MOST_RANK:
-            raise PlanError(f"The rank of the adapters must be a whole number from 1 to {MOST_RANK}, not {self.rank}.")
-        if not isinstance(self.alpha, int) or isinstance(self.alpha, bool) or not 1 <= self.alpha <= MOST_ALPHA:
-            raise PlanError(f"The alpha of the adapters must be a whole number from 1 to {MOST_ALPHA}, not {self.alpha}.")
+        if not isinstance(self.rank, int) or isinstance(self.rank, bool) or not 1 <= self.rank <= MAX_RANK:
+            raise PlanError(f"The rank of the adapters must be a whole number from 1 to {MAX_RANK}, not {self.rank}.")
+        if not isinstance(self.alpha, int) or isinstance(self.alpha, bool) or not 1 <= self.alpha <= MAX_ALPHA:
+            raise PlanError(f"The alpha of the adapters must be a whole number from 1 to {MAX_ALPHA}, not {self.alpha}.")
         if not self.targets or not all(isinstance(target, str) for target in self.targets):
             raise PlanError(f"The adapters need the names of the linear layers that get one, not {self.targets!r}.")
 
@@ -60,7 +60,8 @@ class TrainingPlan:
         frozen: names of the parts that do not train; `backbone` means all of it.
         optimizer: learning rates, layer-wise decay and weight decay.
         warmup_share: share of the steps in which the rates rise, 0 to 1; they fall linearly to 0 afterwards.
-        selection: what trains in those parts of the backbone that do, by the name of a `mtdemo.planning.freezing.Selection`.
+        selection: what trains in those parts of the backbone that do, by the name of a
+            `mtdemo.planning.freezing.Selection`.
         adapters: what is added to the layers that train where the selection is `adapters`.
         gradual: whether the backbone's parts begin to train one after the other, the last layer first.
         new_output_layer: whether a linear layer of the classes over the sentence embedding is added and trained.
@@ -85,7 +86,7 @@ class TrainingPlan:
             if not isinstance(value, bool):
                 raise PlanError(f"{name} is true or false, not {value!r}.")
 
-    def freezing(self, parts: Parts, parameters: Collection[str] = ()) -> FreezingPlan:
+    def freezing_plan(self, parts: Parts, parameters: Collection[str] = ()) -> FreezingPlan:
         """What this means for a model's parts.
 
         Args:
@@ -97,7 +98,7 @@ class TrainingPlan:
         """
         return plan_freezing(parts, unfrozen_parts(parts, self.frozen), self.selection, parameters)
 
-    def starts(self, freezing: FreezingPlan) -> dict[str, float]:
+    def unfreeze_schedule(self, freezing: FreezingPlan) -> dict[str, float]:
         """From which share of the run on each part trains that trains at all, 0 to 1.
 
         Gradual unfreezing is that of Howard & Ruder 2018 (https://arxiv.org/abs/1801.06146), with equal shares of the run
@@ -116,9 +117,11 @@ class TrainingPlan:
         """What trains when so much of the run is done, 0 to 1."""
         if not self.gradual:
             return freezing
-        return freezing.limited_to([name for name, start in self.starts(freezing).items() if start <= share_done])
+        return freezing.limited_to(
+            [name for name, start in self.unfreeze_schedule(freezing).items() if start <= share_done]
+        )
 
-    def rate_factor(self, step: int, n_steps: int) -> float:
+    def lr_multiplier(self, step: int, n_steps: int) -> float:
         """What all rates are multiplied by in a step, 0 to 1; steps count from 0."""
         n_warmup = max(1, round(self.warmup_share * n_steps))
         return min((step + 1) / n_warmup, (n_steps - step) / max(1, n_steps - n_warmup))
@@ -186,7 +189,7 @@ def read_plan(path: Path, name: str | None = None) -> TrainingPlan:
         raise PlanError(f"{name or path}: {error}") from error
 
 
-def weights_asked(task_weights: tuple[float, float], teacher_weight: float = 0.0) -> dict[str, float]:
+def loss_weight_by_head(task_weights: tuple[float, float], teacher_weight: float = 0.0) -> dict[str, float]:
     """By how much the losses of a run ask each head, by name; 0 for one that learns nothing.
 
     Args:
@@ -219,7 +222,7 @@ def run_warnings(
         noise: the largest share that is asked for of hidden word pieces, of sentences in one case, and of dropout.
     """
     trained = {part.part.name for part in freezing.parts if part.n_trainable}
-    asked = weights_asked(task_weights, teacher_weight)
+    asked = loss_weight_by_head(task_weights, teacher_weight)
     warnings: list[str] = []
     if freezing.backbone_state == "none":
         warnings += _without_effect(distillation_weight, noise)
@@ -235,7 +238,7 @@ def run_warnings(
             for head in present
             if head in trained and not asked[head]
         ]
-    n_stages = len(set(plan.starts(freezing).values()))
+    n_stages = len(set(plan.unfreeze_schedule(freezing).values()))
     if n_stages > n_steps:
         warnings.append(
             f"The schedule is longer than the run: gradual unfreezing has {n_stages} stages, but there are only {n_steps} "

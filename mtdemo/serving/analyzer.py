@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
-from mtdemo.inference.batching import plan_batches
-from mtdemo.serving.lru_cache import LruCache
 from mtdemo.config import Settings, count_cores
-from mtdemo.text.tokenization import Window
-from mtdemo.serving.model_store import ModelEntry
+from mtdemo.inference.batching import plan_batches
 from mtdemo.results import SentenceAnalysis
+from mtdemo.serving.lru_cache import LruCache
+from mtdemo.serving.model_store import ModelEntry
+from mtdemo.text.tokenization import Window
 
 if TYPE_CHECKING:
     from mtdemo.inference.forward import WindowOutput
@@ -126,7 +126,7 @@ class Analyzer:
             if progress is not None and len(batches) > 1:
                 progress(len(outputs), len(windows))
         in_order = iter([outputs[index] for index in range(len(windows))])
-        return [inference.assemble(loaded, sentence, [next(in_order) for _ in sentence.windows]) for sentence in encoded]
+        return [inference.to_analysis(loaded, sentence, [next(in_order) for _ in sentence.windows]) for sentence in encoded]
 
     def _run(self, loaded: LoadedModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
         """One batch; on the inference thread alone, so the count needs no lock."""

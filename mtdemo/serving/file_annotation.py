@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from mtdemo.errors import DataFileError, EmptyInputError, InputError
+from mtdemo.files import writing
 from mtdemo.results import FloatArray, SentenceAnalysis
 from mtdemo.serving.service import ModelService
-from mtdemo.files import told_if_unwritable
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -121,15 +121,15 @@ class _Output:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with told_if_unwritable(self._path):
+        with writing(self._path):
             self._file.close()
 
     def write(self, content: bytes) -> None:
-        with told_if_unwritable(self._path):
+        with writing(self._path):
             self._file.write(content)
 
     def write_at_the_beginning(self, content: bytes) -> None:
-        with told_if_unwritable(self._path):
+        with writing(self._path):
             self._file.seek(0)
             self._file.write(content)
 

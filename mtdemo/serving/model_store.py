@@ -10,16 +10,15 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtdemo.serving.lru_cache import LruCache
 from mtdemo.config import EMBEDDED, Settings
 from mtdemo.errors import CheckpointNotFoundError
-from mtdemo.runtime import import_lock
-from mtdemo.runtime import import_libraries
+from mtdemo.runtime import import_libraries, import_lock
+from mtdemo.serving.lru_cache import LruCache
 
 if TYPE_CHECKING:
     from mtdemo.models.checkpoints import LoadedModel
 
-MOST_MADE = 4
+MAX_MADE = 4
 _MADE_HERE = "made here: "
 _logger = logging.getLogger(__name__)
 
@@ -45,7 +44,7 @@ class ModelStore:
             settings.max_model_bytes, lambda entry: entry.loaded.n_bytes, settings.max_models
         )
         self._made: LruCache[str, ModelEntry] = LruCache(
-            settings.max_model_bytes, lambda entry: entry.loaded.n_bytes, MOST_MADE
+            settings.max_model_bytes, lambda entry: entry.loaded.n_bytes, MAX_MADE
         )
         self._numbers = count()
         self._loading: dict[str, Future[ModelEntry]] = {}
@@ -84,9 +83,9 @@ class ModelStore:
             with self._loading_lock:
                 del self._loading[name]
 
-    def adopt(self, loaded: LoadedModel, owner: str) -> str:
+    def register(self, loaded: LoadedModel, owner: str) -> str:
         """Keep a model that was made here, in the place of the owner's last one. It never takes the place of one that was
-        loaded, and leaves when `MOST_MADE` others were used after it.
+        loaded, and leaves when `MAX_MADE` others were used after it.
 
         Args:
             loaded: the model.

@@ -10,16 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mtdemo.serving.analyzer import Analyzer, Progress
+from mtdemo.analysis.similarity import cosine_similarity, rank_pairs
 from mtdemo.config import Settings
 from mtdemo.errors import EmptyInputError, InputError, TooMuchInputError
-from mtdemo.planning.freezing import FreezingPlan
-from mtdemo.analysis.similarity import cosine_similarity, rank_pairs
-from mtdemo.serving.model_store import ModelStore
 from mtdemo.models.parts import Parts
-from mtdemo.planning.planner import FreezingRequest, PlannedTraining, Planner
+from mtdemo.planning.freezing import FreezingPlan
+from mtdemo.planning.planner import Planner, PlanReport, PlanRequest
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.results import Analysis, ModelInfo, SentenceAnalysis, Similarity
+from mtdemo.serving.analyzer import Analyzer, Progress
+from mtdemo.serving.model_store import ModelStore
 
 if TYPE_CHECKING:
     from mtdemo.models.checkpoints import LoadedModel
@@ -65,7 +65,7 @@ class ModelService:
         """
         return self._models.get(model or self.settings.model).loaded.info
 
-    def borrow(self, model: str | None = None) -> LoadedModel:
+    def get_model(self, model: str | None = None) -> LoadedModel:
         """A model in memory, for those who copy it; what is borrowed is never changed.
 
         Raises:
@@ -73,7 +73,7 @@ class ModelService:
         """
         return self._models.get(model or self.settings.model).loaded
 
-    def adopt(self, loaded: LoadedModel, name: str, owner: str) -> str:
+    def register(self, loaded: LoadedModel, name: str, owner: str) -> str:
         """Let a model that was made here answer.
 
         Args:
@@ -84,9 +84,9 @@ class ModelService:
         Returns:
             What to give as `model` to be answered by it, while there is room for it.
         """
-        return self._models.adopt(replace(loaded, info=replace(loaded.info, id=name)), owner)
+        return self._models.register(replace(loaded, info=replace(loaded.info, id=name)), owner)
 
-    def disown(self, owner: str) -> None:
+    def unregister(self, owner: str) -> None:
         """Let go of what was adopted for an owner."""
         self._models.drop(owner)
 
@@ -155,7 +155,7 @@ class ModelService:
         """What a plan means for a catalogued backbone; arguments and errors are those of `Planner.freezing`."""
         return self._planner.freezing(backbone, plan)
 
-    def freezing_plan(self, request: FreezingRequest) -> PlannedTraining:
+    def freezing_plan(self, request: PlanRequest) -> PlanReport:
         """Plan what trains and how; arguments and errors are those of `Planner.plan`."""
         return self._planner.plan(request)
 

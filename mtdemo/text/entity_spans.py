@@ -22,8 +22,8 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from mtdemo.text.tokenization import Piece
 from mtdemo.results import Entity
+from mtdemo.text.tokenization import Piece
 
 _JOINERS = "\N{ZERO WIDTH JOINER}\N{VARIATION SELECTOR-15}\N{VARIATION SELECTOR-16}"
 

@@ -18,7 +18,7 @@ _POOL = 50  # batches that are sorted by length together: little padding, and st
 
 
 @dataclass(frozen=True, slots=True)
-class Mix:
+class TaskMixing:
     """How the sentences of a step are divided: by weight times size of the task's data ** exponent.
 
     Stickland & Murray 2019, https://arxiv.org/abs/1902.02671.
@@ -32,7 +32,7 @@ class Mix:
     weights: tuple[float, float] = (1.0, 1.0)
 
     @classmethod
-    def named(cls, name: str) -> Mix:
+    def named(cls, name: str) -> TaskMixing:
         """A mix of `MIXES`, or fixed shares such as `3:2`, entities first.
 
         Raises:
@@ -46,16 +46,16 @@ class Mix:
         return cls(weights=(entities, classes))
 
 
-MIXES = {"equal": Mix(0.0), "square-root": Mix(0.5), "proportional": Mix(1.0)}
+MIXES = {"equal": TaskMixing(0.0), "square-root": TaskMixing(0.5), "proportional": TaskMixing(1.0)}
 
 
-def looked_at(task_weights: Sequence[float], weight_of_teachers: float) -> tuple[bool, ...]:
+def active_tasks(task_weights: Sequence[float], weight_of_teachers: float) -> tuple[bool, ...]:
     """Of each task, whether a step reads its sentences: to learn it, or for what teachers say of them."""
     return tuple(weight > 0 or weight_of_teachers > 0 for weight in task_weights)
 
 
 def sentences_per_task(
-    n_sentences: int, sizes: Sequence[int], mix: Mix, looked_at: Sequence[bool] = (True, True)
+    n_sentences: int, sizes: Sequence[int], mix: TaskMixing, active_tasks: Sequence[bool] = (True, True)
 ) -> tuple[int, ...]:
     """Divide the sentences of a step among tasks, at least one each.
 
@@ -63,12 +63,12 @@ def sentences_per_task(
         n_sentences: of all tasks together, at least one per task.
         sizes: sentences that each task has.
         mix: by what they are divided.
-        looked_at: of each task, whether it gives any; at least one does.
+        active_tasks: of each task, whether it gives any; at least one does.
 
     Returns:
         Counts that sum to `n_sentences`; what rounding leaves over goes to the largest remainders.
     """
-    chosen = np.flatnonzero(looked_at)
+    chosen = np.flatnonzero(active_tasks)
     weights = np.ldexp(mix.weights, -math.frexp(max(mix.weights))[1])  # at most 1; a power of two changes no share's digits
     shares = (weights * np.asarray(sizes, dtype=np.float64) ** mix.exponent)[chosen]
     free = n_sentences - len(chosen)
@@ -82,7 +82,7 @@ def sentences_per_task(
     return tuple(int(count) for count in of_all)
 
 
-class Batches:
+class BatchSampler:
     """Which examples each step takes: shuffled anew each epoch, sentences of similar length together."""
 
     def __init__(self, lengths: Sequence[int], size: int, seed: int) -> None:
@@ -111,7 +111,7 @@ class Batches:
         return [batches[index] for index in draw.permutation(len(batches))]
 
 
-class Noise:
+class InputNoise:
     """Windows in disguise: in one case throughout, and with hidden word pieces.
 
     Headlines and chats are written in one case, so a model that sees case must not depend on it; and a name that is

@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mtdemo.text.tokenization import Window
 from mtdemo.errors import DataFileError
 from mtdemo.inference.forward import pad_windows
 from mtdemo.models.checkpoints import LoadedModel
+from mtdemo.text.tokenization import Window
 
 
-class FixedModel:
+class FrozenModel:
     """A copy of a model, with what it reads of each training sentence and what is read of its answers."""
 
     def __init__(self, model: LoadedModel, windows: Sequence[Window], read: Callable[[Any], Tensor]) -> None:
@@ -43,7 +43,7 @@ class FixedModel:
 class Teacher:
     """What fixed models say of each training sentence, their mean; asked for when it is needed and kept as float16."""
 
-    def __init__(self, models: Sequence[FixedModel], n_sentences: int, width: int) -> None:
+    def __init__(self, models: Sequence[FrozenModel], n_sentences: int, width: int) -> None:
         self.models = models
         self.answers = torch.zeros(n_sentences, width, dtype=torch.float16)
         self.known = torch.zeros(n_sentences, dtype=torch.bool)
@@ -51,7 +51,7 @@ class Teacher:
     @classmethod
     def of_embeddings(cls, base: LoadedModel, windows: Sequence[Window]) -> Teacher:
         """Says the sentence embedding, float32 (sentences, hidden), that a model as it is now gives these windows."""
-        model = FixedModel(base, windows, lambda output: output.sentence_embedding)
+        model = FrozenModel(base, windows, lambda output: output.sentence_embedding)
         return cls([model], len(windows), base.info.hidden_size)
 
     @classmethod
@@ -88,7 +88,7 @@ class Teacher:
         self.answers, self.known = state["answers"], state["known"]
 
 
-def _classifier(model: LoadedModel, texts: Sequence[str], labels: Sequence[str], max_length: int) -> FixedModel:
+def _classifier(model: LoadedModel, texts: Sequence[str], labels: Sequence[str], max_length: int) -> FrozenModel:
     info = model.info
     if "classification_head" not in info.trained_heads:
         raise DataFileError(f"The classes of {info.id} are untrained: there is nothing to learn from them.")
@@ -96,4 +96,4 @@ def _classifier(model: LoadedModel, texts: Sequence[str], labels: Sequence[str],
         raise DataFileError(f"The classes of {info.id} are {', '.join(info.class_labels)}, not {', '.join(labels)}.")
     order = [info.class_labels.index(label) for label in labels]
     windows = [sentence.windows[0] for sentence in model.encode(texts, min(max_length, info.max_length))]
-    return FixedModel(model, windows, lambda output: output.classification_logits.softmax(dim=-1)[:, order])
+    return FrozenModel(model, windows, lambda output: output.classification_logits.softmax(dim=-1)[:, order])

@@ -9,28 +9,28 @@ from typing import Any
 import numpy as np
 
 from mtdemo.data.readers import LabelledSentence, TaggedSentence, check_labels
+from mtdemo.models.checkpoints import LoadedModel
 from mtdemo.text.entity_spans import entity_type
 from mtdemo.text.tokenization import Window
-from mtdemo.models.checkpoints import LoadedModel
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class EncodedExample:
     """A window with what is to be learned from it.
 
     Attributes:
         window: the first window of the sentence.
         target: bool (content pieces, labels), the entity labels that the annotation leaves open, exactly one per row where
             it is complete; or the index of the class.
-        n_asked: how much it weighs in a mean over examples: its content pieces, or 1.
+        n_targets: how much it weighs in a mean over examples: its content pieces, or 1.
     """
 
     window: Window
     target: Any
-    n_asked: int
+    n_targets: int
 
 
-def tagged_examples(model: LoadedModel, sentences: Sequence[TaggedSentence], max_length: int) -> tuple[Example, ...]:
+def tagged_examples(model: LoadedModel, sentences: Sequence[TaggedSentence], max_length: int) -> tuple[EncodedExample, ...]:
     """Tokenise tagged sentences; every word piece takes the tag of the token that it ends in.
 
     Where a model tells the beginning of an entity from its inside, a token of several words begins with its first one.
@@ -53,11 +53,13 @@ def tagged_examples(model: LoadedModel, sentences: Sequence[TaggedSentence], max
             if first_word.setdefault(token, piece.word) != piece.word and tag.startswith("B-") and inside in labels:
                 tag = inside
             allowed[row] = allowed_labels(labels, tag, sentence.annotated)
-        examples.append(Example(window, allowed, window.n_pieces))
+        examples.append(EncodedExample(window, allowed, window.n_pieces))
     return tuple(examples)
 
 
-def labelled_examples(model: LoadedModel, sentences: Sequence[LabelledSentence], max_length: int) -> tuple[Example, ...]:
+def labelled_examples(
+    model: LoadedModel, sentences: Sequence[LabelledSentence], max_length: int
+) -> tuple[EncodedExample, ...]:
     """Tokenise sentences with a class.
 
     Raises:
@@ -66,7 +68,7 @@ def labelled_examples(model: LoadedModel, sentences: Sequence[LabelledSentence],
     labels: list[str] = model.model.config.class_labels
     check_labels((), sentences, labels, ())
     encoded = model.encode([sentence.text for sentence in sentences], max_length)
-    return tuple(Example(e.windows[0], labels.index(s.label), 1) for s, e in zip(sentences, encoded, strict=True))
+    return tuple(EncodedExample(e.windows[0], labels.index(s.label), 1) for s, e in zip(sentences, encoded, strict=True))
 
 
 def allowed_labels(labels: Sequence[str], tag: str, annotated: Sequence[str] | None) -> tuple[bool, ...]:

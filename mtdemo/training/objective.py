@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mtdemo.training.examples import Example
+from mtdemo.training.batches import BatchSampler, InputNoise
+from mtdemo.training.examples import EncodedExample
 from mtdemo.training.losses import partial_cross_entropy
-from mtdemo.training.batches import Batches, Noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class StepLosses:
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
+class DistillationTerm:
     """What the sentences of all tasks are taught by a model that stays as it is.
 
     Attributes:
@@ -74,28 +74,30 @@ class Task:
         examples: what is learned from.
         batches: which of them each step takes.
         noise: how they are disguised.
-        is_looked_at: whether a step reads any of them.
+        is_active: whether a step reads any of them.
         weight: of the loss.
         offset: index of the first example among those of all tasks.
         loss: of each head that answers them, the mean loss over what the examples ask, a word piece or a sentence each.
     """
 
-    examples: Sequence[Example]
-    batches: Batches
-    noise: Noise
-    is_looked_at: bool
+    examples: Sequence[EncodedExample]
+    batches: BatchSampler
+    noise: InputNoise
+    is_active: bool
     weight: float
     offset: int
-    loss: Callable[[Any, Sequence[Example]], Sequence[Tensor]]
+    loss: Callable[[Any, Sequence[EncodedExample]], Sequence[Tensor]]
 
 
-def entity_loss(output: Any, examples: Sequence[Example]) -> list[Tensor]:
+def entity_loss(output: Any, examples: Sequence[EncodedExample]) -> list[Tensor]:
     """Of the entity head: the mean over word pieces, on the summed probability of what the annotation leaves open."""
     logits = torch.cat([output.ner_logits[row, example.window.content] for row, example in enumerate(examples)])
     return [partial_cross_entropy(logits, torch.from_numpy(np.concatenate([example.target for example in examples])))]
 
 
-def class_loss(output: Any, examples: Sequence[Example], smoothing: float, with_output_layer: bool = False) -> list[Tensor]:
+def class_loss(
+    output: Any, examples: Sequence[EncodedExample], smoothing: float, with_output_layer: bool = False
+) -> list[Tensor]:
     """Of the classification head and, where its outputs are the classes, of the new output layer: means over sentences."""
     targets = torch.tensor([example.target for example in examples])
     of_heads = (output.classification_logits, *((output.output_logits,) if with_output_layer else ()))

@@ -24,23 +24,23 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mtdemo.inference.batching import plan_batches
 from mtdemo.data.readers import LabelledSentence, TaggedSentence
-from mtdemo.text.tokenization import Window
 from mtdemo.errors import DataFileError, TrainingError
-from mtdemo.training.examples import Example, labelled_examples, tagged_examples
+from mtdemo.files import writing
+from mtdemo.inference.batching import plan_batches
+from mtdemo.inference.forward import HiddenStateCache, pad_windows
+from mtdemo.models.checkpoints import LoadedModel
+from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.planning.adapters import extend_model, merge_adapters
 from mtdemo.planning.freezing import BACKBONE, FreezingPlan, apply_freezing, unfrozen_parts
-from mtdemo.inference.forward import HiddenStates, pad_windows
-from mtdemo.models.checkpoints import LoadedModel
-from mtdemo.training.losses import class_disagreement, embedding_drift
-from mtdemo.models.multitask import MultiTaskModel
-from mtdemo.training.objective import StepLosses, Task, Taught, class_loss, entity_loss
 from mtdemo.planning.optimizer import build_optimizer, plan_optimizer
-from mtdemo.planning.training_plan import TrainingPlan, weights_asked
-from mtdemo.training.batches import MIXES, Batches, Mix, Noise, looked_at, sentences_per_task
+from mtdemo.planning.training_plan import TrainingPlan, loss_weight_by_head
+from mtdemo.text.tokenization import Window
+from mtdemo.training.batches import MIXES, BatchSampler, InputNoise, TaskMixing, active_tasks, sentences_per_task
 from mtdemo.training.distillation import Teacher
-from mtdemo.files import told_if_unwritable
+from mtdemo.training.examples import EncodedExample, labelled_examples, tagged_examples
+from mtdemo.training.losses import class_disagreement, embedding_drift
+from mtdemo.training.objective import DistillationTerm, StepLosses, Task, class_loss, entity_loss
 
 Progress = Callable[[str, int, int], None]
 STATE_FILE = "training_state.pt"
@@ -49,7 +49,7 @@ _ADVICE = "A lower learning rate may help."
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class TrainingSettings:
     """How a shared backbone is trained.
 
     Attributes:
@@ -85,7 +85,7 @@ class Training:
 
     n_steps: int = 800
     sentences_per_step: int = 64
-    mix: Mix = MIXES["equal"]
+    mix: TaskMixing = MIXES["equal"]
     task_weights: tuple[float, float] = (1.0, 1.0)
     distillation_weight: float = 10.0
     teacher_weight: float = 1.0
@@ -109,7 +109,7 @@ class Scores(Protocol):
     """What a measurement gives: one number to choose by, and all numbers for the log."""
 
     @property
-    def criterion(self) -> float: ...
+    def selection_metric(self) -> float: ...
 
     @property
     def phrase(self) -> str: ...
@@ -117,7 +117,7 @@ class Scores(Protocol):
     def as_dict(self) -> dict[str, Any]: ...
 
 
-class Measure(Protocol):
+class Evaluator(Protocol):
     """How good a model is, on sentences that are kept aside."""
 
     @property
@@ -136,7 +136,7 @@ class Trainer:
         base: LoadedModel,
         tagged: Sequence[TaggedSentence],
         labelled: Sequence[LabelledSentence],
-        settings: Training,
+        settings: TrainingSettings,
         class_teachers: Sequence[LoadedModel] = (),
     ) -> None:
         torch.manual_seed(settings.seed)
@@ -164,20 +164,20 @@ class Trainer:
             texts = [*(sentence.text for sentence in tagged), *(sentence.text for sentence in labelled)]
             labels = base.model.config.class_labels
             self.teachers["classes"] = Teacher.of_classes(class_teachers, texts, labels, settings.max_length)
-        self.features = HiddenStates(settings.max_feature_bytes) if not moves else None
+        self.features = HiddenStateCache(settings.max_feature_bytes) if not moves else None
         self._training_now = self.freezing
         apply_freezing(self.model, self.freezing)
         _set_dropout(self.model, settings.dropout)
         self.optimizer = build_optimizer(self.model, plan_optimizer(self.freezing, settings.plan.optimizer))
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda step: settings.plan.rate_factor(step, settings.n_steps)
+            self.optimizer, lambda step: settings.plan.lr_multiplier(step, settings.n_steps)
         )
         self.average = (
             AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging)) if settings.averaging else None
         )
-        self.taught = self._make_taught()
+        self.taught = self._distillation_terms()
         self.n_done = 0
-        self.measured_on = ""
+        self.eval_fingerprint = ""
         self.log: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {}
 
@@ -207,14 +207,14 @@ class Trainer:
         self.n_done += 1
         return losses
 
-    def measure(self, measure: Measure) -> Scores:
+    def measure(self, evaluator: Evaluator) -> Scores:
         """Measure the model as it is now, and remember its weights if they are the best so far."""
         now = self.current()
-        scores = measure(now)
-        criterion = scores.criterion if math.isfinite(scores.criterion) else -math.inf
-        if not self.best or criterion > self.best["criterion"]:
+        scores = evaluator(now)
+        selection_metric = scores.selection_metric if math.isfinite(scores.selection_metric) else -math.inf
+        if not self.best or selection_metric > self.best["selection_metric"]:
             weights = {name: tensor.clone() for name, tensor in now.model.state_dict().items()}
-            self.best = {"criterion": criterion, "step": self.n_done, "weights": weights}
+            self.best = {"selection_metric": selection_metric, "step": self.n_done, "weights": weights}
         return scores
 
     def save(self, path: Path) -> None:
@@ -227,7 +227,7 @@ class Trainer:
             "n_done": self.n_done,
             "settings": _as_plain(self.settings),
             "fingerprint": self.fingerprint,
-            "measured_on": self.measured_on,
+            "eval_fingerprint": self.eval_fingerprint,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": {"last_epoch": self.schedule.last_epoch},
@@ -239,7 +239,7 @@ class Trainer:
         }
         unfinished = path.with_suffix(".partial")
         try:
-            with told_if_unwritable(path, "The state that was saved before is good." if path.exists() else ""):
+            with writing(path, "The state that was saved before is good." if path.exists() else ""):
                 torch.save(state, unfinished)
                 unfinished.replace(path)
         finally:
@@ -253,7 +253,7 @@ class Trainer:
                 from another model, or measured on other sentences.
         """
         state = _read_state(path)
-        before, now = (_flat({**_as_plain(Training()), **s}) for s in (state["settings"], _as_plain(self.settings)))
+        before, now = (_flat({**_as_plain(TrainingSettings()), **s}) for s in (state["settings"], _as_plain(self.settings)))
         changed = [
             f"{name} was {before.get(name)} and is now {now.get(name)}"
             for name in dict.fromkeys((*before, *now))
@@ -263,7 +263,7 @@ class Trainer:
             raise DataFileError(f"{path} is of a run with other settings: {'; '.join(changed)}.")
         if state["fingerprint"] != self.fingerprint:
             raise DataFileError(f"{path} is of a run with other sentences, or from another model.")
-        if state["measured_on"] != self.measured_on:
+        if state["eval_fingerprint"] != self.eval_fingerprint:
             raise DataFileError(f"{path} is of a run that was measured on other sentences; its best weights are by those.")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -320,8 +320,8 @@ class Trainer:
 
     def _trained_heads(self) -> list[str]:
         """Heads that this run teaches something: they train, at some rate, by a loss that has a weight."""
-        of_entities, of_classes = (task.weight if task.is_looked_at else 0.0 for task in self.tasks)
-        asked = weights_asked((of_entities, of_classes), self.teacher_weight)
+        of_entities, of_classes = (task.weight if task.is_active else 0.0 for task in self.tasks)
+        asked = loss_weight_by_head((of_entities, of_classes), self.teacher_weight)
         asked["output_layer"] *= self.model.config.output_names_classes
         rate = self.settings.plan.optimizer.learning_rate
         heads = [part for part in self.freezing.parts if not part.part.kind.in_backbone and part.n_trainable]
@@ -330,24 +330,24 @@ class Trainer:
     def _make_tasks(self, tagged: Sequence[TaggedSentence], labelled: Sequence[LabelledSentence]) -> tuple[Task, Task]:
         settings = self.settings
         max_length = min(settings.max_length, self.base.info.max_length)
-        kinds: tuple[Sequence[Example], ...] = (
+        kinds: tuple[Sequence[EncodedExample], ...] = (
             tagged_examples(self.base, tagged, max_length),
             labelled_examples(self.base, labelled, max_length),
         )
         if not any(kinds):
             raise DataFileError("There is no sentence to learn from.")
-        wanted = looked_at(settings.task_weights, self.distillation_weight + self.teacher_weight)
-        is_looked_at = [is_wanted and len(kind) > 0 for is_wanted, kind in zip(wanted, kinds, strict=True)]
-        sizes = sentences_per_task(settings.sentences_per_step, [len(kind) for kind in kinds], settings.mix, is_looked_at)
+        wanted = active_tasks(settings.task_weights, self.distillation_weight + self.teacher_weight)
+        is_active = [is_wanted and len(kind) > 0 for is_wanted, kind in zip(wanted, kinds, strict=True)]
+        sizes = sentences_per_task(settings.sentences_per_step, [len(kind) for kind in kinds], settings.mix, is_active)
         case_noise = settings.case_noise if self.model.config.casing else 0.0
 
         def task(number: int, offset: int, loss: Any) -> Task:
             kind, seed = kinds[number], settings.seed + number
             return Task(
                 kind,
-                Batches([len(example.window.input_ids) for example in kind], sizes[number], seed),
-                Noise(case_noise, settings.word_dropout, self.base.tokenizer.mask_token_id, seed),
-                is_looked_at[number],
+                BatchSampler([len(example.window.input_ids) for example in kind], sizes[number], seed),
+                InputNoise(case_noise, settings.word_dropout, self.base.tokenizer.mask_token_id, seed),
+                is_active[number],
                 settings.task_weights[number],
                 offset,
                 loss,
@@ -357,20 +357,20 @@ class Trainer:
         of_classes = partial(class_loss, smoothing=settings.label_smoothing, with_output_layer=with_output)
         return task(0, 0, entity_loss), task(1, len(tagged), of_classes)
 
-    def _make_taught(self) -> dict[str, Taught]:
+    def _distillation_terms(self) -> dict[str, DistillationTerm]:
         """By the field of `StepLosses` that it is told in."""
         rows = {}
         if self.features is not None:
-            rows["drift"] = Taught(0.0, lambda *_: torch.zeros(()))
+            rows["drift"] = DistillationTerm(0.0, lambda *_: torch.zeros(()))
         elif self.distillation_weight:
             embeddings = self.teachers["embeddings"]
-            rows["drift"] = Taught(
+            rows["drift"] = DistillationTerm(
                 self.distillation_weight,
                 lambda output, indices: embedding_drift(output.sentence_embedding, embeddings[indices]),
             )
         if self.teacher_weight:
             classes = self.teachers["classes"]
-            rows["teacher"] = Taught(
+            rows["teacher"] = DistillationTerm(
                 self.teacher_weight,
                 lambda output, indices: class_disagreement(output.classification_logits, classes[indices]),
             )
@@ -378,15 +378,15 @@ class Trainer:
 
     def _backward(self, task: Task) -> tuple[Sequence[float | None], dict[str, float]]:
         """Add one task's gradients; its losses, and those of what its sentences are taught, where it is looked at."""
-        if not task.is_looked_at:
+        if not task.is_active:
             return [None], {}
         batch = task.batches[self.n_done]
-        n_asked = sum(task.examples[index].n_asked for index in batch)
+        n_targets = sum(task.examples[index].n_targets for index in batch)
         losses_in_all: Sequence[float] = ()
         taught_in_all = dict.fromkeys(self.taught, 0.0)
         for indices, windows, examples in self._passes(task, self.n_done):
             output = self._forward(windows, examples)
-            share = sum(example.n_asked for example in examples) / n_asked
+            share = sum(example.n_targets for example in examples) / n_targets
             losses = [loss * share for loss in task.loss(output, examples)]
             objective = torch.zeros(())
             for name, taught in self.taught.items():
@@ -401,19 +401,19 @@ class Trainer:
             losses_in_all = [a + b for a, b in zip_longest(losses_in_all, of_pass, fillvalue=0.0)]
         return losses_in_all or [0.0], taught_in_all
 
-    def _passes(self, task: Task, step: int) -> Iterator[tuple[list[int], list[Window], list[Example]]]:
+    def _passes(self, task: Task, step: int) -> Iterator[tuple[list[int], list[Window], list[EncodedExample]]]:
         """The forward passes of a step: indices of sentences, their windows in disguise, and the sentences themselves.
         Those of which nothing can be read are left out."""
-        if not task.is_looked_at:
+        if not task.is_active:
             return
         batch = task.batches[step]
         windows = task.noise([task.examples[index].window for index in batch], step)
         for rows in plan_batches([len(window.input_ids) for window in windows], self.settings.tokens_per_pass):
             examples = [task.examples[batch[row]] for row in rows]
-            if any(example.n_asked for example in examples):
+            if any(example.n_targets for example in examples):
                 yield [task.offset + batch[row] for row in rows], [windows[row] for row in rows], examples
 
-    def _forward(self, windows: Sequence[Window], examples: Sequence[Example]) -> Any:
+    def _forward(self, windows: Sequence[Window], examples: Sequence[EncodedExample]) -> Any:
         """The model's output for windows in disguise, or for the examples as they are where hidden states are kept."""
         if self.features is not None:
             return self.model.apply_heads(*self.features(self.base, [example.window for example in examples]))
@@ -424,11 +424,11 @@ def train(
     base: LoadedModel,
     tagged: Sequence[TaggedSentence],
     labelled: Sequence[LabelledSentence],
-    settings: Training,
+    settings: TrainingSettings,
     progress: Progress,
     directory: Path | None = None,
     resume: Path | None = None,
-    measure: Measure | None = None,
+    measure: Evaluator | None = None,
     *,
     class_teachers: Sequence[LoadedModel] = (),
 ) -> LoadedModel:
@@ -453,7 +453,7 @@ def train(
     """
     trainer = Trainer(base, tagged, labelled, settings, class_teachers)
     if measure is not None:
-        trainer.measured_on = measure.fingerprint
+        trainer.eval_fingerprint = measure.fingerprint
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
     if resume is not None:
@@ -480,7 +480,7 @@ def train(
         if directory is not None:
             trainer.save(directory / STATE_FILE)
             rows = "".join(json.dumps(row) + "\n" for row in trainer.log)
-            with told_if_unwritable(directory / LOG_FILE):
+            with writing(directory / LOG_FILE):
                 (directory / LOG_FILE).write_text(rows, encoding="utf-8")
     return trainer.finished()
 
@@ -490,18 +490,18 @@ def _read_state(path: Path) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(path, weights_only=True)
     except Exception as error:
         raise DataFileError(f"{path} cannot be read, so there is nothing to resume.") from error
-    if "measured_on" not in state:
+    if "eval_fingerprint" not in state:
         raise DataFileError(f"{path} was saved by an earlier version, whose runs this one cannot resume.")
     return state
 
 
-def _plan(base: LoadedModel, settings: Training) -> FreezingPlan:
+def _plan(base: LoadedModel, settings: TrainingSettings) -> FreezingPlan:
     parts = base.model.parts()
     segments = [p.name for part in parts for p in part.parameters if "token_type_embeddings" in p.name]
-    return settings.plan.freezing(parts, segments if _learns_casing(base, settings) else ())
+    return settings.plan.freezing_plan(parts, segments if _learns_casing(base, settings) else ())
 
 
-def _learns_casing(base: LoadedModel, settings: Training) -> bool:
+def _learns_casing(base: LoadedModel, settings: TrainingSettings) -> bool:
     """Whether case is to be learned, the backbone can carry it, and something of it trains that can learn it."""
     parts = base.model.parts()
     trained = unfrozen_parts(parts, settings.plan.frozen)
@@ -512,7 +512,7 @@ def _learns_casing(base: LoadedModel, settings: Training) -> bool:
     )
 
 
-def _as_plain(settings: Training) -> dict[str, Any]:
+def _as_plain(settings: TrainingSettings) -> dict[str, Any]:
     """Settings as JSON knows values, which can be saved and compared."""
     plain: dict[str, Any] = json.loads(json.dumps(asdict(settings)))
     return plain

@@ -6,10 +6,10 @@ from typing import Any
 
 import gradio as gr
 
-from mtdemo.text.tokenization import replace_unreadable
 from mtdemo.errors import InputError
-from mtdemo.planning.planner import FreezingRequest
+from mtdemo.planning.planner import PlanRequest
 from mtdemo.serving.service import ModelService
+from mtdemo.text.tokenization import replace_unreadable
 from mtdemo.ui.components.messages import shows_errors
 
 Records = list[dict[str, Any]]
@@ -59,7 +59,7 @@ def add_endpoints(service: ModelService) -> None:
         gradual_unfreezing, biases_only or low_rank_adapters; n_frozen_layers: from 1 on, the embeddings and that many of
         the lowest layers are frozen in addition; n_frozen_last_layers: so many of the highest. Returns totals, parts,
         optimizer groups, cost of a step and warnings."""
-        request = FreezingRequest(backbone, scenario, n_frozen_layers, n_frozen_last_layers)
+        request = PlanRequest(backbone, scenario, n_frozen_layers, n_frozen_last_layers)
         return {"backbone": backbone, "scenario": scenario, **service.freezing_plan(request).as_dict()}
 
     for endpoint in (embed, similarity, classify, entities, analyze, freezing_plan):

@@ -7,11 +7,11 @@ import gradio as gr
 from mtdemo.laboratory.run_queue import Laboratory
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.api import add_endpoints
-from mtdemo.ui.tabs.classification import add_classification_tab
-from mtdemo.ui.tabs.similarity import add_embedding_tab
-from mtdemo.ui.tabs.entities import add_entities_tab
-from mtdemo.ui.lab.plan_tab import add_freezing_tab
 from mtdemo.ui.components.model_picker import add_model_choice
+from mtdemo.ui.lab.plan_tab import add_freezing_tab
+from mtdemo.ui.tabs.classification import add_classification_tab
+from mtdemo.ui.tabs.entities import add_entities_tab
+from mtdemo.ui.tabs.similarity import add_embedding_tab
 
 TITLE = "mtdemo: one encoder, three answers"
 _HOUR_S = 3_600

@@ -9,8 +9,8 @@ import datasets
 import pytest
 from datasets import ClassLabel, Dataset, Features, List, Value
 
-from mtdemo.errors import DataFileError
 from mtdemo.data.hub_datasets import labelled_from, tagged_from
+from mtdemo.errors import DataFileError
 
 TAGS = List(ClassLabel(names=["O", "B-PER", "I-PER"]))
 

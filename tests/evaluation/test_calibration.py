@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from mtdemo.laboratory.dataset import read_lessons
-from mtdemo.models.checkpoints import LoadedModel, load_directory
-from mtdemo.evaluation.metrics import calibrate, right_entities
-from mtdemo.evaluation.calibration import Temperatures, set_temperatures
+from mtdemo.evaluation.calibration import Temperatures, fit_temperatures
+from mtdemo.evaluation.metrics import measure_calibration, right_entities
 from mtdemo.evaluation.validation import ValidationSets
+from mtdemo.laboratory.dataset import read_dataset
+from mtdemo.models.checkpoints import LoadedModel, load_directory
 
 HEADS = ("ner_head", "classification_head")
 
 
 @pytest.fixture(scope="module")
 def sets() -> ValidationSets:
-    lessons = read_lessons()
-    return ValidationSets((*lessons.tagged, *lessons.tagged_aside), (*lessons.labelled, *lessons.labelled_aside))
+    dataset = read_dataset()
+    return ValidationSets((*dataset.tagged, *dataset.tagged_heldout), (*dataset.labelled, *dataset.labelled_heldout))
 
 
 def sharpened(model: LoadedModel, factor: float) -> LoadedModel:
@@ -38,8 +38,8 @@ def test_a_head_that_is_twice_as_sure_gets_twice_the_temperature_and_ends_as_the
 ) -> None:
     told: list[tuple[int, int]] = []
     once, twice = sharpened(embedded, 1.0), sharpened(embedded, 2.0)
-    first = set_temperatures(once, sets, lambda *counts: told.append(counts))
-    second = set_temperatures(twice, sets, lambda *_: None)
+    first = fit_temperatures(once, sets, lambda *counts: told.append(counts))
+    second = fit_temperatures(twice, sets, lambda *_: None)
     assert first.entities is not None and first.classes is not None
     assert second == Temperatures(2 * first.entities, 2 * first.classes)
     for name, tensor in once.model.state_dict().items():
@@ -56,12 +56,12 @@ def test_what_was_too_sure_is_worth_its_confidence_after(embedded: LoadedModel, 
         entities = right_entities(sets.tagged, sets.answers(model, [row.text for row in sets.tagged]))
         right = [answer.label == row.label for answer, row in zip(answers, sets.labelled, strict=True)]
         sure = [answer.probabilities[answer.label] for answer in answers]
-        return calibrate(*zip(*entities, strict=True)).error, calibrate(sure, right).error
+        return measure_calibration(*zip(*entities, strict=True)).error, measure_calibration(sure, right).error
 
     labels = [answer.label for answer in sets.answers(model, texts)]
     embeddings = [answer.embedding for answer in sets.answers(model, texts)]
     before = errors()
-    set_temperatures(model, sets, lambda *_: None)
+    fit_temperatures(model, sets, lambda *_: None)
     assert all(now < then for now, then in zip(errors(), before, strict=True))
     assert [answer.label for answer in sets.answers(model, texts)] == labels
     assert all((a.embedding == b).all() for a, b in zip(sets.answers(model, texts), embeddings, strict=True))
@@ -71,9 +71,9 @@ def test_an_untrained_head_and_a_task_without_sentences_stay_as_they_are(
     tiny: Callable[..., Path], embedded: LoadedModel, sets: ValidationSets
 ) -> None:
     untrained = load_directory(tiny())
-    assert set_temperatures(untrained, sets, lambda *_: None) == Temperatures(None, None)
+    assert fit_temperatures(untrained, sets, lambda *_: None) == Temperatures(None, None)
     model = sharpened(embedded, 1.0)
-    found = set_temperatures(model, ValidationSets(labelled=sets.labelled), lambda *_: None)
+    found = fit_temperatures(model, ValidationSets(labelled=sets.labelled), lambda *_: None)
     assert found.entities is None and found.classes is not None
     assert f"classes by {found.classes:.2f}" == found.phrase
     assert torch.equal(model.model.ner_head.linear.weight, embedded.model.ner_head.linear.weight)
@@ -86,7 +86,7 @@ def test_a_head_that_finds_no_entity_stays_as_it_is(embedded: LoadedModel, sets:
     before = model.model.ner_head.linear.bias.clone()
     told: list[tuple[int, int]] = []
     few = ValidationSets(sets.tagged[:3], sets.labelled[:3])
-    found = set_temperatures(model, few, lambda *counts: told.append(counts))
+    found = fit_temperatures(model, few, lambda *counts: told.append(counts))
     assert found.entities is None and found.classes is not None
     assert torch.equal(model.model.ner_head.linear.bias, before)
     assert told[-1] == (50, 50)

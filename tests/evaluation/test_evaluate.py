@@ -16,7 +16,7 @@ from mtdemo.data.readers import TaggedSentence
 from mtdemo.errors import DataFileError
 from mtdemo.evaluation.evaluate import evaluate_file
 from mtdemo.evaluation.metrics import (
-    calibrate,
+    measure_calibration,
     right_entities,
     score_classes,
     score_entities,
@@ -150,7 +150,7 @@ def test_calibration_equals_scikit_learn() -> None:
     draw = np.random.default_rng(1)
     confidences = draw.random(500)
     right = draw.random(500) < confidences**2
-    found = calibrate(confidences.tolist(), right.tolist())
+    found = measure_calibration(confidences.tolist(), right.tolist())
     share, mean = calibration_curve(right, confidences, n_bins=10)
     assert [b.share_right for b in found.bins] == pytest.approx(share)
     assert [b.confidence for b in found.bins] == pytest.approx(mean)
@@ -160,9 +160,9 @@ def test_calibration_equals_scikit_learn() -> None:
 
 
 def test_a_sure_model_that_is_right_is_calibrated() -> None:
-    assert calibrate([1.0, 1.0], [True, True]).error == 0.0
-    assert calibrate([1.0, 1.0], [False, False]).error == 1.0
-    assert calibrate([], []).error == 0.0
+    assert measure_calibration([1.0, 1.0], [True, True]).error == 0.0
+    assert measure_calibration([1.0, 1.0], [False, False]).error == 1.0
+    assert measure_calibration([], []).error == 0.0
 
 
 def test_an_entity_is_right_when_span_and_type_are_and_unmarked_types_say_nothing() -> None:

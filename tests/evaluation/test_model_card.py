@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mtdemo.__main__ import main
-from mtdemo.evaluation.model_card import CARD_FILE, REPORT_FILE, read_report, render
 from mtdemo.config import Settings
 from mtdemo.evaluation.evaluate import evaluate_file
+from mtdemo.evaluation.model_card import CARD_FILE, REPORT_FILE, read_report, render
 from mtdemo.serving.service import ModelService
 
 EMBEDDED = Path(Settings().checkpoint)

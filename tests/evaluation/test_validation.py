@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from mtdemo.config import Settings
-from mtdemo.data.readers import LabelledSentence, RatedPair, TaggedSentence, thinned
-from mtdemo.inference.forward import analyze_plainly
+from mtdemo.data.readers import LabelledSentence, RatedPair, TaggedSentence, subsample
+from mtdemo.evaluation.validation import Validation, ValidationSets, compare
+from mtdemo.inference.forward import analyze_batches
 from mtdemo.models.checkpoints import LoadedModel, load_directory
 from mtdemo.serving.service import ModelService
-from mtdemo.evaluation.validation import Validation, ValidationSets, compare
 
 TEXTS = ["John lives in Paris.", "I love this!", "x", "The United Nations met in Geneva on Monday, said Kofi Annan."]
 
@@ -22,7 +22,7 @@ def embedded() -> LoadedModel:
 
 
 def test_the_plain_way_gives_what_the_service_gives(embedded: LoadedModel) -> None:
-    plain = analyze_plainly(embedded, TEXTS * 3, 128, max_tokens=40)
+    plain = analyze_batches(embedded, TEXTS * 3, 128, max_tokens=40)
     for a, b in zip(plain, ModelService(Settings()).analyze(TEXTS * 3), strict=True):
         assert a.embedding == pytest.approx(b.embedding, abs=1e-5)
         assert dict(a.probabilities) == pytest.approx(dict(b.probabilities), abs=1e-5)
@@ -35,20 +35,20 @@ def test_each_task_is_measured_and_the_criterion_is_their_mean(embedded: LoadedM
     pairs = [RatedPair(5, "a dog", "a puppy"), RatedPair(0, "a dog", "the stock market")]
     scores = ValidationSets(tagged, labelled, pairs)(embedded)
     assert scores == Validation(1.0, pytest.approx(2 / 3), pytest.approx(1.0))
-    assert scores.criterion == pytest.approx((1 + 2 / 3 + 1) / 3)
+    assert scores.selection_metric == pytest.approx((1 + 2 / 3 + 1) / 3)
     assert scores.phrase == "entity F1 1.000, class F1 0.667, similarity 1.000"
 
 
 def test_what_is_not_measured_does_not_count(embedded: LoadedModel) -> None:
     scores = ValidationSets(pairs=[RatedPair(5, "a dog", "a puppy"), RatedPair(0, "a dog", "tax law")])(embedded)
-    assert (scores.entity_f1, scores.macro_f1, scores.criterion) == (None, None, pytest.approx(1.0))
+    assert (scores.entity_f1, scores.macro_f1, scores.selection_metric) == (None, None, pytest.approx(1.0))
 
 
 @pytest.mark.parametrize(("n", "limit"), [(10, 3), (10, 10), (3, 10), (1, 1), (1000, 7)])
 def test_rows_are_drawn_in_their_order_and_always_the_same_ones(n: int, limit: int) -> None:
-    chosen = list(thinned(range(n), limit))
+    chosen = list(subsample(range(n), limit))
     assert len(set(chosen)) == min(n, limit)
-    assert chosen == sorted(chosen) == list(thinned(range(n), limit))
+    assert chosen == sorted(chosen) == list(subsample(range(n), limit))
 
 
 def test_equal_sets_have_equal_fingerprints_wherever_they_stand() -> None:

@@ -12,13 +12,13 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer import modules
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
-from mtdemo.inference import forward as inference
 from mtdemo.config import EMBEDDED_CHECKPOINT, Settings
-from mtdemo.text.tokenization import Window, encode_sentences
-from mtdemo.inference.forward import RememberedStates, WindowOutput, analyze_plainly, pad_windows, run_windows
+from mtdemo.inference import forward as inference
+from mtdemo.inference.forward import CachedRunner, WindowOutput, analyze_batches, pad_windows, run_windows
 from mtdemo.models.checkpoints import LoadedModel
 from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.serving.service import ModelService
+from mtdemo.text.tokenization import Window, encode_sentences
 
 ATOL = 1e-5
 
@@ -172,10 +172,10 @@ def test_a_plain_model_in_training_mode_is_not_what_serves(embedded: LoadedModel
 
 
 def test_remembered_states_give_what_computing_gives(embedded: LoadedModel, sentences: list[str]) -> None:
-    run = RememberedStates(1 << 20)
+    run = CachedRunner(1 << 20)
     for texts in (sentences[:20], sentences[10:40]):  # half of the second are remembered, and some have no room
-        plain = analyze_plainly(embedded, texts, 128)
-        for answer, other in zip(plain, analyze_plainly(embedded, texts, 128, run=run), strict=True):
+        plain = analyze_batches(embedded, texts, 128)
+        for answer, other in zip(plain, analyze_batches(embedded, texts, 128, run=run), strict=True):
             np.testing.assert_allclose(answer.embedding, other.embedding, atol=ATOL, rtol=0)
             assert answer.probabilities == pytest.approx(dict(other.probabilities), abs=ATOL)
             assert [(e.start, e.end, e.label) for e in answer.entities] == [

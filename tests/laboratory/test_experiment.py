@@ -14,13 +14,13 @@ import pytest
 import torch
 
 from mtdemo.config import Settings
+from mtdemo.data.marked_text import Sample, read_sample
 from mtdemo.errors import PlanError, TrainingError
-from mtdemo.laboratory.experiment import Experiment, ExperimentSettings, Outcome, Snapshot, movement
-from mtdemo.laboratory.dataset import Lessons, lessons_of
+from mtdemo.laboratory.dataset import LabDataset, from_sample
+from mtdemo.laboratory.experiment import Experiment, ExperimentSettings, Outcome, Snapshot, relative_change
 from mtdemo.models.checkpoints import LoadedModel, load_directory
 from mtdemo.planning.optimizer import OptimizerSettings
 from mtdemo.planning.training_plan import TrainingPlan
-from mtdemo.data.marked_text import Sample, read_sample
 
 FAST = OptimizerSettings(1e-4, {"classification_head": 1e-3, "ner_head": 1e-3})
 OWN = ("Ada Lovelace met Charles Babbage in London.", "I am so happy today!")
@@ -32,20 +32,20 @@ def model() -> LoadedModel:
 
 
 @pytest.fixture(scope="module")
-def lessons() -> Lessons:
+def dataset() -> LabDataset:
     whole = read_sample()
-    return lessons_of(Sample(whole.train[::4], whole.test[::3]))
+    return from_sample(Sample(whole.train[::4], whole.test[::3]))
 
 
-def conduct(model: LoadedModel, lessons: Lessons, settings: ExperimentSettings) -> tuple[Outcome, list[Snapshot]]:
-    outcome, told, _ = conduct_whole(model, lessons, settings)
+def conduct(model: LoadedModel, dataset: LabDataset, settings: ExperimentSettings) -> tuple[Outcome, list[Snapshot]]:
+    outcome, told, _ = conduct_whole(model, dataset, settings)
     return outcome, told
 
 
 def conduct_whole(
-    model: LoadedModel, lessons: Lessons, settings: ExperimentSettings
+    model: LoadedModel, dataset: LabDataset, settings: ExperimentSettings
 ) -> tuple[Outcome, list[Snapshot], LoadedModel]:
-    experiment = Experiment(model, lessons, settings)
+    experiment = Experiment(model, dataset, settings)
     told = list(experiment.run())
     assert experiment.outcome is not None
     assert experiment.trained is not None
@@ -58,26 +58,26 @@ def quick(*frozen: str, n_steps: int = 3) -> ExperimentSettings:
 
 
 def test_a_frozen_head_over_a_backbone_that_trains_keeps_its_weights_and_loses_its_answers(
-    model: LoadedModel, lessons: Lessons
+    model: LoadedModel, dataset: LabDataset
 ) -> None:
     """The reference's third scenario claims that the frozen head's task is unharmed. It is not."""
     settings = ExperimentSettings(TrainingPlan(("ner_head",), OptimizerSettings(1e-3)), 6, task_weights=(0.0, 1.0))
-    outcome, _ = conduct(model, lessons, settings)
+    outcome, _ = conduct(model, dataset, settings)
     assert outcome.movement["ner_head"] == 0.0
     assert outcome.movement["layer_0"] > 0.0
-    assert outcome.entities.share_changed > 0.0
+    assert outcome.entities.changed_fraction > 0.0
     assert outcome.embedding_cosine < 0.9999
 
 
 def test_with_the_backbone_frozen_too_the_frozen_heads_answers_are_the_same_bit_for_bit(
-    model: LoadedModel, lessons: Lessons
+    model: LoadedModel, dataset: LabDataset
 ) -> None:
     settings = ExperimentSettings(
         TrainingPlan(("backbone", "ner_head"), OptimizerSettings(1e-3)), 12, task_weights=(0.0, 1.0), own_sentences=OWN
     )
-    outcome, _ = conduct(model, lessons, settings)
+    outcome, _ = conduct(model, dataset, settings)
     assert {name for name, moved in outcome.movement.items() if moved} == {"classification_head"}
-    assert outcome.entities.share_changed == 0.0
+    assert outcome.entities.changed_fraction == 0.0
     assert outcome.entities.score_before == outcome.entities.score_after
     assert outcome.embedding_cosine == pytest.approx(1.0, abs=1e-6)
     for before, after in zip(outcome.own_before, outcome.own_after, strict=True):
@@ -85,24 +85,24 @@ def test_with_the_backbone_frozen_too_the_frozen_heads_answers_are_the_same_bit_
         assert before.entities == after.entities
 
 
-def test_a_model_of_few_positions_learns_too(tiny: Callable[..., Path], lessons: Lessons) -> None:
+def test_a_model_of_few_positions_learns_too(tiny: Callable[..., Path], dataset: LabDataset) -> None:
     own = ("the cat " * 60,)
     settings = ExperimentSettings(TrainingPlan(("backbone",)), 1, own_sentences=own)
-    outcome, _ = conduct(load_directory(tiny()), lessons, settings)
+    outcome, _ = conduct(load_directory(tiny()), dataset, settings)
     assert outcome.own_before[0].n_truncated > 0
 
 
-def test_the_model_that_serves_is_untouched(model: LoadedModel, lessons: Lessons) -> None:
+def test_the_model_that_serves_is_untouched(model: LoadedModel, dataset: LabDataset) -> None:
     before = {name: tensor.clone() for name, tensor in model.model.state_dict().items()}
-    outcome, _ = conduct(model, lessons, quick())
+    outcome, _ = conduct(model, dataset, quick())
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.model.state_dict().items())
     assert not model.model.training
     assert all(parameter.requires_grad for parameter in model.model.parameters())
     assert outcome.movement["layer_5"] > 0
 
 
-def test_it_tells_every_step_and_keeps_measurements(model: LoadedModel, lessons: Lessons) -> None:
-    outcome, told = conduct(model, lessons, quick("backbone", n_steps=25))
+def test_it_tells_every_step_and_keeps_measurements(model: LoadedModel, dataset: LabDataset) -> None:
+    outcome, told = conduct(model, dataset, quick("backbone", n_steps=25))
     assert [snapshot.n_done for snapshot in told] == list(range(26))
     assert told[0].losses is None
     assert set(told[3].rates) == set(told[0].rates)
@@ -111,15 +111,15 @@ def test_it_tells_every_step_and_keeps_measurements(model: LoadedModel, lessons:
     assert json.loads(json.dumps(outcome.as_dict()))["n_steps"] == 25
 
 
-def test_learning_on_the_sample_lowers_the_loss(model: LoadedModel, lessons: Lessons) -> None:
-    _, told = conduct(model, lessons, quick("backbone", n_steps=60))
+def test_learning_on_the_sample_lowers_the_loss(model: LoadedModel, dataset: LabDataset) -> None:
+    _, told = conduct(model, dataset, quick("backbone", n_steps=60))
     losses = [snapshot.losses for snapshot in told if snapshot.losses is not None]
     assert np.mean([each.classification for each in losses[-20:]]) < np.mean([each.classification for each in losses[:20]])
     assert np.mean([each.ner for each in losses[-20:]]) < np.mean([each.ner for each in losses[:20]])
 
 
-def test_stopping_keeps_what_there_is(model: LoadedModel, lessons: Lessons) -> None:
-    experiment = Experiment(model, lessons, quick("backbone", n_steps=1_000))
+def test_stopping_keeps_what_there_is(model: LoadedModel, dataset: LabDataset) -> None:
+    experiment = Experiment(model, dataset, quick("backbone", n_steps=1_000))
     told = []
     for snapshot in experiment.run():
         told.append(snapshot)
@@ -132,13 +132,13 @@ def test_stopping_keeps_what_there_is(model: LoadedModel, lessons: Lessons) -> N
     assert experiment.outcome.snapshots[-1].n_done == 3
 
 
-def test_runs_at_the_same_time_do_not_change_each_other(model: LoadedModel, lessons: Lessons) -> None:
+def test_runs_at_the_same_time_do_not_change_each_other(model: LoadedModel, dataset: LabDataset) -> None:
     settings = [quick("backbone", "ner_head"), quick("embeddings")]
-    alone = [conduct_whole(model, lessons, each)[2] for each in settings]
+    alone = [conduct_whole(model, dataset, each)[2] for each in settings]
     together: dict[int, LoadedModel] = {}
 
     def conduct_one(number: int) -> None:
-        together[number] = conduct_whole(model, lessons, settings[number])[2]
+        together[number] = conduct_whole(model, dataset, settings[number])[2]
 
     threads = [threading.Thread(target=conduct_one, args=(number,)) for number in range(2)]
     for thread in threads:
@@ -150,11 +150,11 @@ def test_runs_at_the_same_time_do_not_change_each_other(model: LoadedModel, less
             torch.testing.assert_close(tensor, together[number].model.state_dict()[name], atol=1e-5, rtol=0)
 
 
-def test_nothing_to_train_is_told(model: LoadedModel, lessons: Lessons) -> None:
+def test_nothing_to_train_is_told(model: LoadedModel, dataset: LabDataset) -> None:
     with pytest.raises(PlanError, match="Nothing trains"):
-        conduct(model, lessons, quick("backbone", "classification_head", "ner_head"))
+        conduct(model, dataset, quick("backbone", "classification_head", "ner_head"))
     with pytest.raises(PlanError, match="no part 'tail'"):
-        conduct(model, lessons, quick("tail"))
+        conduct(model, dataset, quick("tail"))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_movement_is_relative_to_the_length_before(model: LoadedModel) -> None:
     with torch.no_grad():
         for parameter in doubled.model.ner_head.parameters():
             parameter.mul_(2)
-    moved = movement(model, doubled, model.model.parts())
+    moved = relative_change(model, doubled, model.model.parts())
     assert moved["ner_head"] == pytest.approx(1.0)
     assert {moved[name] for name in moved if name != "ner_head"} == {0.0}
 
@@ -197,9 +197,9 @@ def test_movement_is_relative_to_the_length_before(model: LoadedModel) -> None:
     ids=["new output layer", "biases", "adapters", "gradual"],
 )
 def test_each_kind_of_plan_moves_its_parts_and_no_other(
-    model: LoadedModel, lessons: Lessons, plan: TrainingPlan, moved_parts: set[int]
+    model: LoadedModel, dataset: LabDataset, plan: TrainingPlan, moved_parts: set[int]
 ) -> None:
-    experiment = Experiment(model, lessons, ExperimentSettings(plan, 8))
+    experiment = Experiment(model, dataset, ExperimentSettings(plan, 8))
     for snapshot in experiment.run():
         if snapshot.n_done == 5:
             experiment.stop()
@@ -216,9 +216,9 @@ def test_each_kind_of_plan_moves_its_parts_and_no_other(
     assert set(trained.model.state_dict()) == expected, "adapters have become part of the matrices"
 
 
-def test_a_new_output_layer_has_a_loss_of_its_own(model: LoadedModel, lessons: Lessons) -> None:
+def test_a_new_output_layer_has_a_loss_of_its_own(model: LoadedModel, dataset: LabDataset) -> None:
     plan = TrainingPlan(("backbone", "classification_head", "ner_head"), FAST, new_output_layer=True)
-    outcome, told = conduct(model, lessons, ExperimentSettings(plan, 30, task_weights=(0.0, 1.0)))
+    outcome, told = conduct(model, dataset, ExperimentSettings(plan, 30, task_weights=(0.0, 1.0)))
     losses = [snapshot.losses for snapshot in told if snapshot.losses is not None]
     assert losses[0].output is not None and losses[-1].output is not None
     assert losses[-1].output < losses[0].output, "it learns"
@@ -227,27 +227,27 @@ def test_a_new_output_layer_has_a_loss_of_its_own(model: LoadedModel, lessons: L
     assert losses[0].classification < 0.7 < losses[0].output, "that of the trained head, not the sum of both"
 
 
-def test_keeping_embeddings_that_cannot_move_costs_nothing(model: LoadedModel, lessons: Lessons) -> None:
+def test_keeping_embeddings_that_cannot_move_costs_nothing(model: LoadedModel, dataset: LabDataset) -> None:
     settings = ExperimentSettings(TrainingPlan(("backbone",), FAST), 3, task_weights=(0.0, 1.0), distillation_weight=5.0)
-    plain, _ = conduct(model, lessons, replace(settings, distillation_weight=0.0))
-    kept, told = conduct(model, lessons, settings)
+    plain, _ = conduct(model, dataset, replace(settings, distillation_weight=0.0))
+    kept, told = conduct(model, dataset, settings)
     assert told[-1].losses is not None and told[-1].losses.ner is None
     assert kept.movement == plain.movement
 
 
-def test_whether_answers_are_the_same_is_measured(model: LoadedModel, lessons: Lessons) -> None:
-    heads, _ = conduct(model, lessons, ExperimentSettings(TrainingPlan(("backbone",), FAST), 3, task_weights=(0.0, 1.0)))
+def test_whether_answers_are_the_same_is_measured(model: LoadedModel, dataset: LabDataset) -> None:
+    heads, _ = conduct(model, dataset, ExperimentSettings(TrainingPlan(("backbone",), FAST), 3, task_weights=(0.0, 1.0)))
     assert (heads.entities.is_identical, heads.classes.is_identical) == (True, False)
     slow = OptimizerSettings(1e-7)
-    moved, _ = conduct(model, lessons, ExperimentSettings(TrainingPlan(("ner_head", "classification_head"), slow), 1))
-    assert (moved.entities.share_changed, moved.entities.is_identical) == (0.0, False), "a change too small to see"
+    moved, _ = conduct(model, dataset, ExperimentSettings(TrainingPlan(("ner_head", "classification_head"), slow), 1))
+    assert (moved.entities.changed_fraction, moved.entities.is_identical) == (0.0, False), "a change too small to see"
     assert 0 < moved.training_s < moved.snapshots[-1].seconds
 
 
-def test_a_task_that_is_not_learned_leaves_its_head_alone(model: LoadedModel, lessons: Lessons) -> None:
+def test_a_task_that_is_not_learned_leaves_its_head_alone(model: LoadedModel, dataset: LabDataset) -> None:
     """Not even weight decay touches it."""
     outcome, told = conduct(
-        model, lessons, ExperimentSettings(TrainingPlan(("backbone",), FAST), 3, task_weights=(0.0, 1.0))
+        model, dataset, ExperimentSettings(TrainingPlan(("backbone",), FAST), 3, task_weights=(0.0, 1.0))
     )
     assert outcome.movement["ner_head"] == 0.0
     assert outcome.movement["classification_head"] > 0.0
@@ -255,32 +255,32 @@ def test_a_task_that_is_not_learned_leaves_its_head_alone(model: LoadedModel, le
 
 
 def test_a_run_ends_when_its_time_is_over_and_keeps_what_there_is(
-    model: LoadedModel, lessons: Lessons, monkeypatch: pytest.MonkeyPatch
+    model: LoadedModel, dataset: LabDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = count()  # the clock moves when it is looked at
     monkeypatch.setattr("mtdemo.laboratory.experiment.time", SimpleNamespace(monotonic=lambda: float(next(seconds))))
     settings = replace(quick("backbone", n_steps=1_000), max_seconds=40.0)
-    outcome, told = conduct(model, lessons, settings)
+    outcome, told = conduct(model, dataset, settings)
     assert outcome.ending == "out of time"
     assert 0 < told[-1].n_done < 1_000
     assert outcome.movement["ner_head"] > 0
 
 
-def test_what_reusing_hidden_states_was_worth_is_told(model: LoadedModel, lessons: Lessons) -> None:
-    outcome, _ = conduct(model, lessons, ExperimentSettings(TrainingPlan(("backbone",), FAST), 30))
+def test_what_reusing_hidden_states_was_worth_is_told(model: LoadedModel, dataset: LabDataset) -> None:
+    outcome, _ = conduct(model, dataset, ExperimentSettings(TrainingPlan(("backbone",), FAST), 30))
     assert outcome.reuse is not None
-    texts = [sentence.text for sentence in (*lessons.tagged, *lessons.labelled)]
+    texts = [sentence.text for sentence in (*dataset.tagged, *dataset.labelled)]
     different = {sentence.windows[0].input_ids for sentence in model.encode(texts, 128)}
     assert outcome.reuse.n_computed == len(different) < len(texts), "a sentence of both tasks is computed once"
     assert outcome.reuse.n_computed + outcome.reuse.n_reused == 30 * 16
     assert json.loads(json.dumps(outcome.as_dict()))["reuse"]["n_computed"] == outcome.reuse.n_computed
-    moving, _ = conduct(model, lessons, quick("embeddings", n_steps=1))
+    moving, _ = conduct(model, dataset, quick("embeddings", n_steps=1))
     assert moving.reuse is None
 
 
-def test_rates_that_are_too_high_are_told(model: LoadedModel, lessons: Lessons) -> None:
+def test_rates_that_are_too_high_are_told(model: LoadedModel, dataset: LabDataset) -> None:
     broken = replace(model, model=deepcopy(model.model))
     with torch.no_grad():
         broken.model.ner_head.linear.bias.fill_(float("nan"))
     with pytest.raises(TrainingError, match="A lower learning rate may help"):
-        conduct(broken, lessons, quick("backbone"))
+        conduct(broken, dataset, quick("backbone"))

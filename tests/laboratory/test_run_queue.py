@@ -7,16 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from mtdemo.config import Settings
-from mtdemo.errors import LaboratoryError, PlanError
-from mtdemo.laboratory.run_queue import Laboratory, Waiting
-from mtdemo.laboratory.dataset import lessons_of
-from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.data.marked_text import Sample, read_sample
+from mtdemo.errors import LaboratoryError, PlanError
+from mtdemo.laboratory.dataset import from_sample
+from mtdemo.laboratory.run_queue import Laboratory, Waiting
+from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.serving.service import ModelService
 
 HEADS_ONLY = TrainingPlan(("backbone",))
 WHOLE = read_sample()
-FEW = lessons_of(Sample(WHOLE.train[:12], WHOLE.test[:6]))
+FEW = from_sample(Sample(WHOLE.train[:12], WHOLE.test[:6]))
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def service() -> ModelService:
 
 
 def begin(laboratory: Laboratory, visitor: str, n_steps: int = 3) -> Iterator[object]:
-    return laboratory.conduct(visitor, HEADS_ONLY, "heads", FEW, n_steps=n_steps)
+    return laboratory.run(visitor, HEADS_ONLY, "heads", FEW, n_steps=n_steps)
 
 
 def test_a_run_leaves_an_outcome_and_a_row_to_compare(service: ModelService) -> None:
@@ -51,10 +51,10 @@ def test_pages_that_the_server_forgot_are_not_one_visitor(service: ModelService)
 
 def test_a_run_can_be_tried_again_from_what_is_told_of_it(service: ModelService) -> None:
     laboratory = Laboratory(service)
-    list(laboratory.conduct("ada", TrainingPlan(("embeddings",)), "a", FEW, n_steps=3, sentences_per_step=6, seed=5))
+    list(laboratory.run("ada", TrainingPlan(("embeddings",)), "a", FEW, n_steps=3, sentences_per_step=6, seed=5))
     (first,) = laboratory.runs("ada")
     told = {**first.report["settings"], "task_weights": tuple(first.report["settings"]["task_weights"].values())}
-    list(laboratory.conduct("ada", first.plan, "b", FEW, **told))
+    list(laboratory.run("ada", first.plan, "b", FEW, **told))
     _, second = laboratory.runs("ada")
     assert second.report["movement"] == first.report["movement"]
 
@@ -81,18 +81,18 @@ def test_the_served_answers_stay_the_same_while_two_others_train_different_plans
     plans = {"ada": TrainingPlan(("ner_head",)), "bob": HEADS_ONLY}
 
     def conduct(name: str) -> None:
-        list(laboratory.conduct(name, plans[name], name, FEW, n_steps=8, sentences_per_step=4))
+        list(laboratory.run(name, plans[name], name, FEW, n_steps=8, sentences_per_step=4))
 
     threads = [threading.Thread(target=conduct, args=(name,)) for name in plans]
     for thread in threads:
         thread.start()
-    n_asked = 0
+    n_targets = 0
     while any(thread.is_alive() for thread in threads):  # of another length limit each time, so none is from the cache
-        answers = service.analyze(sentences, max_length=20 + n_asked % 100)
+        answers = service.analyze(sentences, max_length=20 + n_targets % 100)
         assert [answer.as_dict() for answer in answers] == before
-        n_asked += 1
+        n_targets += 1
         time.sleep(0.1)  # answers without a pause would hold the interpreter and starve the training
-    assert n_asked > 1
+    assert n_targets > 1
     for name, plan in plans.items():
         (run,) = laboratory.runs(name)
         assert (run.title, run.plan, run.report["ending"]) == (name, plan, "done")
@@ -142,7 +142,7 @@ def test_what_cannot_run_takes_no_place(service: ModelService) -> None:
     laboratory = Laboratory(service, max_running=1)
     nothing = TrainingPlan(("backbone", "classification_head", "ner_head"))
     with pytest.raises(PlanError, match="Nothing trains"):
-        list(laboratory.conduct("a", nothing, "none", FEW))
+        list(laboratory.run("a", nothing, "none", FEW))
     with pytest.raises(PlanError, match="number of steps"):
         list(begin(laboratory, "a", 0))
     list(begin(laboratory, "a"))
@@ -164,7 +164,7 @@ def test_what_a_closed_page_had_trained_answers_no_more_and_is_not_given_to_its_
     list(begin(laboratory, "a", 1))
     run, trained = laboratory.trained("a")
     assert run.number == 1
-    name = service.adopt(trained, "run 1", "a")
+    name = service.register(trained, "run 1", "a")
     late = begin(laboratory, "a", 500)
     next(late)
     laboratory.forget("a")
@@ -179,8 +179,8 @@ def test_what_a_closed_page_had_trained_answers_no_more_and_is_not_given_to_its_
 
 
 def test_results_are_bounded(service: ModelService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtdemo.laboratory.run_queue.MOST_VISITORS", 2)
-    monkeypatch.setattr("mtdemo.laboratory.run_queue.MOST_RUNS", 2)
+    monkeypatch.setattr("mtdemo.laboratory.run_queue.MAX_VISITORS", 2)
+    monkeypatch.setattr("mtdemo.laboratory.run_queue.MAX_RUNS", 2)
     laboratory = Laboratory(service)
     for visitor in ("a", "a", "a", "b", "c"):
         list(begin(laboratory, visitor, 1))
@@ -214,12 +214,12 @@ def test_a_run_in_line_can_be_given_up(service: ModelService) -> None:
 
 
 def test_trained_models_are_kept_while_there_is_room(service: ModelService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtdemo.laboratory.run_queue.MOST_MODELS", 1)
+    monkeypatch.setattr("mtdemo.laboratory.run_queue.MAX_MODELS", 1)
     laboratory = Laboratory(service)
     with pytest.raises(LaboratoryError, match="none was trained yet"):
         laboratory.trained("a")[1]
     list(begin(laboratory, "a", 1))
-    assert laboratory.trained("a")[1].model is not service.borrow().model
+    assert laboratory.trained("a")[1].model is not service.get_model().model
     list(begin(laboratory, "b", 1))
     with pytest.raises(LaboratoryError, match="others trained theirs since"):
         laboratory.trained("a")[1]

@@ -1,7 +1,7 @@
 import pytest
 
-from mtdemo.models.catalog import KNOWN_MODELS, find_model
 from mtdemo.errors import PlanError
+from mtdemo.models.catalog import KNOWN_MODELS, find_model
 from mtdemo.results import ModelInfo
 from mtdemo.serving.service import ModelService
 

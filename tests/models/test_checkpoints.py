@@ -17,7 +17,6 @@ from huggingface_hub.errors import (
 from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, GPT2Model, PreTrainedModel, T5Config, T5Model
 
-from mtdemo.models import checkpoints as loading
 from mtdemo.config import EMBEDDED_CHECKPOINT, Settings
 from mtdemo.errors import (
     CheckpointNotFoundError,
@@ -26,7 +25,16 @@ from mtdemo.errors import (
     ModelTooLargeError,
     PlanError,
 )
-from mtdemo.models.checkpoints import LoadedModel, download, load_directory, load_model, names_directory, save_checkpoint, with_labels
+from mtdemo.models import checkpoints as loading
+from mtdemo.models.checkpoints import (
+    LoadedModel,
+    download,
+    is_directory_name,
+    load_directory,
+    load_model,
+    relabel,
+    save_checkpoint,
+)
 from mtdemo.serving.service import ModelService
 from tests.conftest import make_tokenizer
 
@@ -70,10 +78,10 @@ def test_a_head_without_weights_is_the_same_each_time(tiny: Write) -> None:
 
 def test_the_types_that_a_model_has_already_leave_its_head_as_it_is(tiny: Write) -> None:
     loaded = load_directory(tiny(trained_heads=["ner_head"], entity_labels=["O", "B-PER", "I-PER"]))
-    same = with_labels(loaded, entity_types=["PER"])
+    same = relabel(loaded, entity_types=["PER"])
     assert same.info.trained_heads == ("ner_head",)
     assert same.scheme.labels == tuple(same.model.config.entity_labels) == ("O", "B-PER", "I-PER")
-    other = with_labels(loaded, entity_types=["PER", "LOC"])
+    other = relabel(loaded, entity_types=["PER", "LOC"])
     assert other.info.trained_heads == ()
     assert other.model.config.entity_labels == ["O", "PER", "LOC"]
 
@@ -81,7 +89,7 @@ def test_the_types_that_a_model_has_already_leave_its_head_as_it_is(tiny: Write)
 @pytest.mark.parametrize("name", ["O", "B-PER", "I-PER", "E-MAIL", "S-PER", "L-PER", "U-BAHN"])
 def test_a_type_that_files_would_say_otherwise_is_refused(tiny: Write, name: str) -> None:
     with pytest.raises(PlanError, match=rf"named without O, B- and I- .* as PER, not '{name}'\."):
-        with_labels(load_directory(tiny()), entity_types=[name])
+        relabel(load_directory(tiny()), entity_types=[name])
 
 
 def test_a_missing_directory_is_named() -> None:
@@ -176,7 +184,7 @@ def test_code_of_a_checkpoint_never_runs(tiny: Write, monkeypatch: pytest.Monkey
     [("./typo", True), ("/nowhere", True), ("~/x", True), ("a/b/c", True), ("owner/name", False), ("bert-base", False)],
 )
 def test_a_name_means_a_directory_or_an_id(name: str, expected: bool) -> None:
-    assert names_directory(name) is expected
+    assert is_directory_name(name) is expected
 
 
 def test_truncated_weights_say_so(tiny: Write) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from mtdemo.models.vocabulary import with_emoji
 from mtdemo.errors import PlanError
 from mtdemo.models.checkpoints import LoadedModel, load_directory, save_checkpoint
+from mtdemo.models.vocabulary import add_emoji_tokens
 
 N_PLACES = 994  # [unused0] to [unused993] in the vocabulary of bert-base-uncased
 WRITTEN = "thanks👍🏻 ha😂ha, I love it ❤️!"
@@ -16,7 +16,7 @@ WRITTEN = "thanks👍🏻 ha😂ha, I love it ❤️!"
 
 @pytest.fixture(scope="module")
 def named(upstream: Path) -> tuple[LoadedModel, tuple[str, ...]]:
-    return with_emoji(load_directory(upstream), ["🦠 is rare", "🐊🐊"])
+    return add_emoji_tokens(load_directory(upstream), ["🦠 is rare", "🐊🐊"])
 
 
 def pieces(model: LoadedModel, text: str) -> list[str]:
@@ -73,4 +73,4 @@ def test_a_vocabulary_without_free_places_is_refused(
     added.tokenizer.add_tokens(["[unused0]"])
     for full in (load_directory(tiny()), named[0], added):
         with pytest.raises(PlanError, match="no free places"):
-            with_emoji(full, ["😂"])
+            add_emoji_tokens(full, ["😂"])

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from mtdemo.errors import PlanError
-from mtdemo.planning.adapters import extend_model, extended_parts, merge_adapters, target_names
 from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.models.parts import count_parameters
+from mtdemo.planning.adapters import extend_model, extended_parts, merge_adapters, target_names
 from mtdemo.planning.training_plan import AdapterSettings, TrainingPlan
 from tests.conftest import tiny_config
 

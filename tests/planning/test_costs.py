@@ -9,10 +9,10 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig
 
-from mtdemo.planning.costs import Batch, estimate_step, estimate_training_everything
-from mtdemo.planning.adapters import extend_model
-from mtdemo.planning.freezing import FreezingPlan, apply_freezing, plan_freezing
 from mtdemo.models.multitask import MultiTaskConfig, MultiTaskModel
+from mtdemo.planning.adapters import extend_model
+from mtdemo.planning.costs import Batch, estimate_step, estimate_training_everything
+from mtdemo.planning.freezing import FreezingPlan, apply_freezing, plan_freezing
 from mtdemo.planning.optimizer import OptimizerSettings, build_optimizer, plan_optimizer
 from mtdemo.planning.training_plan import AdapterSettings, TrainingPlan
 
@@ -92,7 +92,7 @@ ADAPTERS = [
 def test_biases_and_adapters_are_counted_as_torch_counts_them(model: MultiTaskModel, plan: TrainingPlan) -> None:
     adapted = copy.deepcopy(model)
     extend_model(adapted, plan)
-    freezing = plan.freezing(adapted.parts())
+    freezing = plan.freezing_plan(adapted.parts())
     apply_freezing(adapted, freezing)
     assert 0 < freezing.n_trainable < 0.2 * freezing.n_parameters
     assert estimate_step(freezing, BATCH).n_operations == count(adapted)

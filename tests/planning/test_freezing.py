@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from mtdemo.errors import PlanError
+from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.planning.freezing import (
     SCENARIOS,
     apply_freezing,
@@ -9,7 +10,6 @@ from mtdemo.planning.freezing import (
     plan_freezing,
     trainable_parts,
 )
-from mtdemo.models.multitask import MultiTaskModel
 from tests.conftest import tiny_config
 
 EXPECTED = {

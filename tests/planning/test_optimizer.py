@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mtdemo.errors import PlanError
+from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.planning.adapters import extend_model
 from mtdemo.planning.freezing import (
     SCENARIOS,
@@ -14,7 +15,6 @@ from mtdemo.planning.freezing import (
     plan_freezing,
     trainable_parts,
 )
-from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.planning.optimizer import OptimizerPlan, OptimizerSettings, build_optimizer, plan_optimizer
 from mtdemo.planning.training_plan import AdapterSettings, TrainingPlan
 from tests.conftest import tiny_config
@@ -130,7 +130,7 @@ def test_with_layer_wise_decay_each_layer_learns_slower_than_the_one_above(model
 def changed_by_a_step(model: MultiTaskModel, plan: TrainingPlan, share_done: float = 0.0) -> tuple[set[str], FreezingPlan]:
     """What a real backward pass and optimizer step change, bit for bit, under a plan that is applied for real."""
     extend_model(model, plan)
-    freezing = plan.freezing_at(plan.freezing(model.parts()), share_done)
+    freezing = plan.freezing_at(plan.freezing_plan(model.parts()), share_done)
     apply_freezing(model, freezing)
     optimizer = build_optimizer(model, plan_optimizer(freezing, plan.optimizer))
     grouped = [id(p) for group in optimizer.param_groups for p in group["params"]]
@@ -200,7 +200,7 @@ def test_after_a_real_step_of_every_preset_exactly_what_was_planned_has_changed(
     ],
 )
 def test_a_backbone_without_a_rate_moves_no_task(settings: OptimizerSettings, words: str) -> None:
-    freezing = TrainingPlan(("ner_head",)).freezing(MultiTaskModel(tiny_config()).parts())
+    freezing = TrainingPlan(("ner_head",)).freezing_plan(MultiTaskModel(tiny_config()).parts())
     warnings = " ".join(plan_optimizer(freezing, settings).warnings)
     assert words in warnings
     assert "drifts" not in warnings
@@ -208,7 +208,7 @@ def test_a_backbone_without_a_rate_moves_no_task(settings: OptimizerSettings, wo
 
 
 def test_a_rate_of_what_is_frozen_is_told_where_somebody_gave_it() -> None:
-    freezing = TrainingPlan(("backbone",)).freezing(MultiTaskModel(tiny_config()).parts())
+    freezing = TrainingPlan(("backbone",)).freezing_plan(MultiTaskModel(tiny_config()).parts())
     told = "A learning rate is set for what is frozen, and has no effect there: backbone (2e-05)."
     assert plan_optimizer(freezing, OptimizerSettings()).warnings == (told,)
     assert plan_optimizer(freezing, OptimizerSettings(), {"backbone"}).warnings == (told,)
@@ -218,7 +218,7 @@ def test_a_rate_of_what_is_frozen_is_told_where_somebody_gave_it() -> None:
 def test_gradual_unfreezing_adds_one_part_per_stage() -> None:
     """Stages are equal shares of the run: the heads alone, then the last layer, …, the embeddings last."""
     plan = TrainingPlan(gradual=True)
-    freezing = plan.freezing(MultiTaskModel(tiny_config()).parts())
+    freezing = plan.freezing_plan(MultiTaskModel(tiny_config()).parts())
     stages = [
         {part.part.name for part in plan.freezing_at(freezing, share).parts if part.n_trainable}
         for share in (0.0, 0.24, 0.25, 0.5, 0.75, 1.0)

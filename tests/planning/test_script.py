@@ -9,14 +9,14 @@ import torch
 from transformers import AutoModel, BertConfig, BertModel
 
 from mtdemo.config import Settings
-from mtdemo.planning.freezing import SCENARIOS, plan_freezing
 from mtdemo.models.multitask import MultiTaskModel
-from mtdemo.planning.optimizer import OptimizerSettings, plan_optimizer
 from mtdemo.models.parts import ParameterSpec, Part, PartKind
-from mtdemo.planning.planner import FreezingRequest, PlannedTraining
+from mtdemo.planning.freezing import SCENARIOS, plan_freezing
+from mtdemo.planning.optimizer import OptimizerSettings, plan_optimizer
+from mtdemo.planning.planner import PlanReport, PlanRequest
+from mtdemo.planning.script import write_script
 from mtdemo.planning.training_plan import AdapterSettings, TrainingPlan
 from mtdemo.serving.service import ModelService
-from mtdemo.planning.script import write_script
 
 LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "intermediate_size": 4096, "num_attention_heads": 16}
 
@@ -59,14 +59,14 @@ def groups_of(script: str) -> list[tuple[list[str], float, float]]:
     ]
 
 
-def planned_groups(plan: PlannedTraining) -> list[tuple[list[str], float, float]]:
+def planned_groups(plan: PlanReport) -> list[tuple[list[str], float, float]]:
     return [(sorted(p.name for p in g.parameters), g.learning_rate, g.weight_decay) for g in plan.optimizer.groups]
 
 
 @pytest.mark.parametrize("scenario", [scenario.name for scenario in SCENARIOS])
 @pytest.mark.parametrize("backbone", ["embedded", "bert-base-uncased", "bert-large-uncased"])
 def test_the_script_of_every_scenario_makes_its_groups(service: ModelService, backbone: str, scenario: str) -> None:
-    plan = service.freezing_plan(FreezingRequest(backbone, scenario, new_output_layer=True))
+    plan = service.freezing_plan(PlanRequest(backbone, scenario, new_output_layer=True))
     assert groups_of(plan.script) == planned_groups(plan)
 
 
@@ -75,7 +75,7 @@ def test_the_scripts_of_random_plans_make_their_groups(service: ModelService) ->
     for _ in range(30):
         backbone = draw.choice(["embedded", "bert-base-uncased"])
         names = [part.name for part in service.parts(backbone)]
-        request = FreezingRequest(
+        request = PlanRequest(
             backbone,
             trainable_parts=tuple(draw.sample(names, draw.randint(1, len(names)))),
             optimizer=OptimizerSettings(
@@ -94,7 +94,7 @@ def test_the_scripts_of_random_plans_make_their_groups(service: ModelService) ->
 
 def test_the_script_of_the_embedded_model_has_its_weights(service: ModelService) -> None:
     made: dict[str, Any] = {}
-    exec(service.freezing_plan(FreezingRequest("embedded")).script, made)  # noqa: S102
+    exec(service.freezing_plan(PlanRequest("embedded")).script, made)  # noqa: S102
     loaded = MultiTaskModel.from_pretrained(Settings().checkpoint)
     for name, parameter in loaded.named_parameters():
         assert torch.equal(dict(made["model"].named_parameters())[name], parameter)
@@ -125,6 +125,6 @@ def test_a_trained_output_layer_stays_unless_a_new_one_is_planned() -> None:
 
 
 def test_a_plan_in_which_nothing_trains_says_so(service: ModelService) -> None:
-    script = service.freezing_plan(FreezingRequest("embedded", "freeze_network")).script
+    script = service.freezing_plan(PlanRequest("embedded", "freeze_network")).script
     assert script.startswith("# Nothing trains")
     exec(script, {})  # noqa: S102

@@ -7,7 +7,7 @@ import torch
 from mtdemo.errors import DataFileError, MtdemoError, PlanError
 from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.planning.optimizer import OptimizerSettings
-from mtdemo.planning.training_plan import TrainingPlan, read_plan, run_warnings, weights_asked
+from mtdemo.planning.training_plan import TrainingPlan, loss_weight_by_head, read_plan, run_warnings
 from tests.conftest import tiny_config
 
 PLANS = [
@@ -66,7 +66,7 @@ def test_a_bad_file_is_a_sentence(content: str | bytes | None, tmp_path: Path) -
 
 @pytest.mark.parametrize(("n_steps", "share"), [(1, 0.0), (10, 0.0), (100, 0.06), (50, 0.5), (7, 1.0)])
 def test_rates_rise_then_fall_and_never_leave_their_range(n_steps: int, share: float) -> None:
-    factors = [TrainingPlan(warmup_share=share).rate_factor(step, n_steps) for step in range(n_steps)]
+    factors = [TrainingPlan(warmup_share=share).lr_multiplier(step, n_steps) for step in range(n_steps)]
     peak = factors.index(max(factors))
     assert max(factors) == 1.0
     assert min(factors) > 0.0
@@ -80,18 +80,18 @@ def test_without_warm_up_the_schedule_is_that_of_torch() -> None:
     torchs = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=9)
     plan = TrainingPlan(warmup_share=0.0)
     for step in range(1, 10):
-        assert plan.rate_factor(step, 10) == pytest.approx(torchs.get_last_lr()[0])
+        assert plan.lr_multiplier(step, 10) == pytest.approx(torchs.get_last_lr()[0])
         optimizer.step()
         torchs.step()
 
 
 def warnings(plan: TrainingPlan, task_weights: tuple[float, float], **more: float) -> str:
-    freezing = plan.freezing(MultiTaskModel(tiny_config()).parts())
+    freezing = plan.freezing_plan(MultiTaskModel(tiny_config()).parts())
     return " ".join(run_warnings(plan, freezing, 100, task_weights, **more))
 
 
 def test_a_head_that_a_teacher_teaches_is_asked_something() -> None:
-    assert weights_asked((2.0, 0.0), 0.5) == {"ner_head": 2.0, "classification_head": 0.5, "output_layer": 0.0}
+    assert loss_weight_by_head((2.0, 0.0), 0.5) == {"ner_head": 2.0, "classification_head": 0.5, "output_layer": 0.0}
     idle = "The classification head may train, but nothing of its task is learned"
     assert idle in warnings(TrainingPlan(), (1.0, 0.0))
     assert warnings(TrainingPlan(), (1.0, 0.0), teacher_weight=1.0) == ""
@@ -109,8 +109,8 @@ def test_noise_and_what_keeps_embeddings_do_nothing_where_the_backbone_is_frozen
 def test_gradual_unfreezing_without_a_head_that_trains_begins_with_the_last_layer() -> None:
     parts = MultiTaskModel(tiny_config()).parts()
     plan = TrainingPlan(("classification_head", "ner_head"), gradual=True)
-    assert plan.starts(plan.freezing(parts)) == {"layer_1": 0.0, "layer_0": 1 / 3, "embeddings": 2 / 3}
-    first = plan.freezing_at(plan.freezing(parts), 0.0)
+    assert plan.unfreeze_schedule(plan.freezing_plan(parts)) == {"layer_1": 0.0, "layer_0": 1 / 3, "embeddings": 2 / 3}
+    first = plan.freezing_at(plan.freezing_plan(parts), 0.0)
     assert [part.part.name for part in first.parts if part.n_trainable] == ["layer_1"]
     plan = TrainingPlan(("ner_head",), gradual=True)
-    assert plan.starts(plan.freezing(parts))["layer_1"] == 1 / 4
+    assert plan.unfreeze_schedule(plan.freezing_plan(parts))["layer_1"] == 1 / 4

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtdemo.serving.file_annotation import AnnotationReport, annotate_file
 from mtdemo.config import Settings
 from mtdemo.errors import DataFileError, InputError
+from mtdemo.serving.file_annotation import AnnotationReport, annotate_file
 from mtdemo.serving.service import ModelService
 
 CONTENT = (

@@ -6,10 +6,10 @@ from time import sleep
 
 import pytest
 
-from mtdemo.models import checkpoints as loading
 from mtdemo.config import Settings
 from mtdemo.errors import CheckpointNotFoundError
-from mtdemo.serving.model_store import MOST_MADE, ModelStore
+from mtdemo.models import checkpoints as loading
+from mtdemo.serving.model_store import MAX_MADE, ModelStore
 
 Write = Callable[..., Path]
 
@@ -103,7 +103,7 @@ def test_visitors_load_nothing_where_that_is_switched_off(loads: list[str]) -> N
 def test_models_made_here_never_push_out_loaded_ones_and_leave_in_their_turn(loads: list[str]) -> None:
     store = ModelStore(Settings(max_models=1))
     loaded = store.get("a").loaded
-    names = [store.adopt(loaded, f"owner {number}") for number in range(MOST_MADE + 1)]
+    names = [store.register(loaded, f"owner {number}") for number in range(MAX_MADE + 1)]
     assert store.find("a") is not None
     assert [name for name in names if store.find(name) is None] == names[:1]
     with pytest.raises(CheckpointNotFoundError, match="had to make room"):
@@ -111,7 +111,7 @@ def test_models_made_here_never_push_out_loaded_ones_and_leave_in_their_turn(loa
     store.drop("owner 2")
     store.drop("nobody")
     assert store.find(names[2]) is None
-    store.adopt(loaded, "owner 2")
-    again = store.adopt(loaded, "owner 1")
+    store.register(loaded, "owner 2")
+    again = store.register(loaded, "owner 1")
     assert again == names[1], "an owner has one"
     assert store.find(names[2]) is not None

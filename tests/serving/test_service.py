@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtdemo.inference import forward as inference
 from mtdemo.config import Settings
 from mtdemo.errors import EmptyInputError, InputError, TooMuchInputError
+from mtdemo.inference import forward as inference
 from mtdemo.results import SentenceAnalysis
 from mtdemo.serving.service import ModelService
 from tests.app_process import ROOT
@@ -263,10 +263,10 @@ def test_the_first_questions_may_all_come_at_once() -> None:
     """In a process of its own, since imports happen once: loading and planning from many threads, all cold."""
     code = """
 from concurrent.futures import ThreadPoolExecutor
-from mtdemo import FreezingRequest, ModelService, Settings
+from mtdemo import PlanRequest, ModelService, Settings
 service = ModelService(Settings())
 with ThreadPoolExecutor(8) as pool:
-    plans = [pool.submit(service.freezing_plan, FreezingRequest("bert-base-uncased")) for _ in range(5)]
+    plans = [pool.submit(service.freezing_plan, PlanRequest("bert-base-uncased")) for _ in range(5)]
     answers = [pool.submit(service.embed, ["John lives in Paris."]) for _ in range(3)]
     assert {plan.result().freezing.n_parameters for plan in plans} == {109488392}
     assert all(len(answer.result()) == 1 for answer in answers)

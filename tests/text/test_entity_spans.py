@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mtdemo.models.checkpoints import LoadedModel
 from mtdemo.text.entity_spans import TagScheme, decode_entities, entity_type
 from mtdemo.text.tokenization import Piece, encode_sentences
-from mtdemo.models.checkpoints import LoadedModel
 
 IO = TagScheme.from_labels(["O", "PER", "ORG"])
 BIO = TagScheme.from_labels(["O", "B-PER", "I-PER", "B-ORG", "I-ORG"])

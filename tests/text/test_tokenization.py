@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtdemo.text.tokenization import EncodedSentence, encode_sentences, join_windows, replace_unreadable, word_case
 from mtdemo.models.checkpoints import LoadedModel
+from mtdemo.text.tokenization import EncodedSentence, encode_sentences, join_windows, replace_unreadable, word_case
 
 LENGTHS = (8, 9, 16, 128)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mtdemo.text.tokenization import LOWER, TITLE, UPPER, Window
-from mtdemo.training.batches import MIXES, Batches, Mix, Noise, looked_at, sentences_per_task
+from mtdemo.training.batches import MIXES, BatchSampler, InputNoise, TaskMixing, active_tasks, sentences_per_task
 
 MASK = 103
 WINDOWS = [Window((101, *range(1000, 1000 + n), 102), (0,) * (n + 2), slice(1, n + 1), 0) for n in range(40)]
@@ -21,12 +21,12 @@ WINDOWS = [Window((101, *range(1000, 1000 + n), 102), (0,) * (n + 2), slice(1, n
         (10, (1, 10_000), MIXES["proportional"], (1, 9)),
         (2, (5, 7), MIXES["proportional"], (1, 1)),
         (7, (5, 5), MIXES["equal"], (4, 3)),
-        (64, (100, 900), Mix.named("5:3"), (40, 24)),
-        (9, (100, 900), Mix.named("1:1000"), (1, 8)),
-        (10, (100, 100), Mix(1.0, (3.0, 2.0)), (6, 4)),
+        (64, (100, 900), TaskMixing.named("5:3"), (40, 24)),
+        (9, (100, 900), TaskMixing.named("1:1000"), (1, 8)),
+        (10, (100, 100), TaskMixing(1.0, (3.0, 2.0)), (6, 4)),
     ],
 )
-def test_a_step_is_divided_by_the_rule(n: int, sizes: tuple[int, ...], mix: Mix, expected: tuple[int, ...]) -> None:
+def test_a_step_is_divided_by_the_rule(n: int, sizes: tuple[int, ...], mix: TaskMixing, expected: tuple[int, ...]) -> None:
     assert sentences_per_task(n, sizes, mix) == expected
 
 
@@ -35,7 +35,7 @@ def test_a_step_is_divided_by_the_rule(n: int, sizes: tuple[int, ...], mix: Mix,
     [("1e308:1e308", (5, 5)), ("5e-324:5e-324", (5, 5)), ("1e-300:1e300", (1, 9)), ("1e308:1", (9, 1))],
 )
 def test_shares_of_any_size_are_shares(name: str, expected: tuple[int, ...]) -> None:
-    assert sentences_per_task(10, (7, 900), Mix.named(name)) == expected
+    assert sentences_per_task(10, (7, 900), TaskMixing.named(name)) == expected
 
 
 def test_shares_that_are_scaled_divide_as_they_did() -> None:
@@ -47,19 +47,19 @@ def test_shares_that_are_scaled_divide_as_they_did() -> None:
             counts = np.floor(wanted).astype(int)
             for index in np.argsort(counts - wanted, kind="stable")[: n - 2 - counts.sum()]:
                 counts[index] += 1
-            assert sentences_per_task(n, (33_398, 61_916), Mix(exponent, (first, second))) == tuple(counts + 1)
+            assert sentences_per_task(n, (33_398, 61_916), TaskMixing(exponent, (first, second))) == tuple(counts + 1)
 
 
 @pytest.mark.parametrize("mix", MIXES.values(), ids=MIXES)
-def test_a_task_that_is_not_looked_at_leaves_its_share_to_the_other(mix: Mix) -> None:
-    assert looked_at((1.0, 0.0), 0.0) == (True, False)
-    assert looked_at((1.0, 0.0), 10.0) == (True, True)
-    assert sentences_per_task(9, (100, 900), mix, looked_at((0.0, 0.5), 0.0)) == (0, 9)
+def test_a_task_that_is_not_looked_at_leaves_its_share_to_the_other(mix: TaskMixing) -> None:
+    assert active_tasks((1.0, 0.0), 0.0) == (True, False)
+    assert active_tasks((1.0, 0.0), 10.0) == (True, True)
+    assert sentences_per_task(9, (100, 900), mix, active_tasks((0.0, 0.5), 0.0)) == (0, 9)
     assert sentences_per_task(9, (100, 900), mix, (True, True)) == sentences_per_task(9, (100, 900), mix)
 
 
 @pytest.mark.parametrize("mix", MIXES.values(), ids=MIXES)
-def test_counts_sum_to_the_step_and_no_task_is_left_out(mix: Mix) -> None:
+def test_counts_sum_to_the_step_and_no_task_is_left_out(mix: TaskMixing) -> None:
     for n in range(2, 70):
         for sizes in ((1, 1), (3, 5), (1, 1000), (33_398, 61_916)):
             counts = sentences_per_task(n, sizes, mix)
@@ -70,12 +70,12 @@ def test_counts_sum_to_the_step_and_no_task_is_left_out(mix: Mix) -> None:
 @pytest.mark.parametrize("name", ["most", "1:0", "1:2:3", "nan:1", "-1:1", ":"])
 def test_what_is_no_mix_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        Mix.named(name)
+        TaskMixing.named(name)
 
 
 def test_batches_are_a_function_of_seed_and_step_and_cover_an_epoch() -> None:
     lengths = [3 + n % 17 for n in range(100)]
-    batches, again = Batches(lengths, 10, 1), Batches(lengths, 10, 1)
+    batches, again = BatchSampler(lengths, 10, 1), BatchSampler(lengths, 10, 1)
     epoch = [batches[step] for step in range(10)]
     assert sorted(index for batch in epoch for index in batch) == list(range(100))
     assert again[7] == epoch[7]
@@ -84,20 +84,20 @@ def test_batches_are_a_function_of_seed_and_step_and_cover_an_epoch() -> None:
 
 
 def test_without_noise_windows_stay_the_same() -> None:
-    assert Noise(0.0, 0.0, MASK, 1)(WINDOWS, 3) == WINDOWS
-    assert Noise(0.0, 1.0, None, 1)(WINDOWS, 3) == WINDOWS, "a tokenizer without a mask token hides nothing"
+    assert InputNoise(0.0, 0.0, MASK, 1)(WINDOWS, 3) == WINDOWS
+    assert InputNoise(0.0, 1.0, None, 1)(WINDOWS, 3) == WINDOWS, "a tokenizer without a mask token hides nothing"
 
 
 def test_noise_is_a_function_of_seed_and_step() -> None:
-    noise = Noise(0.5, 0.2, MASK, 1)
-    assert noise(WINDOWS, 3) == Noise(0.5, 0.2, MASK, 1)(WINDOWS, 3)
+    noise = InputNoise(0.5, 0.2, MASK, 1)
+    assert noise(WINDOWS, 3) == InputNoise(0.5, 0.2, MASK, 1)(WINDOWS, 3)
     assert noise(WINDOWS, 3) != noise(WINDOWS, 4)
-    assert noise(WINDOWS, 3) != Noise(0.5, 0.2, MASK, 2)(WINDOWS, 3)
+    assert noise(WINDOWS, 3) != InputNoise(0.5, 0.2, MASK, 2)(WINDOWS, 3)
 
 
 def test_case_noise_gives_every_word_of_a_sentence_one_case_and_leaves_special_pieces_alone() -> None:
     seen = set()
-    for window in Noise(1.0, 0.0, MASK, 1)(WINDOWS[5:], 0):
+    for window in InputNoise(1.0, 0.0, MASK, 1)(WINDOWS[5:], 0):
         cases = window.token_type_ids[window.content]
         assert len(set(cases)) == 1
         assert window.token_type_ids[0] == window.token_type_ids[-1] == LOWER
@@ -106,7 +106,7 @@ def test_case_noise_gives_every_word_of_a_sentence_one_case_and_leaves_special_p
 
 
 def test_word_dropout_hides_about_its_share_and_never_a_special_piece() -> None:
-    disguised = Noise(0.0, 0.25, MASK, 1)(WINDOWS, 0)
+    disguised = InputNoise(0.0, 0.25, MASK, 1)(WINDOWS, 0)
     assert all(window.input_ids[0] == 101 and window.input_ids[-1] == 102 for window in disguised)
     n_hidden = sum(window.input_ids.count(MASK) for window in disguised)
     n_pieces = sum(window.n_pieces for window in disguised)

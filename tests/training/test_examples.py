@@ -7,8 +7,8 @@ import pytest
 
 from mtdemo.data.readers import LabelledSentence, TaggedSentence
 from mtdemo.errors import DataFileError
-from mtdemo.training.examples import allowed_labels, labelled_examples, tagged_examples
 from mtdemo.models.checkpoints import LoadedModel, load_directory
+from mtdemo.training.examples import allowed_labels, labelled_examples, tagged_examples
 
 LABELS = ["O", "PER", "ORG", "LOC", "MISC"]
 

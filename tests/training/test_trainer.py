@@ -15,15 +15,15 @@ from transformers import BertModel, DistilBertConfig
 
 from mtdemo.data.readers import LabelledSentence, TaggedSentence
 from mtdemo.errors import DataFileError, TrainingError
-from mtdemo.inference.forward import analyze_plainly, pad_windows
+from mtdemo.evaluation.validation import ValidationSets
+from mtdemo.inference.forward import analyze_batches, pad_windows
 from mtdemo.models.checkpoints import LoadedModel, load_directory
-from mtdemo.training.losses import class_disagreement, embedding_drift
 from mtdemo.models.multitask import MultiTaskConfig, MultiTaskModel
 from mtdemo.planning.optimizer import OptimizerSettings
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.training.distillation import Teacher
-from mtdemo.training.trainer import LOG_FILE, STATE_FILE, Measure, Scores, Trainer, Training, train
-from mtdemo.evaluation.validation import ValidationSets
+from mtdemo.training.losses import class_disagreement, embedding_drift
+from mtdemo.training.trainer import LOG_FILE, STATE_FILE, Evaluator, Scores, Trainer, TrainingSettings, train
 from tests.conftest import make_tokenizer
 
 TAGGED = [
@@ -34,7 +34,7 @@ TAGGED = [
 LABELLED = [LabelledSentence("the cat sat !", "positive"), LabelledSentence("Paris sings on the mat", "negative")] * 30
 FAST = OptimizerSettings(5e-3, {"classification_head": 2e-2, "ner_head": 2e-2})
 FAST_PLAN = TrainingPlan(optimizer=FAST)
-QUICK = Training(n_steps=12, sentences_per_step=16, plan=FAST_PLAN, interval=5)
+QUICK = TrainingSettings(n_steps=12, sentences_per_step=16, plan=FAST_PLAN, interval=5)
 
 
 @pytest.fixture
@@ -52,14 +52,14 @@ def teacher(tiny: Callable[..., Path]) -> LoadedModel:
     return replace(model, info=replace(model.info, trained_heads=("classification_head",)))
 
 
-def run(checkpoint: Path, settings: Training, **more: object) -> tuple[LoadedModel, list[str]]:
+def run(checkpoint: Path, settings: TrainingSettings, **more: object) -> tuple[LoadedModel, list[str]]:
     told: list[str] = []
     base = load_directory(checkpoint)
     trained = train(base, TAGGED, LABELLED, settings, lambda phrase, *_: told.append(phrase), **more)  # type: ignore[arg-type]
     return trained, told
 
 
-def run_until(step: int, checkpoint: Path, settings: Training, out: Path, measure: Measure | None = None) -> None:
+def run_until(step: int, checkpoint: Path, settings: TrainingSettings, out: Path, measure: Evaluator | None = None) -> None:
     """A run that is stopped in the middle."""
 
     def stop(phrase: str, done: int, total: int) -> None:
@@ -89,7 +89,7 @@ def loss_in(phrase: str, name: str) -> float:
 
 
 def test_losses_fall_and_both_heads_learn(directory: Path) -> None:
-    trained, told = run(directory, Training(n_steps=60, sentences_per_step=40, plan=FAST_PLAN))
+    trained, told = run(directory, TrainingSettings(n_steps=60, sentences_per_step=40, plan=FAST_PLAN))
     assert loss_in(told[-1], "entities") < loss_in(told[0], "entities") / 3
     assert loss_in(told[-1], "classes") < loss_in(told[0], "classes") / 3
     assert trained.info.trained_heads == ("classification_head", "ner_head")
@@ -98,14 +98,14 @@ def test_losses_fall_and_both_heads_learn(directory: Path) -> None:
 
 def test_what_is_frozen_stays_bit_identical(directory: Path) -> None:
     before = state(load_directory(directory))
-    trained, _ = run(directory, Training(n_steps=5, plan=TrainingPlan(("embeddings",), FAST), casing=False))
+    trained, _ = run(directory, TrainingSettings(n_steps=5, plan=TrainingPlan(("embeddings",), FAST), casing=False))
     moved = {name for name, tensor in state(trained).items() if not torch.equal(tensor, before[name])}
     assert not any(name.startswith("backbone.embeddings") for name in moved)
     assert any(name.startswith("backbone.encoder") for name in moved)
 
 
 def test_with_frozen_embeddings_only_the_rows_of_case_move(directory: Path) -> None:
-    trained, _ = run(directory, Training(n_steps=5, plan=TrainingPlan(("embeddings",), FAST)))
+    trained, _ = run(directory, TrainingSettings(n_steps=5, plan=TrainingPlan(("embeddings",), FAST)))
     before = state(load_directory(directory))
     moved = {
         name
@@ -128,7 +128,7 @@ def test_with_frozen_embeddings_only_the_rows_of_case_move(directory: Path) -> N
     ],
 )
 def test_only_a_head_that_was_taught_something_is_called_trained(
-    directory: Path, settings: Training, expected: tuple[str, ...]
+    directory: Path, settings: TrainingSettings, expected: tuple[str, ...]
 ) -> None:
     trained, _ = run(directory, replace(settings, n_steps=2))
     assert trained.info.trained_heads == expected == trained.model.trained_heads
@@ -138,9 +138,9 @@ def test_an_output_layer_of_other_labels_is_left_alone(tiny: Callable[..., Path]
     labels = ["positive", "negative"]  # an index that the classes' third would be beyond
     directory = tiny(output_labels=labels, trained_heads=["output_layer"])
     before = state(load_directory(directory))
-    lessons = [*LABELLED, LabelledSentence("the mat", "positive")]
+    dataset = [*LABELLED, LabelledSentence("the mat", "positive")]
     base = load_directory(directory)
-    trainer = Trainer(base, TAGGED, lessons, replace(QUICK, plan=TrainingPlan(optimizer=replace(FAST, weight_decay=0.1))))
+    trainer = Trainer(base, TAGGED, dataset, replace(QUICK, plan=TrainingPlan(optimizer=replace(FAST, weight_decay=0.1))))
     assert trainer.step().output is None
     trained = trainer.finished()
     assert all(torch.equal(state(trained)[name], before[name]) for name in before if name.startswith("output_layer"))
@@ -195,7 +195,7 @@ def test_a_full_disk_is_told_in_a_sentence_and_leaves_the_last_state(
 
 def test_a_scenario_is_applied_for_real(directory: Path) -> None:
     before = state(load_directory(directory))
-    trained, _ = run(directory, Training(n_steps=5, plan=TrainingPlan(("ner_head",), FAST), casing=False))
+    trained, _ = run(directory, TrainingSettings(n_steps=5, plan=TrainingPlan(("ner_head",), FAST), casing=False))
     assert torch.equal(state(trained)["ner_head.linear.weight"], before["ner_head.linear.weight"])
     assert trained.info.trained_heads == ("classification_head",)
 
@@ -254,7 +254,7 @@ def test_a_run_of_any_plan_ends_as_if_it_had_not_been_stopped(directory: Path, t
 
 
 def test_the_same_seed_gives_the_same_model_and_another_seed_another(directory: Path) -> None:
-    one, other, third = (run(directory, s)[0] for s in (QUICK, QUICK, Training(12, 16, plan=FAST_PLAN, seed=14)))
+    one, other, third = (run(directory, s)[0] for s in (QUICK, QUICK, TrainingSettings(12, 16, plan=FAST_PLAN, seed=14)))
     assert all(torch.equal(tensor, state(other)[name]) for name, tensor in state(one).items())
     assert not torch.equal(state(one)["ner_head.linear.weight"], state(third)["ner_head.linear.weight"])
 
@@ -308,7 +308,7 @@ def test_a_new_class_head_reads_what_it_is_told_to_and_a_trained_one_what_it_alw
 def test_resuming_with_other_settings_or_without_a_state_is_refused(directory: Path, tmp_path: Path) -> None:
     run(directory, QUICK, directory=tmp_path / "out")
     with pytest.raises(DataFileError, match="other settings"):
-        run(directory, Training(n_steps=13), directory=tmp_path / "out", resume=tmp_path / "out")
+        run(directory, TrainingSettings(n_steps=13), directory=tmp_path / "out", resume=tmp_path / "out")
     with pytest.raises(
         DataFileError, match=r"other settings: label_smoothing was 0.0 and is now 0.1; seed was 13 and is now 5\."
     ):
@@ -337,7 +337,7 @@ def test_resuming_with_other_settings_or_without_a_state_is_refused(directory: P
 def test_distillation_keeps_embeddings_where_training_without_it_loses_them(directory: Path) -> None:
     drifts = {}
     for weight in (0.0, 30.0):
-        settings = Training(n_steps=40, sentences_per_step=32, plan=FAST_PLAN, distillation_weight=weight)
+        settings = TrainingSettings(n_steps=40, sentences_per_step=32, plan=FAST_PLAN, distillation_weight=weight)
         trainer = Trainer(load_directory(directory), TAGGED, LABELLED, settings)
         for _ in range(settings.n_steps):
             losses = trainer.step()
@@ -377,7 +377,7 @@ def test_a_teacher_is_read_without_the_noise_that_its_pupil_reads(directory: Pat
     trainer.step()
     known = trainer.teachers["classes"].known.nonzero().flatten()
     texts = [sentence.text for sentence in (*TAGGED, *LABELLED)]
-    alone = analyze_plainly(teacher, [texts[index] for index in known], max_length=64)
+    alone = analyze_batches(teacher, [texts[index] for index in known], max_length=64)
     for index, analysis in zip(known, alone, strict=True):
         said = trainer.teachers["classes"][[int(index)]][0]
         torch.testing.assert_close(said, torch.tensor([*analysis.probabilities.values()]), atol=1e-3, rtol=0)
@@ -407,7 +407,7 @@ def test_a_loss_that_is_no_number_stops_before_anything_is_written(directory: Pa
     with torch.no_grad():
         base.model.backbone.encoder.layer[0].output.dense.bias.fill_(float("nan"))
     with pytest.raises(TrainingError, match="Step 1"):
-        train(base, TAGGED, LABELLED, Training(n_steps=2, interval=1), lambda *_: None, tmp_path / "out")
+        train(base, TAGGED, LABELLED, TrainingSettings(n_steps=2, interval=1), lambda *_: None, tmp_path / "out")
     assert not (tmp_path / "out" / STATE_FILE).exists()
 
 
@@ -425,11 +425,11 @@ def test_a_measure_that_is_no_number_is_never_the_best_and_the_log_stays_json(di
     class Score:
         phrase = "x"
 
-        def __init__(self, criterion: float) -> None:
-            self.criterion = criterion
+        def __init__(self, selection_metric: float) -> None:
+            self.selection_metric = selection_metric
 
         def as_dict(self) -> dict[str, float]:
-            return {"criterion": self.criterion}
+            return {"selection_metric": self.selection_metric}
 
     scores = iter((math.nan, 0.5, math.nan))
     trainers: list[LoadedModel] = []
@@ -441,7 +441,7 @@ def test_a_measure_that_is_no_number_is_never_the_best_and_the_log_stays_json(di
     trained, _ = run(directory, replace(QUICK, n_steps=6, interval=2), directory=tmp_path / "out", measure=Asked(measure))
     assert all(torch.equal(tensor, state(trainers[1])[name]) for name, tensor in state(trained).items())
     rows = [json.loads(line, parse_constant=pytest.fail) for line in (tmp_path / "out" / LOG_FILE).read_text().splitlines()]
-    assert [row["scores"]["criterion"] for row in rows] == [None, 0.5, None]
+    assert [row["scores"]["selection_metric"] for row in rows] == [None, 0.5, None]
 
 
 def test_no_more_is_read_of_a_sentence_than_the_model_can_read(directory: Path) -> None:
@@ -461,7 +461,7 @@ def test_a_backbone_without_segment_embeddings_learns_without_case(directory: Pa
 
 
 def test_a_frozen_backbone_stays_bit_identical_and_its_features_give_what_recomputing_gives(directory: Path) -> None:
-    settings = Training(n_steps=30, sentences_per_step=40, plan=TrainingPlan(("backbone",), FAST))
+    settings = TrainingSettings(n_steps=30, sentences_per_step=40, plan=TrainingPlan(("backbone",), FAST))
     before = state(load_directory(directory))
     reused, told = run(directory, settings)
     recomputed, _ = run(directory, replace(settings, max_feature_bytes=0))
@@ -476,7 +476,9 @@ def test_a_frozen_backbone_stays_bit_identical_and_its_features_give_what_recomp
 def test_a_step_in_several_passes_has_the_gradients_of_one(directory: Path) -> None:
     gradients = []
     for n_tokens in (4096, 24):
-        settings = Training(plan=TrainingPlan(("embeddings",), FAST), casing=False, dropout=0.0, tokens_per_pass=n_tokens)
+        settings = TrainingSettings(
+            plan=TrainingPlan(("embeddings",), FAST), casing=False, dropout=0.0, tokens_per_pass=n_tokens
+        )
         trainer = Trainer(load_directory(directory), TAGGED, LABELLED, settings)
         trainer.model.train()
         for head in (trainer.model.ner_head, trainer.model.classification_head):
@@ -491,17 +493,17 @@ def test_a_step_in_several_passes_has_the_gradients_of_one(directory: Path) -> N
 
 def test_the_best_weights_are_kept_and_the_log_tells_each_measurement(directory: Path, tmp_path: Path) -> None:
     """The measure prefers the weights of step 4; a resumed run knows them as an uninterrupted one does."""
-    settings = Training(n_steps=8, sentences_per_step=16, plan=FAST_PLAN, interval=2)
+    settings = TrainingSettings(n_steps=8, sentences_per_step=16, plan=FAST_PLAN, interval=2)
     weights: list[torch.Tensor] = []
 
     class Prefer:
         phrase = "x 0"
 
-        def __init__(self, criterion: float) -> None:
-            self.criterion = criterion
+        def __init__(self, selection_metric: float) -> None:
+            self.selection_metric = selection_metric
 
         def as_dict(self) -> dict[str, float]:
-            return {"criterion": self.criterion}
+            return {"selection_metric": self.selection_metric}
 
     def measure(model: LoadedModel) -> Prefer:
         assert not model.model.training
@@ -517,7 +519,7 @@ def test_the_best_weights_are_kept_and_the_log_tells_each_measurement(directory:
     assert not torch.equal(weights[1], weights[-1])
     rows = [json.loads(line) for line in (tmp_path / "out" / LOG_FILE).read_text().splitlines()]
     assert [row["step"] for row in rows] == [2, 4, 6, 8]
-    assert [row["scores"]["criterion"] for row in rows] == [0.0, 1.0, 0.0, 0.0]
+    assert [row["scores"]["selection_metric"] for row in rows] == [0.0, 1.0, 0.0, 0.0]
 
 
 def test_measuring_changes_nothing(directory: Path) -> None:
@@ -546,8 +548,10 @@ def test_new_heads_follow_from_the_seed_and_trained_ones_stay(directory: Path) -
 def test_sentences_of_which_nothing_can_be_read_do_no_harm(directory: Path) -> None:
     """Real data has them; a pass of only such sentences must not make the loss no number."""
     nothing = [TaggedSentence(("\u200d", " "), ("O", "O"))] * 40
-    trainer = Trainer(load_directory(directory), [*nothing, *TAGGED[:2]], LABELLED, Training(n_steps=8, tokens_per_pass=8))
-    assert {example.n_asked for example in trainer.tasks[0].examples} > {0}
+    trainer = Trainer(
+        load_directory(directory), [*nothing, *TAGGED[:2]], LABELLED, TrainingSettings(n_steps=8, tokens_per_pass=8)
+    )
+    assert {example.n_targets for example in trainer.tasks[0].examples} > {0}
     for _ in range(8):
         losses = trainer.step()
         assert losses.ner is not None and losses.ner == losses.ner

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mtdemo.analysis.similarity import cosine_similarity, rank_pairs
 from mtdemo.config import Settings
 from mtdemo.errors import CheckpointNotFoundError
-from mtdemo.analysis.similarity import cosine_similarity, rank_pairs
 from mtdemo.results import Analysis, Entity, ModelInfo, SentenceAnalysis, Similarity
 from mtdemo.serving.service import ModelService
 

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from mtdemo.ui import charts
-from mtdemo.ui.tabs.classification import show_classes
-from mtdemo.ui.tabs.similarity import as_csv, as_npy, show_embeddings, tabulate_pairs
-from mtdemo.ui.tabs.entities import highlight, show_entities
 from mtdemo.ui.components.messages import describe_answer, numbered, shorten
 from mtdemo.ui.components.sentence_box import read_lines
+from mtdemo.ui.tabs.classification import show_classes
+from mtdemo.ui.tabs.entities import highlight, show_entities
+from mtdemo.ui.tabs.similarity import as_csv, as_npy, show_embeddings, tabulate_pairs
 from tests.ui.conftest import FakeService, analyse
 
 

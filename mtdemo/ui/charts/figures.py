@@ -6,11 +6,11 @@ import html
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mtdemo.planning.freezing import FreezingPlan
 from mtdemo.laboratory.run_queue import Run
-from mtdemo.planning.optimizer import rates_by_part
 from mtdemo.models.parts import part_title
-from mtdemo.planning.planner import PlannedTraining
+from mtdemo.planning.freezing import FreezingPlan
+from mtdemo.planning.optimizer import rates_by_part
+from mtdemo.planning.planner import PlanReport
 from mtdemo.results import Similarity
 from mtdemo.ui.components.messages import numbered, shorten
 
@@ -25,21 +25,21 @@ FROZEN = "#94a3b8"
 SECOND = "#d97706"
 THIRD = "#8b5cf6"
 GRID = "rgba(128,138,150,0.25)"
-MOST_SENTENCES = 50
+MAX_SENTENCES = 50
 _TOOLS = ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "resetScale"]  # of no use on these figures
-_MOST_TICKS = 4
+_MAX_TICKS = 4
 _N_SHOWN = 201  # steps of the schedule that is drawn
-_MOST_NUMBERS = 12  # sentences up to which each cell carries its number
+_MAX_NUMBERS = 12  # sentences up to which each cell carries its number
 
 
 def plot_similarity(similarity: Similarity) -> Figure:
-    """Cosine similarity as a heat map of the first `MOST_SENTENCES` sentences, on the fixed scale from -1 to 1.
+    """Cosine similarity as a heat map of the first `MAX_SENTENCES` sentences, on the fixed scale from -1 to 1.
 
     What the person typed stands in it as text.
     """
     from plotly.graph_objects import Figure, Heatmap
 
-    shown = similarity.analysis.sentences[:MOST_SENTENCES]
+    shown = similarity.analysis.sentences[:MAX_SENTENCES]
     n = len(shown)
     labels = [_as_text(label) for label in numbered(shown, 22)]
     texts = [_as_text(shorten(sentence.text, 80)) for sentence in shown]
@@ -49,7 +49,7 @@ def plot_similarity(similarity: Similarity) -> Figure:
         y=labels,
         customdata=[[[row, column] for column in texts] for row in texts],
         hovertemplate="%{z:.3f}<br>%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
-        texttemplate="%{z:.2f}" if n <= _MOST_NUMBERS else None,
+        texttemplate="%{z:.2f}" if n <= _MAX_NUMBERS else None,
         zmin=-1,
         zmax=1,
         colorscale="RdBu",
@@ -99,7 +99,7 @@ def plot_freezing(plan: FreezingPlan) -> Figure:
     return figure
 
 
-def plot_rates(plan: PlannedTraining) -> Figure:
+def plot_rates(plan: PlanReport) -> Figure:
     """Left the learning rate of each part, lowest first, hollow where it is frozen; right the schedule by step."""
     from plotly.graph_objects import Scatter
     from plotly.subplots import make_subplots
@@ -124,7 +124,7 @@ def plot_rates(plan: PlannedTraining) -> Figure:
     steps = range(_N_SHOWN)
     schedule = Scatter(
         x=[100 * step / (_N_SHOWN - 1) for step in steps],
-        y=[100 * plan.plan.rate_factor(step, _N_SHOWN) for step in steps],
+        y=[100 * plan.plan.lr_multiplier(step, _N_SHOWN) for step in steps],
         mode="lines",
         line={"color": TRAINS},
         hovertemplate="after %{x:.0f} % of the steps: %{y:.0f} % of the rate<extra></extra>",
@@ -147,7 +147,7 @@ def _effect(rate: float, trains: bool) -> str:
 def _ticks(rates: Sequence[float]) -> dict[str, Any]:
     """The rates themselves where they are few, else powers of ten."""
     different = sorted({rate for rate in rates if rate})
-    if len(different) > _MOST_TICKS:
+    if len(different) > _MAX_TICKS:
         return {"dtick": 1, "exponentformat": "e"}
     return {"tickvals": different, "ticktext": [f"{rate:.2g}" for rate in different]}
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import gradio as gr
 
-from mtdemo.models.catalog import KNOWN_MODELS, KnownModel
 from mtdemo.config import EMBEDDED
 from mtdemo.errors import CheckpointNotFoundError, MtdemoError
+from mtdemo.models.catalog import KNOWN_MODELS, KnownModel
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.components.messages import as_plain_markdown, describe_model
 

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 import gradio as gr
 from gradio.components import Component
 
-from mtdemo.text.tokenization import replace_unreadable
 from mtdemo.errors import EmptyInputError
 from mtdemo.serving.service import ModelService
+from mtdemo.text.tokenization import replace_unreadable
 
 Result = TypeVar("Result")
-MOST_CHARACTERS = 160  # of a sentence in a table; a click shows the whole
+MAX_CHARACTERS = 160  # of a sentence in a table; a click shows the whole
 _CONCURRENCY = 8  # questions in work at once; the service interleaves their batches
 
 REFERENCE_EXAMPLES = (

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 import pandas as pd
 
-from mtdemo.models.catalog import KNOWN_MODELS
-from mtdemo.planning.costs import COUNTING_RULES
 from mtdemo.errors import MtdemoError, PlanError
+from mtdemo.laboratory.run_queue import Laboratory
+from mtdemo.models.catalog import KNOWN_MODELS
+from mtdemo.models.parts import HEAD_NAMES, PartKind, Parts, part_title
+from mtdemo.planning.costs import COUNTING_RULES
 from mtdemo.planning.freezing import (
     ADAPTERS,
     BACKBONE,
@@ -30,15 +32,13 @@ from mtdemo.planning.freezing import (
     trainable_parts,
     unfrozen_parts,
 )
-from mtdemo.laboratory.run_queue import Laboratory
 from mtdemo.planning.optimizer import BACKBONE_LEARNING_RATE, HEAD_LEARNING_RATE, WEIGHT_DECAY, OptimizerSettings
-from mtdemo.models.parts import HEAD_NAMES, PartKind, Parts, part_title
-from mtdemo.planning.planner import FreezingRequest, PlannedTraining
+from mtdemo.planning.planner import PlanReport, PlanRequest
 from mtdemo.planning.training_plan import WARMUP_SHARE, AdapterSettings, read_plan
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.charts.figures import plot_freezing, plot_rates
-from mtdemo.ui.lab.run_panel import Borrowed, add_laboratory
 from mtdemo.ui.components.messages import as_warnings, shows_errors
+from mtdemo.ui.lab.run_panel import SharedComponents, add_laboratory
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -144,7 +144,7 @@ def add_freezing_tab(
         "trigger_mode": "always_last",  # else what is shown stays at a control's earlier place
         "api_visibility": "private",
     }
-    add_laboratory(service, laboratory, page, Borrowed(plan, saved, controls.backbone, model, status))
+    add_laboratory(service, laboratory, page, SharedComponents(plan, saved, controls.backbone, model, status))
     hidden: dict[str, Any] = {"api_visibility": "private", "trigger_mode": "always_last"}
     loaded.upload(
         partial(load_plan, service),
@@ -294,7 +294,7 @@ def show_plan(
     values = [default if rate is None else rate for rate, (_, default) in zip(rates, RATES, strict=True)]
     *of_optimizer, warmup_share = values
     try:
-        request = FreezingRequest(
+        request = PlanRequest(
             backbone,
             trainable_parts=tuple(parts),
             new_output_layer=new_output_layer,
@@ -320,7 +320,7 @@ def _adapters(rank: float | None, alpha: float | None, targets: Sequence[str]) -
     )
 
 
-def summarise(plan: PlannedTraining) -> str:
+def summarise(plan: PlanReport) -> str:
     """Totals, cost and warnings as HTML."""
     freezing, cost = plan.freezing, plan.cost
     totals = _totals(
@@ -348,7 +348,7 @@ def summarise(plan: PlannedTraining) -> str:
     return f'{totals}<h3 class="heading">What a step costs</h3>{memory}{features}{stages}{warnings}'
 
 
-def _describe_stages(plan: PlannedTraining) -> str:
+def _describe_stages(plan: PlanReport) -> str:
     """Which part trains from when on; the cost is that of the last stage."""
     later = sorted((start, name) for name, start in plan.starts.items() if start)
     words = "; ".join(f"{part_title(name)} from {start:.0%} of the steps" for start, name in later)
@@ -363,11 +363,11 @@ def _bytes(number: int) -> str:
     return f"{number / 1e9:.2f} GB" if number >= 1e9 else f"{number / 1e6:.1f} MB"
 
 
-def _as_file(plan: PlannedTraining) -> str:
+def _as_file(plan: PlanReport) -> str:
     return json.dumps(plan.plan.as_dict(), indent=2)
 
 
-def tabulate_groups(plan: PlannedTraining) -> pd.DataFrame:
+def tabulate_groups(plan: PlanReport) -> pd.DataFrame:
     """One row per group as the optimizer gets it, and their sum."""
     groups = plan.optimizer.groups
     rows = [
@@ -377,7 +377,7 @@ def tabulate_groups(plan: PlannedTraining) -> pd.DataFrame:
     return pd.DataFrame([*rows, total], columns=["group", "tensors", "parameters", "learning rate", "weight decay"])
 
 
-def tabulate_parts(plan: PlannedTraining) -> pd.DataFrame:
+def tabulate_parts(plan: PlanReport) -> pd.DataFrame:
     """One row per part, lowest first, and their sum."""
     starts = plan.starts
     rows = [

@@ -16,16 +16,16 @@ from gradio.processing_utils import save_bytes_to_cache
 
 from mtdemo.config import EMBEDDED
 from mtdemo.errors import MtdemoError, PlanError, TooMuchInputError
-from mtdemo.laboratory.run_queue import MOST_AT_ONCE, MOST_MODELS, MOST_SECONDS, Laboratory, Waiting
-from mtdemo.laboratory.dataset import MOST_CHARACTERS, MOST_SENTENCES, Lessons, check_labels, read_lessons
+from mtdemo.laboratory.dataset import MAX_CHARACTERS, MAX_SENTENCES, LabDataset, check_labels, read_dataset
 from mtdemo.laboratory.export import pack_run
+from mtdemo.laboratory.run_queue import MAX_AT_ONCE, MAX_MODELS, MAX_SECONDS, Laboratory, Waiting
 from mtdemo.planning.training_plan import TrainingPlan, run_warnings
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.charts.figures import AXES, plot_history, plot_runs
 from mtdemo.ui.components.messages import as_plain_markdown, as_warnings, shows_errors
 from mtdemo.ui.components.model_picker import describe_ready
-from mtdemo.ui.lab.run_view import describe_state, name_plan, show_outcome
 from mtdemo.ui.components.sentence_box import split_lines
+from mtdemo.ui.lab.run_view import describe_state, name_plan, show_outcome
 
 if TYPE_CHECKING:
     from mtdemo.laboratory.experiment import Snapshot
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 TASKS = {"Both tasks": (1.0, 1.0), "Classes only": (0.0, 1.0), "Entities only": (1.0, 0.0)}
 SUFFIXES = [".jsonl", ".csv", ".conll", ".bio", ".iob", ".iob2", ".txt"]
 _OWN = "The Nobel Prize went to Marie Curie.\nThe service at Lufthansa was a nightmare."
-_MOST_OWN = 10
+_MAX_OWN = 10
 _N_STEPS = 60
 _REFRESH_S = 0.7
 _WIDTHS: list[str | int] = ["34%", "26%", "40%"]
@@ -54,7 +54,7 @@ not kept with it; the copy that was uploaded is deleted from the server within t
 
 
 @dataclass(frozen=True, slots=True)
-class Borrowed:
+class SharedComponents:
     """Components of other places that the laboratory reads and changes.
 
     Attributes:
@@ -113,7 +113,7 @@ class _Results:
         return [*shown, self.runs, self.compared, self.report, self.download]
 
 
-def add_laboratory(service: ModelService, laboratory: Laboratory, page: gr.Blocks, borrowed: Borrowed) -> None:
+def add_laboratory(service: ModelService, laboratory: Laboratory, page: gr.Blocks, borrowed: SharedComponents) -> None:
     """Add the controls and the results under a plan.
 
     Args:
@@ -122,15 +122,15 @@ def add_laboratory(service: ModelService, laboratory: Laboratory, page: gr.Block
         page: tells when a visitor comes.
         borrowed: what belongs to others.
     """
-    own_lessons = read_lessons()
+    own_dataset = read_dataset()
     gr.Markdown(
         "## Train it\n"
-        f"A **copy** of the embedded model learns {len(own_lessons.tagged)} small sentences under the plan above and is "
-        f"measured on {len(own_lessons.tagged_aside)} others, before, during and after. The model that answers in the "
+        f"A **copy** of the embedded model learns {len(own_dataset.tagged)} small sentences under the plan above and is "
+        f"measured on {len(own_dataset.tagged_heldout)} others, before, during and after. The model that answers in the "
         "other tabs stays as it is. The rates that the plan begins with are those of BERT; this small model wants about "
-        f"ten times as much. {MOST_AT_ONCE} runs go on at once on this page, others wait in line; a run ends after "
-        f"{MOST_SECONDS / 60:.0f} minutes at the latest, and is yours alone. The trained copy of your last run is kept, as "
-        f"long as fewer than {MOST_MODELS} others train one after it; pack it to take it with you."
+        f"ten times as much. {MAX_AT_ONCE} runs go on at once on this page, others wait in line; a run ends after "
+        f"{MAX_SECONDS / 60:.0f} minutes at the latest, and is yours alone. The trained copy of your last run is kept, as "
+        f"long as fewer than {MAX_MODELS} others train one after it; pack it to take it with you."
     )
     visitor = gr.State("")
     page.load(_visitor, None, visitor, api_visibility="private", show_progress="hidden")
@@ -183,9 +183,9 @@ def _add_controls() -> _Controls:
         n_steps = gr.Number(_N_STEPS, label="Steps", info="1 to 1,000; 100 take seconds to minutes.", precision=0)
         n_sentences = gr.Slider(4, 64, value=16, step=4, label="Sentences per step", info="Shared by the two tasks.")
         seed = gr.Number(13, label="Seed", precision=0, minimum=0)
-    own = gr.Textbox(_OWN, label=f"Your own sentences, before and after (at most {_MOST_OWN})", lines=2, max_lines=6)
+    own = gr.Textbox(_OWN, label=f"Your own sentences, before and after (at most {_MAX_OWN})", lines=2, max_lines=6)
     with gr.Accordion("Learn your own labelled sentences instead", open=False):
-        file = gr.File(label=f"At most {MOST_SENTENCES:,} sentences", file_types=SUFFIXES, height=160)
+        file = gr.File(label=f"At most {MAX_SENTENCES:,} sentences", file_types=SUFFIXES, height=160)
         described = gr.Markdown(elem_classes="note", visible=False)
         gr.Markdown(_FORMATS)
     return _Controls(tasks, own, file, keep, n_steps, n_sentences, seed, described)
@@ -261,9 +261,9 @@ def describe_file(service: ModelService, path: str | None) -> Any:
     if path is None:
         return gr.Markdown(visible=False)
     try:
-        lessons, model = read_lessons(Path(path)), service.load(EMBEDDED)
-        check_labels(lessons, model.class_labels, model.entity_types)
-        words = f"Read: {lessons.phrase}."
+        dataset, model = read_dataset(Path(path)), service.load(EMBEDDED)
+        check_labels(dataset, model.class_labels, model.entity_types)
+        words = f"Read: {dataset.phrase}."
     except MtdemoError as error:
         words = f"**This file cannot be used.** {as_plain_markdown(str(error))}"
     return gr.Markdown(words, visible=True)
@@ -289,7 +289,7 @@ def pack_last(laboratory: Laboratory, directory: str, visitor: str) -> Any:
 def use_trained(service: ModelService, laboratory: Laboratory, visitor: str) -> tuple[str, str]:
     """Let the visitor's trained copy answer in the other tabs, for this visitor alone."""
     run, trained = laboratory.trained(visitor)
-    name = service.adopt(trained, f"run {run.number} of your laboratory", visitor)
+    name = service.register(trained, f"run {run.number} of your laboratory", visitor)
     return name, describe_ready(service, name)
 
 
@@ -325,12 +325,12 @@ def train(
             raise PlanError("Steps, sentences per step and seed need a number each; one of these fields is empty.")
         n_steps, n_sentences, seed = map(int, numbers)
         plan = TrainingPlan.from_dict(json.loads(saved))
-        lessons: Lessons | None = read_lessons(Path(file)) if file else None
-        for state in laboratory.conduct(
+        dataset: LabDataset | None = read_dataset(Path(file)) if file else None
+        for state in laboratory.run(
             visitor,
             plan,
             f"{name_plan(plan)}; {tasks.lower()}",
-            lessons,
+            dataset,
             n_steps=n_steps,
             sentences_per_step=n_sentences,
             seed=seed,
@@ -368,9 +368,9 @@ def _while_running(status: str, history: Any = None) -> tuple[Any, ...]:
 def _lines(own: str) -> list[str]:
     lines = split_lines(own)
     for number, line in enumerate(lines, start=1):
-        if len(line) > MOST_CHARACTERS:
-            reason = f"It has {len(line):,} characters; your own sentences may have up to {MOST_CHARACTERS:,}."
+        if len(line) > MAX_CHARACTERS:
+            reason = f"It has {len(line):,} characters; your own sentences may have up to {MAX_CHARACTERS:,}."
             raise TooMuchInputError(reason, number)
-    if len(lines) > _MOST_OWN:
-        raise TooMuchInputError(f"{len(lines)} sentences of your own were given; at most {_MOST_OWN} are compared.")
+    if len(lines) > _MAX_OWN:
+        raise TooMuchInputError(f"{len(lines)} sentences of your own were given; at most {_MAX_OWN} are compared.")
     return lines

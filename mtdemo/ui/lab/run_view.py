@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 import pandas as pd
 
-from mtdemo.planning.freezing import WEIGHTS, find_selection
 from mtdemo.laboratory.run_queue import Run
 from mtdemo.models.parts import HEAD_NAMES, part_title
+from mtdemo.planning.freezing import WEIGHTS, find_selection
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.ui.charts.figures import plot_history, plot_movement, plot_runs
 from mtdemo.ui.components.messages import shorten
@@ -69,8 +69,8 @@ def describe_outcome(outcome: Outcome, plan: TrainingPlan) -> str:
         ("Classes", "classification_head", outcome.classes, "macro-F1"),
     ):
         scores = f"{measure} {drift.score_before:.3f} → {drift.score_after:.3f}"
-        words = f"{scores}; {drift.share_changed:.0%} of the answers changed"
-        if outcome.movement[head] == 0.0 and moved and drift.share_changed:
+        words = f"{scores}; {drift.changed_fraction:.0%} of the answers changed"
+        if outcome.movement[head] == 0.0 and moved and drift.changed_fraction:
             still = "was frozen" if head in plan.frozen else "did not learn in this run"
             words += f". <b>Its head {still} and its task drifted all the same</b>, since the backbone under it moved"
         elif drift.is_identical and outcome.movement[head] == 0.0 and not moved:

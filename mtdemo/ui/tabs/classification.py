@@ -11,7 +11,7 @@ import pandas as pd
 from mtdemo.results import Analysis
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.components.messages import describe_answer, shows_errors
-from mtdemo.ui.components.sentence_box import MOST_CHARACTERS, REFERENCE_EXAMPLES, Example, add_sentences, ask
+from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, REFERENCE_EXAMPLES, Example, add_sentences, ask
 
 EXAMPLES = (
     Example("Praise", REFERENCE_EXAMPLES[:1]),
@@ -31,7 +31,7 @@ def add_classification_tab(service: ModelService, page: gr.Blocks, model: gr.Sta
     box = add_sentences("Sentences to classify", "Classify", EXAMPLES)
     note = gr.Markdown(elem_classes="note")
     bars = gr.Label(label="Probabilities", show_label=False)
-    table = gr.Dataframe(label="All sentences", interactive=False, wrap=True, max_chars=MOST_CHARACTERS, visible=False)
+    table = gr.Dataframe(label="All sentences", interactive=False, wrap=True, max_chars=MAX_CHARACTERS, visible=False)
     box.answer_with(
         page,
         model,

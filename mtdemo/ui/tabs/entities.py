@@ -11,13 +11,13 @@ import pandas as pd
 from mtdemo.results import Analysis, SentenceAnalysis
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.components.messages import describe_answer, shows_errors
-from mtdemo.ui.components.sentence_box import MOST_CHARACTERS, REFERENCE_EXAMPLES, Example, add_sentences, ask
+from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, REFERENCE_EXAMPLES, Example, add_sentences, ask
 
 Highlights = list[tuple[str, str | None]]
 
 COLORS = {"PER": "teal", "ORG": "orange", "LOC": "blue", "MISC": "purple"}
 LEGEND = "PER: a person · ORG: an organisation · LOC: a place · MISC: another name, such as a product, an event or a work"
-MOST_HIGHLIGHTED = 100  # sentences; a browser takes seconds to lay out thousands of spans
+MAX_HIGHLIGHTED = 100  # sentences; a browser takes seconds to lay out thousands of spans
 
 EXAMPLES = (
     Example("Two people and a company", REFERENCE_EXAMPLES[4:]),
@@ -43,7 +43,7 @@ def add_entities_tab(service: ModelService, page: gr.Blocks, model: gr.State) ->
     box = add_sentences("Sentences to search", "Find entities", EXAMPLES)
     note = gr.Markdown(elem_classes="note")
     spans = gr.HighlightedText(label="Entities", color_map=COLORS, show_legend=True)
-    table = gr.Dataframe(label="All spans", interactive=False, wrap=True, max_chars=MOST_CHARACTERS)
+    table = gr.Dataframe(label="All spans", interactive=False, wrap=True, max_chars=MAX_CHARACTERS)
     box.answer_with(
         page,
         model,
@@ -60,7 +60,7 @@ def show_entities(
 ) -> tuple[str, Highlights, pd.DataFrame]:
     """Sentences to a note, highlighted text and a table of spans."""
     analysis = ask(service, service.entities, text, model, progress)
-    return _note(analysis), highlight(analysis.sentences[:MOST_HIGHLIGHTED]), tabulate_entities(analysis)
+    return _note(analysis), highlight(analysis.sentences[:MAX_HIGHLIGHTED]), tabulate_entities(analysis)
 
 
 def highlight(sentences: Sequence[SentenceAnalysis]) -> Highlights:
@@ -98,7 +98,7 @@ def _note(analysis: Analysis) -> str:
     found = (
         f"**{n_entities} {'entity' if n_entities == 1 else 'entities'} found.**" if n_entities else "**No entity found.**"
     )
-    if len(analysis) > MOST_HIGHLIGHTED:
-        found += f" The first {MOST_HIGHLIGHTED} of {len(analysis):,} sentences are highlighted; the table has all."
+    if len(analysis) > MAX_HIGHLIGHTED:
+        found += f" The first {MAX_HIGHLIGHTED} of {len(analysis):,} sentences are highlighted; the table has all."
     score = " The score is the mean probability of the label over the span's words." if n_entities else ""
     return f"{found}{score}\n\n{describe_answer(analysis, 'ner_head')}"

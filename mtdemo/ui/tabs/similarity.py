@@ -15,9 +15,9 @@ from gradio.processing_utils import save_bytes_to_cache
 
 from mtdemo.results import Analysis, Pair, Similarity
 from mtdemo.serving.service import ModelService
-from mtdemo.ui.charts.figures import MOST_SENTENCES, plot_similarity
+from mtdemo.ui.charts.figures import MAX_SENTENCES, plot_similarity
 from mtdemo.ui.components.messages import describe_answer, shows_errors
-from mtdemo.ui.components.sentence_box import MOST_CHARACTERS, REFERENCE_EXAMPLES, Example, add_sentences, ask
+from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, REFERENCE_EXAMPLES, Example, add_sentences, ask
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -66,9 +66,9 @@ def add_embedding_tab(service: ModelService, page: gr.Blocks, model: gr.State) -
     box = add_sentences("Sentences to compare", "Compare", EXAMPLES)
     note = gr.Markdown(elem_classes="note")
     heatmap = gr.Plot(label="Cosine similarity", show_label=False)
-    pairs = gr.Dataframe(label="Most and least similar pairs", interactive=False, wrap=True, max_chars=MOST_CHARACTERS)
+    pairs = gr.Dataframe(label="Most and least similar pairs", interactive=False, wrap=True, max_chars=MAX_CHARACTERS)
     vectors = gr.Dataframe(
-        label="Embeddings", interactive=False, wrap=True, max_chars=MOST_CHARACTERS, column_widths=_WIDTHS
+        label="Embeddings", interactive=False, wrap=True, max_chars=MAX_CHARACTERS, column_widths=_WIDTHS
     )
     with gr.Row():
         csv = gr.DownloadButton("Download all values as CSV", interactive=False)
@@ -154,7 +154,7 @@ def _note(similarity: Similarity) -> str:
     n_sentences = len(similarity.analysis)
     if n_sentences == 1:
         return f"One sentence has nothing to be compared with: add a second line to see similarities.\n\n{note}"
-    if n_sentences > MOST_SENTENCES:
-        shown = f"The picture shows the first {MOST_SENTENCES} of {n_sentences:,} sentences; tables and files have all."
+    if n_sentences > MAX_SENTENCES:
+        shown = f"The picture shows the first {MAX_SENTENCES} of {n_sentences:,} sentences; tables and files have all."
         return f"{shown}\n\n{note}"
     return note

@@ -6,7 +6,7 @@ import pytest
 
 from mtdemo.planning.freezing import SCENARIOS, Scenario
 from mtdemo.planning.optimizer import OptimizerSettings
-from mtdemo.planning.planner import FreezingRequest
+from mtdemo.planning.planner import PlanRequest
 from mtdemo.planning.training_plan import AdapterSettings, TrainingPlan
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.lab.plan_tab import RATES, add_part, fill_parts, load_plan, show_plan, summarise
@@ -128,7 +128,7 @@ def test_a_part_of_another_backbone_is_told(fake: FakeService) -> None:
 
 
 def test_totals_are_figures_of_the_plan(service: ModelService) -> None:
-    plan = service.freezing_plan(FreezingRequest("bert-base-uncased", "freeze_backbone"))
+    plan = service.freezing_plan(PlanRequest("bert-base-uncased", "freeze_backbone"))
     assert "108,891,648" in summarise(plan)
     assert "0.55%" in summarise(plan)
 
