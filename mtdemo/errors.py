@@ -1,7 +1,9 @@
 """Every error this project raises on purpose, as one small tree.
 
     MtdemoError
-    ├── SettingsError               a setting or flag that cannot be used
+    ├── SettingsError               a setting that cannot be used
+    ├── UsageError                  options of a command or an endpoint that cannot be used together
+    ├── UnknownNameError            a name that is none of those there are (part, target, scenario, label, model)
     ├── InputError                  sentences that cannot be answered
     │   ├── EmptyInputError         nothing to read
     │   └── TooMuchInputError       more than a limit allows
@@ -13,7 +15,9 @@
     ├── PlanError                   a freezing or optimizer plan that contradicts itself
     ├── LaboratoryError             a run that cannot begin now
     ├── TrainingError               a run that cannot go on
-    └── DataFileError               a file that cannot be read, used or written
+    │   └── ResumeError             a saved state that a run cannot go on from
+    └── DataFileError               a file that cannot be read or used
+        └── FileWriteError          a file that cannot be written
 
 Each message is one sentence or two for the person at the screen: what was given, what is allowed, what to do.
 Anything else that escapes is a bug and is meant to look like one.
@@ -25,7 +29,15 @@ class MtdemoError(Exception):
 
 
 class SettingsError(MtdemoError):
-    """A setting or flag that cannot be used."""
+    """A setting that cannot be used."""
+
+
+class UsageError(MtdemoError):
+    """Options that cannot be used, or not together."""
+
+
+class UnknownNameError(MtdemoError):
+    """A name that is none of those there are; the message lists them."""
 
 
 class InputError(MtdemoError):
@@ -82,5 +94,13 @@ class TrainingError(MtdemoError):
     """A run that cannot go on, since something in it is no number any more."""
 
 
+class ResumeError(TrainingError):
+    """A saved state that a run cannot go on from."""
+
+
 class DataFileError(MtdemoError):
-    """A file that cannot be read, used or written; the message names it and, where there is one, the line."""
+    """A file that cannot be read or used; the message names file and line."""
+
+
+class FileWriteError(DataFileError):
+    """A file that cannot be written; the message names it."""

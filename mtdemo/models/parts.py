@@ -1,7 +1,8 @@
-"""What a model is made of, as plain data: named parts and the parameters in each.
+"""Tasks, heads and parts of a model, as plain data.
 
-The model declares its parts once (`MultiTaskModel.parts`); counting, freezing and optimizer code read only this
-declaration, never module names. Nothing here needs torch, so a plan can be made, shown and tested without a model.
+The model declares its parts once (`MultiTaskModel.parts`); counting, freezing and optimizer code read this declaration.
+Nothing here needs torch, so a plan can be made, shown and tested without a model. To add a head, add its row to `HEADS`
+(and one to `TASKS` if it answers a question of its own) and its module to `mtdemo.models.heads`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,38 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A question that the model answers and that labelled data can test.
+
+    Attributes:
+        name: on the command line, such as `ner`.
+        title: what people call its answers, as a noun in the plural, such as `entities`; its name in JSON, too.
+        head: name of the head that answers; None where the sentence embedding does.
+        metric: what people call its main score.
+        reads: the kind of labelled rows that teach and test it, by the name of a record in `mtdemo.data.records`.
+    """
+
+    name: str
+    title: str
+    head: str | None
+    metric: str
+    reads: str
+
+
+TASKS = (
+    Task("ner", "entities", "ner_head", "F1", "TaggedSentence"),
+    Task("classification", "classes", "classification_head", "macro-F1", "LabelledSentence"),
+    Task("similarity", "similarity", None, "Spearman", "RatedPair"),
+)
+LEARNED_TASKS = tuple(task for task in TASKS if task.head is not None)  # the order of every `task_weights`
+
+
+def find_task(name: str) -> Task:
+    """Return the task of a name; a name that is none is a KeyError."""
+    return {task.name: task for task in TASKS}[name]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtdemo.ui import charts
+from mtdemo.ui.charts import figures as charts
 from mtdemo.ui.components.messages import describe_answer, numbered, shorten
 from mtdemo.ui.components.sentence_box import read_lines
 from mtdemo.ui.tabs.classification import show_classes

@@ -200,7 +200,7 @@ def test_own_sentences_are_bounded_and_that_is_told(laboratory: Laboratory, own:
 
 
 def test_waiting_shows_the_place(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(laboratory, "conduct", lambda *_, **__: iter([Waiting(3)]))
+    monkeypatch.setattr(laboratory, "run", lambda *_, **__: iter([Waiting(3)]))
     monkeypatch.setattr(laboratory, "outcome", lambda _: None)
     _, waiting, left = run(laboratory)
     assert "3 in line" in waiting[0]
