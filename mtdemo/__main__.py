@@ -167,9 +167,9 @@ def _calibrate(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from mtdemo.analysis.comparison import compare
     from mtdemo.data.hub_datasets import labelled_from, tagged_from
     from mtdemo.data.readers import subsample
-    from mtdemo.evaluation.validation import compare
     from mtdemo.models.checkpoints import load_directory, load_model, relabel, save_checkpoint
     from mtdemo.models.vocabulary import add_emoji_tokens
     from mtdemo.training.trainer import STATE_FILE, train
@@ -232,8 +232,8 @@ def _warnings(base: LoadedModel, settings: TrainingSettings, options: argparse.N
     """What contradicts itself in what was asked for; of what is so by default nothing is told."""
     from mtdemo.models.parts import HEAD_NAMES
     from mtdemo.planning.adapters import extended_parts
-    from mtdemo.planning.freezing import BACKBONE
     from mtdemo.planning.optimizer import plan_optimizer
+    from mtdemo.planning.scenarios import BACKBONE
     from mtdemo.planning.training_plan import run_warnings
 
     plan, config = settings.plan, cast("MultiTaskConfig", base.model.config)

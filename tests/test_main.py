@@ -292,7 +292,7 @@ def test_a_training_that_is_stopped_at_its_end_says_that_the_checkpoint_is_there
         patch.setattr("mtdemo.training.trainer.train", stop)
         assert main(arguments) == 130
     assert "stopped. Nothing was saved yet." in capsys.readouterr().err
-    monkeypatch.setattr("mtdemo.evaluation.validation.compare", stop)
+    monkeypatch.setattr("mtdemo.analysis.comparison.compare", stop)
     assert main(arguments) == 130
     assert f"stopped. {tmp_path / 'out'} holds a finished checkpoint" in capsys.readouterr().err
     assert load_directory(tmp_path / "out").info.trained_heads == ("classification_head", "ner_head")

@@ -19,7 +19,8 @@ from mtdemo.runtime import import_libraries
 from mtdemo.serving.service import ModelService
 
 if TYPE_CHECKING:
-    from mtdemo.laboratory.experiment import Experiment, Outcome, Snapshot
+    from mtdemo.laboratory.experiment import Experiment
+    from mtdemo.laboratory.outcome import Outcome, Snapshot
     from mtdemo.models.checkpoints import LoadedModel
 
 MAX_SECONDS = 900.0  # of a run
@@ -109,7 +110,8 @@ class Laboratory:
             PlanError, DataFileError, CheckpointError: what cannot be trained.
         """
         import_libraries()
-        from mtdemo.laboratory.experiment import Experiment, ExperimentSettings
+        from mtdemo.laboratory.experiment import Experiment
+        from mtdemo.laboratory.outcome import ExperimentSettings
 
         wanted = ExperimentSettings(plan=plan, **{"max_seconds": MAX_SECONDS, **settings})
         ticket = object()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from mtdemo.errors import PlanError
 from mtdemo.models.parts import Part, PartKind, Parts
-from mtdemo.planning.freezing import ADAPTERS, unfrozen_parts
+from mtdemo.planning.freezing import unfrozen_parts
+from mtdemo.planning.scenarios import ADAPTERS
 from mtdemo.planning.training_plan import AdapterSettings, TrainingPlan
 from mtdemo.runtime import import_lock
 

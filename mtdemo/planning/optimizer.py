@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from mtdemo.errors import PlanError
 from mtdemo.models.parts import ParameterSpec, Part, PartKind, part_title
-from mtdemo.planning.freezing import BACKBONE, FreezingPlan
+from mtdemo.planning.freezing import FreezingPlan
+from mtdemo.planning.scenarios import BACKBONE
 
 if TYPE_CHECKING:
     import torch

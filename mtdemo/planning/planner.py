@@ -12,8 +12,9 @@ from mtdemo.errors import PlanError
 from mtdemo.models.catalog import KnownModel, find_model
 from mtdemo.models.parts import Parts
 from mtdemo.planning.costs import Batch, StepCost, estimate_step, estimate_training_everything
-from mtdemo.planning.freezing import ADAPTERS, FreezingPlan, find_scenario, plan_freezing, trainable_parts
+from mtdemo.planning.freezing import FreezingPlan, plan_freezing, trainable_parts
 from mtdemo.planning.optimizer import OptimizerPlan, OptimizerSettings, plan_optimizer
+from mtdemo.planning.scenarios import ADAPTERS, find_scenario
 from mtdemo.planning.script import write_script
 from mtdemo.planning.training_plan import WARMUP_SHARE, AdapterSettings, TrainingPlan
 from mtdemo.runtime import import_libraries, import_lock

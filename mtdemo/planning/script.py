@@ -8,8 +8,9 @@ from itertools import takewhile
 
 from mtdemo.config import EMBEDDED
 from mtdemo.models.parts import PartKind
-from mtdemo.planning.freezing import ADAPTERS, BIASES, WEIGHTS, FreezingPlan, PartPlan
+from mtdemo.planning.freezing import FreezingPlan, PartPlan
 from mtdemo.planning.optimizer import OptimizerPlan
+from mtdemo.planning.scenarios import ADAPTERS, BIASES, WEIGHTS
 from mtdemo.planning.training_plan import TrainingPlan
 
 _SCRIPT = """\

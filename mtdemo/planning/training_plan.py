@@ -13,8 +13,9 @@ from typing import Any
 
 from mtdemo.errors import DataFileError, PlanError
 from mtdemo.models.parts import HEAD_NAMES, HEADS, Parts, part_title
-from mtdemo.planning.freezing import BACKBONE, WEIGHTS, FreezingPlan, find_selection, plan_freezing, unfrozen_parts
+from mtdemo.planning.freezing import FreezingPlan, plan_freezing, unfrozen_parts
 from mtdemo.planning.optimizer import OptimizerSettings
+from mtdemo.planning.scenarios import BACKBONE, WEIGHTS, find_selection
 
 WARMUP_SHARE = 0.06
 MAX_RANK, MAX_ALPHA = 256, 1024
@@ -61,7 +62,7 @@ class TrainingPlan:
         optimizer: learning rates, layer-wise decay and weight decay.
         warmup_share: share of the steps in which the rates rise, 0 to 1; they fall linearly to 0 afterwards.
         selection: what trains in those parts of the backbone that do, by the name of a
-            `mtdemo.planning.freezing.Selection`.
+            `mtdemo.planning.scenarios.Selection`.
         adapters: what is added to the layers that train where the selection is `adapters`.
         gradual: whether the backbone's parts begin to train one after the other, the last layer first.
         new_output_layer: whether a linear layer of the classes over the sentence embedding is added and trained.

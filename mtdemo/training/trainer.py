@@ -32,8 +32,9 @@ from mtdemo.inference.forward import HiddenStateCache, pad_windows
 from mtdemo.models.checkpoints import LoadedModel
 from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.planning.adapters import extend_model, merge_adapters
-from mtdemo.planning.freezing import BACKBONE, FreezingPlan, apply_freezing, unfrozen_parts
+from mtdemo.planning.freezing import FreezingPlan, apply_freezing, unfrozen_parts
 from mtdemo.planning.optimizer import build_optimizer, plan_optimizer
+from mtdemo.planning.scenarios import BACKBONE
 from mtdemo.planning.training_plan import TrainingPlan, loss_weight_by_head
 from mtdemo.text.tokenization import Window
 from mtdemo.training.batches import MIXES, BatchSampler, InputNoise, TaskMixing, active_tasks, sentences_per_task

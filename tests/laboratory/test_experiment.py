@@ -17,7 +17,8 @@ from mtdemo.config import Settings
 from mtdemo.data.marked_text import Sample, read_sample
 from mtdemo.errors import PlanError, TrainingError
 from mtdemo.laboratory.dataset import LabDataset, from_sample
-from mtdemo.laboratory.experiment import Experiment, ExperimentSettings, Outcome, Snapshot, relative_change
+from mtdemo.laboratory.experiment import Experiment, relative_change
+from mtdemo.laboratory.outcome import ExperimentSettings, Outcome, Snapshot
 from mtdemo.models.checkpoints import LoadedModel, load_directory
 from mtdemo.planning.optimizer import OptimizerSettings
 from mtdemo.planning.training_plan import TrainingPlan

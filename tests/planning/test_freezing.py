@@ -3,13 +3,8 @@ import torch
 
 from mtdemo.errors import PlanError
 from mtdemo.models.multitask import MultiTaskModel
-from mtdemo.planning.freezing import (
-    SCENARIOS,
-    apply_freezing,
-    find_scenario,
-    plan_freezing,
-    trainable_parts,
-)
+from mtdemo.planning.freezing import apply_freezing, plan_freezing, trainable_parts
+from mtdemo.planning.scenarios import SCENARIOS, find_scenario
 from tests.conftest import tiny_config
 
 EXPECTED = {

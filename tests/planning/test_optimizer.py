@@ -6,16 +6,9 @@ import torch
 from mtdemo.errors import PlanError
 from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.planning.adapters import extend_model
-from mtdemo.planning.freezing import (
-    SCENARIOS,
-    FreezingPlan,
-    Scenario,
-    apply_freezing,
-    find_scenario,
-    plan_freezing,
-    trainable_parts,
-)
+from mtdemo.planning.freezing import FreezingPlan, apply_freezing, plan_freezing, trainable_parts
 from mtdemo.planning.optimizer import OptimizerPlan, OptimizerSettings, build_optimizer, plan_optimizer
+from mtdemo.planning.scenarios import SCENARIOS, Scenario, find_scenario
 from mtdemo.planning.training_plan import AdapterSettings, TrainingPlan
 from tests.conftest import tiny_config
 

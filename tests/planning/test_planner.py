@@ -7,8 +7,8 @@ import pytest
 
 from mtdemo.config import Settings
 from mtdemo.errors import PlanError
-from mtdemo.planning.freezing import SCENARIOS
 from mtdemo.planning.planner import PlanRequest
+from mtdemo.planning.scenarios import SCENARIOS
 from mtdemo.serving.service import ModelService
 
 Write = Callable[..., Path]

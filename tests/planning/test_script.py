@@ -11,9 +11,10 @@ from transformers import AutoModel, BertConfig, BertModel
 from mtdemo.config import Settings
 from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.models.parts import ParameterSpec, Part, PartKind
-from mtdemo.planning.freezing import SCENARIOS, plan_freezing
+from mtdemo.planning.freezing import plan_freezing
 from mtdemo.planning.optimizer import OptimizerSettings, plan_optimizer
 from mtdemo.planning.planner import PlanReport, PlanRequest
+from mtdemo.planning.scenarios import SCENARIOS
 from mtdemo.planning.script import write_script
 from mtdemo.planning.training_plan import AdapterSettings, TrainingPlan
 from mtdemo.serving.service import ModelService

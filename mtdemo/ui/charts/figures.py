@@ -17,7 +17,7 @@ from mtdemo.ui.components.messages import numbered, shorten
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-    from mtdemo.laboratory.experiment import Snapshot
+    from mtdemo.laboratory.outcome import Snapshot
 
 INK = "#808a96"
 TRAINS = "#0d9488"

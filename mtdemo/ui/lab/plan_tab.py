@@ -22,18 +22,10 @@ from mtdemo.laboratory.run_queue import Laboratory
 from mtdemo.models.catalog import KNOWN_MODELS
 from mtdemo.models.parts import HEAD_NAMES, PartKind, Parts, part_title
 from mtdemo.planning.costs import COUNTING_RULES
-from mtdemo.planning.freezing import (
-    ADAPTERS,
-    BACKBONE,
-    SCENARIOS,
-    SELECTIONS,
-    WEIGHTS,
-    find_scenario,
-    trainable_parts,
-    unfrozen_parts,
-)
+from mtdemo.planning.freezing import trainable_parts, unfrozen_parts
 from mtdemo.planning.optimizer import BACKBONE_LEARNING_RATE, HEAD_LEARNING_RATE, WEIGHT_DECAY, OptimizerSettings
 from mtdemo.planning.planner import PlanReport, PlanRequest
+from mtdemo.planning.scenarios import ADAPTERS, BACKBONE, SCENARIOS, SELECTIONS, WEIGHTS, find_scenario
 from mtdemo.planning.training_plan import WARMUP_SHARE, AdapterSettings, read_plan
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.charts.figures import plot_freezing, plot_rates

@@ -28,7 +28,7 @@ from mtdemo.ui.components.sentence_box import split_lines
 from mtdemo.ui.lab.run_view import describe_state, name_plan, show_outcome
 
 if TYPE_CHECKING:
-    from mtdemo.laboratory.experiment import Snapshot
+    from mtdemo.laboratory.outcome import Snapshot
 
 TASKS = {"Both tasks": (1.0, 1.0), "Classes only": (0.0, 1.0), "Entities only": (1.0, 0.0)}
 SUFFIXES = [".jsonl", ".csv", ".conll", ".bio", ".iob", ".iob2", ".txt"]

@@ -13,13 +13,13 @@ import pandas as pd
 
 from mtdemo.laboratory.run_queue import Run
 from mtdemo.models.parts import HEAD_NAMES, part_title
-from mtdemo.planning.freezing import WEIGHTS, find_selection
+from mtdemo.planning.scenarios import WEIGHTS, find_selection
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.ui.charts.figures import plot_history, plot_movement, plot_runs
 from mtdemo.ui.components.messages import shorten
 
 if TYPE_CHECKING:
-    from mtdemo.laboratory.experiment import Outcome, Snapshot
+    from mtdemo.laboratory.outcome import Outcome, Snapshot
     from mtdemo.results import SentenceAnalysis
 
 _NEARLY_ONE = 0.9999

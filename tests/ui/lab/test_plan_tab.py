@@ -4,9 +4,9 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from mtdemo.planning.freezing import SCENARIOS, Scenario
 from mtdemo.planning.optimizer import OptimizerSettings
 from mtdemo.planning.planner import PlanRequest
+from mtdemo.planning.scenarios import SCENARIOS, Scenario
 from mtdemo.planning.training_plan import AdapterSettings, TrainingPlan
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.lab.plan_tab import RATES, add_part, fill_parts, load_plan, show_plan, summarise

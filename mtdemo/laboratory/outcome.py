@@ -1,0 +1,177 @@
+"""Records of an experiment: what is tried, how it stands, what it did. No torch is needed to read them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from mtdemo.errors import PlanError
+from mtdemo.evaluation.validation import Validation
+from mtdemo.planning.training_plan import TrainingPlan
+from mtdemo.results import SentenceAnalysis
+from mtdemo.training.objective import StepLosses
+
+MAX_STEPS, MAX_SENTENCES = 1_000, 64
+Ending = Literal["done", "stopped", "out of time"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentSettings:
+    """What is tried.
+
+    Attributes:
+        plan: what trains, and how fast.
+        n_steps: 1 to `MAX_STEPS`.
+        sentences_per_step: of both tasks together, 2 to `MAX_SENTENCES`.
+        task_weights: of the losses of entities and classes, at least 0, not both 0.
+        distillation_weight: of keeping the embeddings, at least 0.
+        seed: of order and dropout.
+        own_sentences: analysed before and after, beside the held-out ones.
+        max_seconds: after which the run ends as if it had been stopped, more than 0.
+
+    Raises:
+        PlanError: a number out of its range.
+    """
+
+    plan: TrainingPlan = field(default_factory=TrainingPlan)
+    n_steps: int = 100
+    sentences_per_step: int = 16
+    task_weights: tuple[float, float] = (1.0, 1.0)
+    distillation_weight: float = 0.0
+    seed: int = 13
+    own_sentences: tuple[str, ...] = ()
+    max_seconds: float = math.inf
+
+    def __post_init__(self) -> None:
+        for name, value, least, most in (
+            ("The number of steps", self.n_steps, 1, MAX_STEPS),
+            ("Sentences per step", self.sentences_per_step, 2, MAX_SENTENCES),
+            ("The seed", self.seed, 0, 2**31),
+        ):
+            if not isinstance(value, int) or not least <= value <= most:
+                raise PlanError(f"{name} must be a whole number from {least:,} to {most:,}, not {value}.")
+        if not self.max_seconds > 0:
+            raise PlanError(f"A run must be given more than {self.max_seconds} seconds.")
+        weights = (*self.task_weights, self.distillation_weight)
+        if not all(math.isfinite(weight) and weight >= 0 for weight in weights) or not sum(self.task_weights):
+            raise PlanError("The weights of the losses must be 0 or more, and one of the two tasks must have more than 0.")
+
+    def as_dict(self) -> dict[str, Any]:
+        """All that is needed to try it again, but for the plan and the person's sentences."""
+        entities, classes = self.task_weights
+        return {
+            "n_steps": self.n_steps,
+            "sentences_per_step": self.sentences_per_step,
+            "task_weights": {"entities": entities, "classes": classes},
+            "distillation_weight": self.distillation_weight,
+            "seed": self.seed,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A run as it stands.
+
+    Attributes:
+        n_done, n_steps: steps.
+        seconds: since the run began.
+        seconds_left: estimated from the steps so far; None before the first.
+        losses: of the last step; None before the first.
+        scores: the last measurement on the held-out sentences.
+        rates: learning rate by what shares one, such as the backbone or a head; 0 where it is still frozen.
+    """
+
+    n_done: int
+    n_steps: int
+    seconds: float
+    seconds_left: float | None
+    losses: StepLosses | None
+    scores: Validation
+    rates: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDrift:
+    """How much a task's answers on the held-out sentences changed.
+
+    Attributes:
+        score_before, score_after: entity F1, macro-F1 of classes, 0 to 1.
+        changed_fraction: sentences whose answer is another now, 0 to 1.
+        is_identical: whether every probability of a class, or of an entity found, is what it was, bit for bit.
+    """
+
+    score_before: float
+    score_after: float
+    changed_fraction: float
+    is_identical: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSpeedup:
+    """What it was worth to compute the hidden states of a frozen backbone once.
+
+    Attributes:
+        n_computed, n_reused: sentences whose hidden states were computed, and taken from memory.
+        computing_s, reusing_s: median seconds of a step that computed some, and of one that computed none.
+    """
+
+    n_computed: int
+    n_reused: int
+    computing_s: float
+    reusing_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an experiment did.
+
+    Attributes:
+        snapshots: before the first step, at each measurement, and at the end.
+        training_s: seconds that the steps took, without measurements and without waiting for the turns of others.
+        entities, classes: drift of the two tasks.
+        embedding_cosine: mean cosine, -1 to 1, between the held-out sentences' embeddings before and after.
+        movement: per part, the length of its change relative to its length before; exactly 0 where nothing moved.
+        own_before, own_after: what the model said, and says, of the person's sentences.
+        ending: why it ended.
+        reuse: what reusing hidden states was worth; None where the backbone trained or no step could reuse all.
+    """
+
+    snapshots: tuple[Snapshot, ...]
+    training_s: float
+    entities: TaskDrift
+    classes: TaskDrift
+    embedding_cosine: float
+    movement: dict[str, float]
+    own_before: tuple[SentenceAnalysis, ...]
+    own_after: tuple[SentenceAnalysis, ...]
+    ending: Ending
+    reuse: CacheSpeedup | None
+
+    def as_dict(self) -> dict[str, Any]:
+        last = self.snapshots[-1]
+        return {
+            "n_steps": last.n_done,
+            "seconds": last.seconds,
+            "training_seconds": self.training_s,
+            "ending": self.ending,
+            "history": [
+                {
+                    "step": snapshot.n_done,
+                    "seconds": snapshot.seconds,
+                    "entity_f1": snapshot.scores.entity_f1,
+                    "macro_f1": snapshot.scores.macro_f1,
+                    "output_f1": snapshot.scores.output_f1,
+                    "losses": (snapshot.losses or StepLosses(None, None, None)).as_dict(),
+                }
+                for snapshot in self.snapshots
+            ],
+            "share_of_changed_answers": {
+                "entities": self.entities.changed_fraction,
+                "classes": self.classes.changed_fraction,
+            },
+            "identical_answers": {"entities": self.entities.is_identical, "classes": self.classes.is_identical},
+            "embedding_cosine": self.embedding_cosine,
+            "movement": self.movement,
+            "reuse": None if self.reuse is None else asdict(self.reuse),
+        }
