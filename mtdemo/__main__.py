@@ -21,8 +21,8 @@ from mtdemo.errors import DataFileError, MtdemoError, PlanError
 
 if TYPE_CHECKING:
     from mtdemo.evaluation.validation import ValidationSets
-    from mtdemo.models.checkpoints import LoadedModel
-    from mtdemo.models.multitask import MultiTaskConfig
+    from mtdemo.models.configuration import MultiTaskConfig
+    from mtdemo.models.loaded import LoadedModel
     from mtdemo.planning.training_plan import TrainingPlan
     from mtdemo.training.batches import TaskMixing
     from mtdemo.training.trainer import TrainingSettings
@@ -150,7 +150,8 @@ def _card(options: argparse.Namespace) -> int:
 
 def _calibrate(options: argparse.Namespace) -> int:
     from mtdemo.evaluation.calibration import fit_temperatures
-    from mtdemo.models.checkpoints import load_directory, load_model, save_checkpoint
+    from mtdemo.models.checkpoints import load_directory, save_checkpoint
+    from mtdemo.models.hub import load_model
 
     _make_writable(options.output)
     settings = _settings(options)
@@ -170,7 +171,9 @@ def _train(options: argparse.Namespace) -> int:
     from mtdemo.analysis.comparison import compare
     from mtdemo.data.hub_datasets import labelled_from, tagged_from
     from mtdemo.data.readers import subsample
-    from mtdemo.models.checkpoints import load_directory, load_model, relabel, save_checkpoint
+    from mtdemo.models.checkpoints import load_directory, save_checkpoint
+    from mtdemo.models.hub import load_model
+    from mtdemo.models.loaded import relabel
     from mtdemo.models.vocabulary import add_emoji_tokens
     from mtdemo.training.trainer import STATE_FILE, train
 
@@ -302,7 +305,7 @@ def _validation_sets(options: argparse.Namespace, base: LoadedModel) -> Validati
 
 def _settings(options: argparse.Namespace) -> Settings:
     """The settings of the environment, with the model that the command names: a directory or an id of the hub."""
-    from mtdemo.models.checkpoints import is_directory_name
+    from mtdemo.models.hub import is_directory_name
 
     settings = read_settings([])
     if options.checkpoint is None:

@@ -8,22 +8,22 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from mtdemo.errors import DataFileError
+from mtdemo.errors import FileWriteError
 
 
 @contextmanager
-def writing(path: Path, consolation: str = "") -> Iterator[None]:
+def writing(path: Path, hint: str = "") -> Iterator[None]:
     """Turn what libraries raise when a file cannot be written into one kind of error.
 
     Args:
         path: what is written.
-        consolation: what is not lost, as a sentence.
+        hint: what is not lost, or what to do, as a sentence.
 
     Raises:
-        DataFileError: it could not be written, and why.
+        FileWriteError: it could not be written, and why.
     """
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:  # torch's is a RuntimeError
         reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
-        raise DataFileError(f"{path} could not be written: {reason}. {consolation}".rstrip()) from error
+        raise FileWriteError(f"{path} could not be written: {reason}. {hint}".rstrip()) from error

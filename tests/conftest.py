@@ -16,8 +16,10 @@ prepare_environment()
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors  # noqa: E402
 from transformers import BertConfig, PreTrainedTokenizerFast  # noqa: E402
 
-from mtdemo.models.checkpoints import LoadedModel, load_directory  # noqa: E402
-from mtdemo.models.multitask import MultiTaskConfig, MultiTaskModel  # noqa: E402
+from mtdemo.models.checkpoints import load_directory  # noqa: E402
+from mtdemo.models.configuration import MultiTaskConfig  # noqa: E402
+from mtdemo.models.loaded import LoadedModel  # noqa: E402
+from mtdemo.models.multitask import MultiTaskModel  # noqa: E402
 from mtdemo.serving.service import ModelService  # noqa: E402
 from tests.app_process import AppProcess, run_app  # noqa: E402
 

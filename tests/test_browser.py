@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from mtdemo.inference.forward import analyze_batches
-from mtdemo.models.checkpoints import LoadedModel
+from mtdemo.inference.pipeline import analyze_batches
+from mtdemo.models.loaded import LoadedModel
 from tests.app_process import AppProcess
 
 expect.set_options(timeout=30_000)  # a shared machine can be slow

@@ -178,7 +178,7 @@ def test_calibrate_writes_a_checkpoint_whose_heads_alone_are_others(
 def test_calibrate_never_takes_a_directory_for_an_id_of_the_hub(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("mtdemo.models.checkpoints.download", lambda *_: pytest.fail("the hub was asked"))
+    monkeypatch.setattr("mtdemo.models.hub.download", lambda *_: pytest.fail("the hub was asked"))
     assert main(["calibrate", "--checkpoint", "./typo", "--ner", "x", "--output", str(tmp_path / "out")]) == 2
     assert "typo': no such directory" in capsys.readouterr().err
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtdemo.inference.forward import analyze_batches
-from mtdemo.models.checkpoints import LoadedModel
+from mtdemo.inference.pipeline import analyze_batches
+from mtdemo.models.loaded import LoadedModel
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 from mtdemo.data.readers import LabelledSentence, TaggedSentence
 from mtdemo.evaluation.metrics import right_entities
 from mtdemo.evaluation.validation import ValidationSets
-from mtdemo.inference.forward import CachedRunner
-from mtdemo.models.checkpoints import LoadedModel
+from mtdemo.inference.hidden_state_cache import CachedRunner
+from mtdemo.models.loaded import LoadedModel
 from mtdemo.results import SentenceAnalysis
 
 _TRIED = tuple(2 ** (eighth / 8) for eighth in range(-8, 17))  # 0.5 to 4

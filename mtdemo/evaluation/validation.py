@@ -12,8 +12,9 @@ import torch
 
 from mtdemo.data.readers import LabelledSentence, RatedPair, TaggedSentence
 from mtdemo.evaluation.metrics import score_classes, score_entities, score_similarity
-from mtdemo.inference.forward import WindowRunner, analyze_batches, run_windows
-from mtdemo.models.checkpoints import LoadedModel
+from mtdemo.inference.forward import run_windows
+from mtdemo.inference.pipeline import WindowRunner, analyze_batches
+from mtdemo.models.loaded import LoadedModel
 from mtdemo.results import SentenceAnalysis
 
 

@@ -20,10 +20,12 @@ import torch
 
 from mtdemo.config import count_cores
 from mtdemo.evaluation.validation import ValidationSets
-from mtdemo.inference.forward import CachedRunner, HiddenStateCache, analyze_batches, run_windows
+from mtdemo.inference.forward import run_windows
+from mtdemo.inference.hidden_state_cache import CachedRunner, HiddenStateCache
+from mtdemo.inference.pipeline import analyze_batches
 from mtdemo.laboratory.dataset import LabDataset, check_labels
 from mtdemo.laboratory.outcome import CacheSpeedup, Ending, ExperimentSettings, Outcome, Snapshot, TaskDrift
-from mtdemo.models.checkpoints import LoadedModel
+from mtdemo.models.loaded import LoadedModel
 from mtdemo.models.parts import Parts
 from mtdemo.results import SentenceAnalysis
 from mtdemo.training.objective import StepLosses

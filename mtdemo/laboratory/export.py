@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mtdemo.laboratory.run_queue import Run
-    from mtdemo.models.checkpoints import LoadedModel
+    from mtdemo.models.loaded import LoadedModel
 
 CHECKPOINT = "checkpoint"
 _README = """\

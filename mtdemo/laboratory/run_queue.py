@@ -21,7 +21,7 @@ from mtdemo.serving.service import ModelService
 if TYPE_CHECKING:
     from mtdemo.laboratory.experiment import Experiment
     from mtdemo.laboratory.outcome import Outcome, Snapshot
-    from mtdemo.models.checkpoints import LoadedModel
+    from mtdemo.models.loaded import LoadedModel
 
 MAX_SECONDS = 900.0  # of a run
 MAX_AT_ONCE = 2  # runs

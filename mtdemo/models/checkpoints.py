@@ -7,126 +7,27 @@ and then loaded as a directory is, so there is one way to load and one set of er
 from __future__ import annotations
 
 import copy
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import torch
-from huggingface_hub import hf_hub_download, snapshot_download
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-)
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 from transformers import logging as transformers_logging
 
 from mtdemo.errors import (
     CheckpointNotFoundError,
-    HubUnreachableError,
     InvalidCheckpointError,
     ModelTooLargeError,
-    PlanError,
 )
 from mtdemo.files import writing
-from mtdemo.models.multitask import SEED_OF_UNTRAINED, MultiTaskConfig, MultiTaskModel
+from mtdemo.models.configuration import MultiTaskConfig
+from mtdemo.models.loaded import BYTES_PER_PARAMETER, LoadedModel, describe_model
+from mtdemo.models.multitask import SEED_OF_UNTRAINED, MultiTaskModel
 from mtdemo.models.parts import HEAD_NAMES
-from mtdemo.results import ModelInfo
 from mtdemo.runtime import import_lock
 from mtdemo.text.entity_spans import TagScheme
-from mtdemo.text.tokenization import EncodedSentence, encode_sentences
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
-_BYTES_PER_PARAMETER = 4
-_PREFIXES = ("B-", "I-", "E-", "S-", "L-", "U-")
 _SHORTEST_INPUT = 8  # word pieces
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """A model in memory, in evaluation mode, with its tokenizer and what is to be said about it."""
-
-    model: MultiTaskModel
-    tokenizer: PreTrainedTokenizerBase
-    scheme: TagScheme
-    info: ModelInfo
-
-    def encode(self, texts: Sequence[str], max_length: int) -> tuple[EncodedSentence, ...]:
-        """Tokenise texts as this model reads them; not safe to call from several threads at once."""
-        return encode_sentences(self.tokenizer, texts, max_length, self.model.config.casing)
-
-    @property
-    def n_bytes(self) -> int:
-        """Memory of the weights."""
-        return self.info.n_parameters * _BYTES_PER_PARAMETER
-
-
-def load_model(id_or_directory: str, max_bytes: int | None = None) -> LoadedModel:
-    """Load a directory if there is one of this name, else a model of the hub; for the command line and settings.
-
-    Raises:
-        CheckpointError: one of its kinds, each naming what was looked for.
-    """
-    if is_directory_name(id_or_directory):
-        return load_directory(Path(id_or_directory).expanduser(), max_bytes, id_or_directory)
-    return load_directory(download(id_or_directory, max_bytes), max_bytes, id_or_directory)
-
-
-def is_directory_name(id_or_directory: str) -> bool:
-    """Whether a name that may be either means a directory: it exists as one, or cannot be an id of the hub."""
-    looks_like_path = id_or_directory.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(id_or_directory)
-    return looks_like_path or Path(id_or_directory).is_dir()
-
-
-def download(hub_id: str, max_bytes: int | None = None) -> Path:
-    """Bring a model of the hub into the local cache, or find it there where the hub cannot be reached.
-
-    Args:
-        hub_id: `name` or `owner/name`. It is never taken for a path.
-        max_bytes: the most memory its weights may take, checked before they are downloaded.
-
-    Returns:
-        The directory to load it from.
-
-    Raises:
-        CheckpointNotFoundError: the id is malformed, the hub has no such model, or it asks for a login.
-        HubUnreachableError: no answer, and nothing in the cache.
-        InvalidCheckpointError, ModelTooLargeError: its config.json cannot be used, or promises too much.
-    """
-    if not _HUB_ID.fullmatch(hub_id):
-        raise CheckpointNotFoundError(
-            f"{hub_id!r} is not a model id. Write 'name' or 'owner/name', as on the hub: bert-base-uncased, for instance."
-        )
-    try:
-        config_file = Path(hf_hub_download(hub_id, "config.json"))
-        _check_size(read_config(config_file.parent, hub_id), hub_id, max_bytes)
-        patterns = ["*.json", "*.txt", "*.model", "model*.safetensors"]
-        return Path(snapshot_download(hub_id, allow_patterns=patterns, ignore_patterns=["*/*"]))
-    except GatedRepoError as error:
-        raise CheckpointNotFoundError(f"The model {hub_id!r} asks for a login, which this page does not have.") from error
-    except (RepositoryNotFoundError, HFValidationError) as error:
-        raise CheckpointNotFoundError(f"The hub has no public model {hub_id!r}. Check the spelling of the id.") from error
-    except EntryNotFoundError as error:
-        if not isinstance(error, LocalEntryNotFoundError):
-            raise CheckpointNotFoundError(f"{hub_id!r} is no model for transformers: it has no config.json.") from error
-        raise _unreachable(hub_id) from error
-    except HfHubHTTPError as error:
-        raise HubUnreachableError(f"The hub refused to give {hub_id!r} just now ({error}). Try again later.") from error
-    except (httpx.HTTPError, OSError) as error:
-        raise _unreachable(hub_id) from error
-
-
-def _unreachable(hub_id: str) -> HubUnreachableError:
-    return HubUnreachableError(
-        f"The model {hub_id!r} could not be downloaded: the hub cannot be reached from here, and the model is not in the "
-        "local cache. Check the network, or use the embedded model."
-    )
 
 
 def load_directory(directory: Path, max_bytes: int | None = None, name: str | None = None) -> LoadedModel:
@@ -144,47 +45,13 @@ def load_directory(directory: Path, max_bytes: int | None = None, name: str | No
     """
     name = name or str(directory)
     config = read_config(directory, name)
-    _check_size(config, name, max_bytes)
+    check_size(config, name, max_bytes)
     model = _load_weights(directory, name)
     tokenizer = load_tokenizer(directory, name)
     scheme = TagScheme.from_labels(model.config.entity_labels)
-    loaded = LoadedModel(model, tokenizer, scheme, _describe(model, tokenizer, name))
+    loaded = LoadedModel(model, tokenizer, scheme, describe_model(model, tokenizer, name))
     _smoke_test(loaded)
     return loaded
-
-
-def relabel(
-    loaded: LoadedModel, class_labels: Sequence[str] | None = None, entity_types: Sequence[str] | None = None
-) -> LoadedModel:
-    """A model with other labels, whose heads are new and untrained where theirs change; the model itself is changed.
-
-    Args:
-        loaded: the model.
-        class_labels: at least two; None to leave them as they are.
-        entity_types: at least one, without `O`, and without what BIO, BIOES and BILOU put before a type; None to leave them
-            as they are. The model's own types in their own order change nothing, whether its labels are IO or BIO.
-
-    Raises:
-        PlanError: too few names, a blank one, one that stands twice, or a name that means something else.
-    """
-    for what, names, least in (("classes", class_labels, 2), ("entity types", entity_types, 1)):
-        if names is not None and (len(names) < least or len(set(names)) < len(names) or not all(map(str.strip, names))):
-            raise PlanError(f"There must be at least {least} {what} with different names, not {_listed(names)}.")
-    if any(name == "O" or name[:2] in _PREFIXES for name in entity_types or ()):
-        raise PlanError(
-            "Entity types are named without O, B- and I- (and E-, S-, L- and U-, which files of other schemes put before "
-            f"them), as PER, not {_listed(entity_types or ())}."
-        )
-    config = loaded.model.config
-    stays = entity_types is None or tuple(entity_types) == loaded.info.entity_types
-    entity_labels = config.entity_labels if stays else ["O", *(entity_types or ())]
-    loaded.model.relabel(class_labels or config.class_labels, entity_labels)
-    scheme = TagScheme.from_labels(entity_labels)
-    return replace(loaded, scheme=scheme, info=_describe(loaded.model, loaded.tokenizer, loaded.info.id))
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names)) or "none"
 
 
 def save_checkpoint(loaded: LoadedModel, directory: Path) -> None:
@@ -242,12 +109,18 @@ def read_config(directory: Path, name: str) -> MultiTaskConfig:
     return config
 
 
-def _check_size(config: MultiTaskConfig, name: str, max_bytes: int | None) -> None:
+def check_size(config: MultiTaskConfig, name: str, max_bytes: int | None) -> None:
+    """Refuse a model that its configuration makes too large.
+
+    Raises:
+        ModelTooLargeError: its weights would take more than `max_bytes`.
+        InvalidCheckpointError: no model can be built from the configuration.
+    """
     if max_bytes is None:
         return
     try:
         with import_lock:
-            n_bytes = model_without_weights(config).num_parameters() * _BYTES_PER_PARAMETER
+            n_bytes = model_without_weights(config).num_parameters() * BYTES_PER_PARAMETER
     except Exception as error:
         raise InvalidCheckpointError(
             f"No encoder can be built from the config.json of {name!r}: {_reason(error)}"
@@ -337,28 +210,3 @@ def _reason(error: Exception) -> str:
     """The first line of an error, or its kind where it says nothing."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
-
-
-def _describe(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, name: str) -> ModelInfo:
-    config = model.config
-    return ModelInfo(
-        id=name,
-        architecture=config.backbone.model_type,
-        n_parameters=model.num_parameters(),
-        hidden_size=config.hidden_size,
-        n_layers=config.n_layers,
-        max_length=_longest_input(model, tokenizer),
-        class_labels=tuple(config.class_labels),
-        entity_types=TagScheme.from_labels(config.entity_labels).types[1:],
-        trained_heads=model.trained_heads,
-    )
-
-
-def _longest_input(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> int:
-    """The most word pieces that the position embeddings and the tokenizer allow."""
-    positions = getattr(model.config.backbone, "max_position_embeddings", None) or tokenizer.model_max_length
-    for module_name, module in model.backbone.named_modules():
-        padding = getattr(module, "padding_idx", None)
-        if module_name.endswith("position_embeddings") and padding is not None:
-            positions -= padding + 1  # roberta numbers positions from the padding index on
-    return int(min(positions, tokenizer.model_max_length))

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
-from transformers.configuration_utils import SubConfigSpec
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
+from mtdemo.models.configuration import MultiTaskConfig
+from mtdemo.models.heads import ClassificationHead, LinearHead, mean_pool
 from mtdemo.models.parts import HEAD_NAMES, ParameterSpec, Part, PartKind, Parts
 
-CLASS_LABELS = ("negative", "neutral", "positive")
-ENTITY_LABELS = ("O", "PER", "ORG", "LOC", "MISC")
 N_CASES = 4
 SEED_OF_UNTRAINED = 0  # the same model, read twice, has the same heads also where these are random
 
@@ -31,63 +30,6 @@ SEED_OF_UNTRAINED = 0  # the same model, read twice, has the same heads also whe
 # and electra; distilbert; modernbert. A parameter that matches no row belongs to "rest of the backbone".
 _LAYER_PATHS = ("encoder.layer", "transformer.layer", "layers")
 _EMBEDDING_MODULES = ("embeddings", "embeddings_project")
-
-
-class MultiTaskConfig(PreTrainedConfig):
-    """What a `MultiTaskModel` is built from.
-
-    Attributes:
-        backbone: configuration of any encoder that `AutoModel` knows.
-        class_labels: names of the sentence classes, in the order of the logits.
-        entity_labels: names of the token labels; the first must be `O`. `PER` (IO) and `B-PER`, `I-PER` (BIO) both work.
-        output_labels: labels of an additional linear layer over the sentence embedding; none by default. It is the
-            "new output layer" of the freezing scenarios.
-        classification_pooling: what the classification head reads, the mean of the tokens or the first token.
-        head_dropout: dropout before each head, 0 to 1.
-        casing: whether `token_type_ids` carry the case of each piece's word (`mtdemo.text.tokenization.word_case`); the
-            backbone then has four segment embeddings.
-        trained_heads: the heads whose weights come from training; all others are random and must be called untrained.
-    """
-
-    model_type = "multi-task-encoder"
-    sub_configs_defaults: ClassVar[dict[str, SubConfigSpec]] = {"backbone": SubConfigSpec(AutoConfig, model_type="bert")}
-
-    backbone: PreTrainedConfig | dict[str, Any] | None = None
-    class_labels: list[str] = field(default_factory=lambda: list(CLASS_LABELS))
-    entity_labels: list[str] = field(default_factory=lambda: list(ENTITY_LABELS))
-    output_labels: list[str] = field(default_factory=list)
-    classification_pooling: Literal["mean", "cls"] = "mean"
-    head_dropout: float = 0.1
-    casing: bool = False
-    trained_heads: list[str] = field(default_factory=list)
-
-    def __post_init__(self, **kwargs: Any) -> None:
-        super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]
-        if self.entity_labels[:1] != ["O"]:
-            raise ValueError(f"entity_labels must begin with 'O' (no entity), but they are {self.entity_labels}.")
-        for labels in (self.class_labels, self.entity_labels, self.output_labels):
-            if len(set(labels)) != len(labels):
-                raise ValueError(f"Every label must have a name of its own, but they are {labels}.")
-        if self.classification_pooling not in ("mean", "cls"):
-            raise ValueError(f"classification_pooling is 'mean' or 'cls', not {self.classification_pooling!r}.")
-        unknown = set(self.trained_heads) - set(HEAD_NAMES)
-        if unknown:
-            raise ValueError(f"trained_heads names {sorted(unknown)}; the heads are {', '.join(HEAD_NAMES)}.")
-
-    @property
-    def output_names_classes(self) -> bool:
-        """Whether there is a new output layer and its outputs are the classes, in the same order."""
-        return bool(self.output_labels) and list(self.output_labels) == list(self.class_labels)
-
-    @property
-    def hidden_size(self) -> int:
-        """Width of the hidden states and of the sentence embedding."""
-        return int(self.backbone.hidden_size)  # type: ignore[union-attr]
-
-    @property
-    def n_layers(self) -> int:
-        """Number of encoder layers of the backbone."""
-        return int(self.backbone.num_hidden_layers)  # type: ignore[union-attr]
 
 
 @dataclass
@@ -113,51 +55,6 @@ class MultiTaskOutput(ModelOutput):
     classification_loss: Tensor | None = None
     ner_loss: Tensor | None = None
     output_loss: Tensor | None = None
-
-
-def mean_pool(hidden_states: Tensor, attention_mask: Tensor) -> Tensor:
-    """Average the hidden states of the real tokens.
-
-    Args:
-        hidden_states: float (batch, tokens, hidden).
-        attention_mask: int or bool (batch, tokens), 1 for real tokens ([CLS] and [SEP] included), 0 for padding.
-
-    Returns:
-        float (batch, hidden). A row without any real token gives zeros.
-
-    The pooling of Reimers & Gurevych 2019 (https://arxiv.org/abs/1908.10084).
-    """
-    mask = attention_mask.unsqueeze(-1).to(hidden_states.dtype)
-    return (hidden_states * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1.0)
-
-
-class ClassificationHead(nn.Module):
-    """Dropout, dense, tanh, linear over one pooled vector per sentence."""
-
-    def __init__(self, hidden_size: int, n_labels: int, dropout: float) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.dense = nn.Linear(hidden_size, hidden_size)
-        self.linear = nn.Linear(hidden_size, n_labels)
-
-    def forward(self, pooled: Tensor) -> Tensor:
-        """(batch, hidden) to logits (batch, labels)."""
-        logits: Tensor = self.linear(torch.tanh(self.dense(self.dropout(pooled))))
-        return logits
-
-
-class LinearHead(nn.Module):
-    """Dropout and one linear layer over the last dimension: every token for entities, every sentence for outputs."""
-
-    def __init__(self, hidden_size: int, n_labels: int, dropout: float) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(hidden_size, n_labels)
-
-    def forward(self, vectors: Tensor) -> Tensor:
-        """(..., hidden) to logits (..., labels)."""
-        logits: Tensor = self.linear(self.dropout(vectors))
-        return logits
 
 
 class MultiTaskModel(PreTrainedModel):
@@ -396,5 +293,4 @@ def _part_of(name: str, prefix_of_layers: str | None) -> tuple[str, PartKind]:
     return "backbone_rest", PartKind.BACKBONE_REST
 
 
-AutoConfig.register(MultiTaskConfig.model_type, MultiTaskConfig)
 AutoModel.register(MultiTaskConfig, MultiTaskModel)

@@ -22,7 +22,8 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerBase
 
 from mtdemo.errors import PlanError
-from mtdemo.models.checkpoints import LoadedModel, load_tokenizer
+from mtdemo.models.checkpoints import load_tokenizer
+from mtdemo.models.loaded import LoadedModel
 
 _FREE_PLACE = re.compile(r"\[unused\d+\]")
 _EMOJI = regex.compile(r"\p{Emoji}")

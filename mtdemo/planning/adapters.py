@@ -18,7 +18,8 @@ from mtdemo.planning.training_plan import AdapterSettings, TrainingPlan
 from mtdemo.runtime import import_lock
 
 if TYPE_CHECKING:
-    from mtdemo.models.multitask import MultiTaskConfig, MultiTaskModel
+    from mtdemo.models.configuration import MultiTaskConfig
+    from mtdemo.models.multitask import MultiTaskModel
 
 
 def extend_model(model: MultiTaskModel, plan: TrainingPlan) -> None:

@@ -189,7 +189,7 @@ def _config(known: KnownModel, checkpoint: str) -> Any:
     from transformers import BertConfig
 
     from mtdemo.models.checkpoints import read_config
-    from mtdemo.models.multitask import MultiTaskConfig
+    from mtdemo.models.configuration import MultiTaskConfig
 
     if known.id == EMBEDDED:
         return read_config(Path(checkpoint), checkpoint)

@@ -22,7 +22,7 @@ from mtdemo.text.tokenization import Window
 
 if TYPE_CHECKING:
     from mtdemo.inference.forward import WindowOutput
-    from mtdemo.models.checkpoints import LoadedModel
+    from mtdemo.models.loaded import LoadedModel
 
 Progress = Callable[[int, int], None]
 _SHORT_REQUEST = 512  # word pieces
@@ -112,7 +112,7 @@ class Analyzer:
     def _compute(
         self, loaded: LoadedModel, texts: Sequence[str], max_length: int, progress: Progress | None
     ) -> list[SentenceAnalysis]:
-        from mtdemo.inference import forward as inference
+        from mtdemo.inference.pipeline import to_analysis
 
         encoded = self._thread.submit(loaded.encode, texts, max_length).result()
         windows = [window for sentence in encoded for window in sentence.windows]
@@ -126,7 +126,7 @@ class Analyzer:
             if progress is not None and len(batches) > 1:
                 progress(len(outputs), len(windows))
         in_order = iter([outputs[index] for index in range(len(windows))])
-        return [inference.to_analysis(loaded, sentence, [next(in_order) for _ in sentence.windows]) for sentence in encoded]
+        return [to_analysis(loaded, sentence, [next(in_order) for _ in sentence.windows]) for sentence in encoded]
 
     def _run(self, loaded: LoadedModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
         """One batch; on the inference thread alone, so the count needs no lock."""

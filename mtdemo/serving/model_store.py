@@ -16,7 +16,7 @@ from mtdemo.runtime import import_libraries, import_lock
 from mtdemo.serving.lru_cache import LruCache
 
 if TYPE_CHECKING:
-    from mtdemo.models.checkpoints import LoadedModel
+    from mtdemo.models.loaded import LoadedModel
 
 MAX_MADE = 4
 _MADE_HERE = "made here: "
@@ -104,7 +104,8 @@ class ModelStore:
 
     def _load(self, name: str) -> LoadedModel:
         import_libraries()
-        from mtdemo.models.checkpoints import download, load_directory
+        from mtdemo.models.checkpoints import load_directory
+        from mtdemo.models.hub import download
 
         _logger.info("loading %s", name)
         settings = self._settings

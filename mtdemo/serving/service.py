@@ -22,7 +22,7 @@ from mtdemo.serving.analyzer import Analyzer, Progress
 from mtdemo.serving.model_store import ModelStore
 
 if TYPE_CHECKING:
-    from mtdemo.models.checkpoints import LoadedModel
+    from mtdemo.models.loaded import LoadedModel
 
 N_PAIRS = 5
 SHORTEST_MAX_LENGTH = 8  # word pieces, special ones included

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mtdemo.errors import DataFileError
 from mtdemo.inference.forward import pad_windows
-from mtdemo.models.checkpoints import LoadedModel
+from mtdemo.models.loaded import LoadedModel
 from mtdemo.text.tokenization import Window
 
 

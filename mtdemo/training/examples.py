@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mtdemo.data.readers import LabelledSentence, TaggedSentence, check_labels
-from mtdemo.models.checkpoints import LoadedModel
+from mtdemo.models.loaded import LoadedModel
 from mtdemo.text.entity_spans import entity_type
 from mtdemo.text.tokenization import Window
 

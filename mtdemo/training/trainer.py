@@ -28,8 +28,9 @@ from mtdemo.data.readers import LabelledSentence, TaggedSentence
 from mtdemo.errors import DataFileError, TrainingError
 from mtdemo.files import writing
 from mtdemo.inference.batching import plan_batches
-from mtdemo.inference.forward import HiddenStateCache, pad_windows
-from mtdemo.models.checkpoints import LoadedModel
+from mtdemo.inference.forward import pad_windows
+from mtdemo.inference.hidden_state_cache import HiddenStateCache
+from mtdemo.models.loaded import LoadedModel
 from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.planning.adapters import extend_model, merge_adapters
 from mtdemo.planning.freezing import FreezingPlan, apply_freezing, unfrozen_parts

@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 
 from mtdemo.analysis.comparison import compare
-from mtdemo.models.checkpoints import LoadedModel, load_directory
+from mtdemo.models.checkpoints import load_directory
+from mtdemo.models.loaded import LoadedModel
 
 
 def test_two_models_are_compared_on_no_more_than_both_can_read(tiny: Callable[..., Path]) -> None:

@@ -12,7 +12,8 @@ from mtdemo.evaluation.calibration import Temperatures, fit_temperatures
 from mtdemo.evaluation.metrics import measure_calibration, right_entities
 from mtdemo.evaluation.validation import ValidationSets
 from mtdemo.laboratory.dataset import read_dataset
-from mtdemo.models.checkpoints import LoadedModel, load_directory
+from mtdemo.models.checkpoints import load_directory
+from mtdemo.models.loaded import LoadedModel
 
 HEADS = ("ner_head", "classification_head")
 

@@ -5,8 +5,9 @@ import pytest
 from mtdemo.config import Settings
 from mtdemo.data.readers import LabelledSentence, RatedPair, TaggedSentence, subsample
 from mtdemo.evaluation.validation import Validation, ValidationSets
-from mtdemo.inference.forward import analyze_batches
-from mtdemo.models.checkpoints import LoadedModel, load_directory
+from mtdemo.inference.pipeline import analyze_batches
+from mtdemo.models.checkpoints import load_directory
+from mtdemo.models.loaded import LoadedModel
 from mtdemo.serving.service import ModelService
 
 TEXTS = ["John lives in Paris.", "I love this!", "x", "The United Nations met in Geneva on Monday, said Kofi Annan."]

@@ -14,8 +14,10 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from mtdemo.config import EMBEDDED_CHECKPOINT, Settings
 from mtdemo.inference import forward as inference
-from mtdemo.inference.forward import CachedRunner, WindowOutput, analyze_batches, pad_windows, run_windows
-from mtdemo.models.checkpoints import LoadedModel
+from mtdemo.inference.forward import WindowOutput, pad_windows, run_windows
+from mtdemo.inference.hidden_state_cache import CachedRunner
+from mtdemo.inference.pipeline import analyze_batches
+from mtdemo.models.loaded import LoadedModel
 from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.serving.service import ModelService
 from mtdemo.text.tokenization import Window, encode_sentences

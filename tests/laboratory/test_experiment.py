@@ -19,7 +19,8 @@ from mtdemo.errors import PlanError, TrainingError
 from mtdemo.laboratory.dataset import LabDataset, from_sample
 from mtdemo.laboratory.experiment import Experiment, relative_change
 from mtdemo.laboratory.outcome import ExperimentSettings, Outcome, Snapshot
-from mtdemo.models.checkpoints import LoadedModel, load_directory
+from mtdemo.models.checkpoints import load_directory
+from mtdemo.models.loaded import LoadedModel
 from mtdemo.planning.optimizer import OptimizerSettings
 from mtdemo.planning.training_plan import TrainingPlan
 

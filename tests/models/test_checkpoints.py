@@ -25,16 +25,10 @@ from mtdemo.errors import (
     ModelTooLargeError,
     PlanError,
 )
-from mtdemo.models import checkpoints as loading
-from mtdemo.models.checkpoints import (
-    LoadedModel,
-    download,
-    is_directory_name,
-    load_directory,
-    load_model,
-    relabel,
-    save_checkpoint,
-)
+from mtdemo.models import hub
+from mtdemo.models.checkpoints import load_directory, save_checkpoint
+from mtdemo.models.hub import download, is_directory_name, load_model
+from mtdemo.models.loaded import LoadedModel, relabel
 from mtdemo.serving.service import ModelService
 from tests.conftest import make_tokenizer
 
@@ -241,7 +235,7 @@ def test_a_model_beyond_the_bound_is_refused_before_its_weights_are_read(tiny: W
 
 @pytest.mark.parametrize("name", ["../../etc", "/etc/passwd", "a b", "", "a/b/c", "~/x", "C:\\x"])
 def test_an_id_of_the_hub_is_never_taken_for_a_path(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "hf_hub_download", lambda *_: pytest.fail("asked the hub"))
+    monkeypatch.setattr(hub, "hf_hub_download", lambda *_: pytest.fail("asked the hub"))
     with pytest.raises(CheckpointNotFoundError, match="not a model id"):
         download(name)
 
@@ -268,7 +262,7 @@ def test_a_hub_that_gives_nothing_is_one_clear_error(
     def fail(*_: object, **__: object) -> None:
         raise failure
 
-    monkeypatch.setattr(loading, "hf_hub_download", fail)
+    monkeypatch.setattr(hub, "hf_hub_download", fail)
     with pytest.raises(error, match=words) as caught:
         download("bert-base-uncased")
     assert "bert-base-uncased" in str(caught.value)
@@ -284,8 +278,8 @@ def test_a_hub_model_is_downloaded_without_pickles_and_code_and_loaded_as_a_dire
         asked.update(patterns, hub_id=hub_id)
         return str(directory)
 
-    monkeypatch.setattr(loading, "hf_hub_download", lambda *_: str(directory / "config.json"))
-    monkeypatch.setattr(loading, "snapshot_download", snapshot)
+    monkeypatch.setattr(hub, "hf_hub_download", lambda *_: str(directory / "config.json"))
+    monkeypatch.setattr(hub, "snapshot_download", snapshot)
     assert load_model("owner/name").info.id == "owner/name"
     assert asked["hub_id"] == "owner/name"
     assert not {"*.bin", "*.py", "*.pt"} & set(asked["allow_patterns"])  # type: ignore[call-overload]

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from mtdemo.errors import PlanError
-from mtdemo.models.checkpoints import LoadedModel, load_directory, save_checkpoint
+from mtdemo.models.checkpoints import load_directory, save_checkpoint
+from mtdemo.models.loaded import LoadedModel
 from mtdemo.models.vocabulary import add_emoji_tokens
 
 N_PLACES = 994  # [unused0] to [unused993] in the vocabulary of bert-base-uncased

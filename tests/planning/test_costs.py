@@ -9,7 +9,8 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig
 
-from mtdemo.models.multitask import MultiTaskConfig, MultiTaskModel
+from mtdemo.models.configuration import MultiTaskConfig
+from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.planning.adapters import extend_model
 from mtdemo.planning.costs import Batch, estimate_step, estimate_training_everything
 from mtdemo.planning.freezing import FreezingPlan, apply_freezing, plan_freezing

@@ -8,7 +8,7 @@ import pytest
 
 from mtdemo.config import Settings
 from mtdemo.errors import CheckpointNotFoundError
-from mtdemo.models import checkpoints as loading
+from mtdemo.models import hub
 from mtdemo.serving.model_store import MAX_MADE, ModelStore
 
 Write = Callable[..., Path]
@@ -23,7 +23,7 @@ def loads(tiny: Write, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(hub_id)
         return directory
 
-    monkeypatch.setattr(loading, "download", download)
+    monkeypatch.setattr(hub, "download", download)
     return asked
 
 
@@ -41,7 +41,7 @@ def test_who_waits_for_a_load_that_fails_shares_its_error_and_the_next_one_tries
     loads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, started, fail = ModelStore(Settings()), Event(), Event()
-    real = loading.download
+    real = hub.download
 
     def download(hub_id: str, max_bytes: int | None = None) -> Path:
         started.set()
@@ -51,7 +51,7 @@ def test_who_waits_for_a_load_that_fails_shares_its_error_and_the_next_one_tries
             raise CheckpointNotFoundError("gone")
         return real(hub_id, max_bytes)
 
-    monkeypatch.setattr(loading, "download", download)
+    monkeypatch.setattr(hub, "download", download)
     with ThreadPoolExecutor(3) as pool:
         asking = [pool.submit(store.get, "a")]
         assert started.wait(10)

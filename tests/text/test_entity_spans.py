@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtdemo.models.checkpoints import LoadedModel
+from mtdemo.models.loaded import LoadedModel
 from mtdemo.text.entity_spans import TagScheme, decode_entities, entity_type
 from mtdemo.text.tokenization import Piece, encode_sentences
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtdemo.models.checkpoints import LoadedModel
+from mtdemo.models.loaded import LoadedModel
 from mtdemo.text.tokenization import EncodedSentence, encode_sentences, join_windows, replace_unreadable, word_case
 
 LENGTHS = (8, 9, 16, 128)

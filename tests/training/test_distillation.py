@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from mtdemo.errors import DataFileError
-from mtdemo.models.checkpoints import LoadedModel, load_directory
+from mtdemo.models.checkpoints import load_directory
+from mtdemo.models.loaded import LoadedModel
 from mtdemo.training.distillation import Teacher
 
 TEXTS = ["the cat sat !", "Paris sings on the mat", "John", "the cat"]

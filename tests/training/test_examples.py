@@ -7,7 +7,8 @@ import pytest
 
 from mtdemo.data.readers import LabelledSentence, TaggedSentence
 from mtdemo.errors import DataFileError
-from mtdemo.models.checkpoints import LoadedModel, load_directory
+from mtdemo.models.checkpoints import load_directory
+from mtdemo.models.loaded import LoadedModel
 from mtdemo.training.examples import allowed_labels, labelled_examples, tagged_examples
 
 LABELS = ["O", "PER", "ORG", "LOC", "MISC"]

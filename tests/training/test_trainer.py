@@ -16,9 +16,12 @@ from transformers import BertModel, DistilBertConfig
 from mtdemo.data.readers import LabelledSentence, TaggedSentence
 from mtdemo.errors import DataFileError, TrainingError
 from mtdemo.evaluation.validation import ValidationSets
-from mtdemo.inference.forward import analyze_batches, pad_windows
-from mtdemo.models.checkpoints import LoadedModel, load_directory
-from mtdemo.models.multitask import MultiTaskConfig, MultiTaskModel
+from mtdemo.inference.forward import pad_windows
+from mtdemo.inference.pipeline import analyze_batches
+from mtdemo.models.checkpoints import load_directory
+from mtdemo.models.configuration import MultiTaskConfig
+from mtdemo.models.loaded import LoadedModel
+from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.planning.optimizer import OptimizerSettings
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.training.distillation import Teacher

@@ -1,0 +1,74 @@
+"""Configuration of the multi-task model: all that varies, as it stands in a checkpoint's config.json."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Any, ClassVar, Literal
+
+from transformers import AutoConfig, PreTrainedConfig
+from transformers.configuration_utils import SubConfigSpec
+
+from mtdemo.models.parts import HEAD_NAMES
+
+CLASS_LABELS = ("negative", "neutral", "positive")
+ENTITY_LABELS = ("O", "PER", "ORG", "LOC", "MISC")
+
+
+class MultiTaskConfig(PreTrainedConfig):
+    """What a `MultiTaskModel` is built from.
+
+    Attributes:
+        backbone: configuration of any encoder that `AutoModel` knows.
+        class_labels: names of the sentence classes, in the order of the logits.
+        entity_labels: names of the token labels; the first must be `O`. `PER` (IO) and `B-PER`, `I-PER` (BIO) both work.
+        output_labels: labels of an additional linear layer over the sentence embedding; none by default. It is the
+            "new output layer" of the freezing scenarios.
+        classification_pooling: what the classification head reads, the mean of the tokens or the first token.
+        head_dropout: dropout before each head, 0 to 1.
+        casing: whether `token_type_ids` carry the case of each piece's word (`mtdemo.text.tokenization.word_case`); the
+            backbone then has four segment embeddings.
+        trained_heads: the heads whose weights come from training; all others are random and must be called untrained.
+    """
+
+    model_type = "multi-task-encoder"
+    sub_configs_defaults: ClassVar[dict[str, SubConfigSpec]] = {"backbone": SubConfigSpec(AutoConfig, model_type="bert")}
+
+    backbone: PreTrainedConfig | dict[str, Any] | None = None
+    class_labels: list[str] = field(default_factory=lambda: list(CLASS_LABELS))
+    entity_labels: list[str] = field(default_factory=lambda: list(ENTITY_LABELS))
+    output_labels: list[str] = field(default_factory=list)
+    classification_pooling: Literal["mean", "cls"] = "mean"
+    head_dropout: float = 0.1
+    casing: bool = False
+    trained_heads: list[str] = field(default_factory=list)
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]
+        if self.entity_labels[:1] != ["O"]:
+            raise ValueError(f"entity_labels must begin with 'O' (no entity), but they are {self.entity_labels}.")
+        for labels in (self.class_labels, self.entity_labels, self.output_labels):
+            if len(set(labels)) != len(labels):
+                raise ValueError(f"Every label must have a name of its own, but they are {labels}.")
+        if self.classification_pooling not in ("mean", "cls"):
+            raise ValueError(f"classification_pooling is 'mean' or 'cls', not {self.classification_pooling!r}.")
+        unknown = set(self.trained_heads) - set(HEAD_NAMES)
+        if unknown:
+            raise ValueError(f"trained_heads names {sorted(unknown)}; the heads are {', '.join(HEAD_NAMES)}.")
+
+    @property
+    def output_names_classes(self) -> bool:
+        """Whether there is a new output layer and its outputs are the classes, in the same order."""
+        return bool(self.output_labels) and list(self.output_labels) == list(self.class_labels)
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of the hidden states and of the sentence embedding."""
+        return int(self.backbone.hidden_size)  # type: ignore[union-attr]
+
+    @property
+    def n_layers(self) -> int:
+        """Number of encoder layers of the backbone."""
+        return int(self.backbone.num_hidden_layers)  # type: ignore[union-attr]
+
+
+AutoConfig.register(MultiTaskConfig.model_type, MultiTaskConfig)
