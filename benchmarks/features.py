@@ -20,7 +20,8 @@ import torch  # noqa: E402
 from mtdemo.laboratory.dataset import read_dataset  # noqa: E402
 from mtdemo.models.checkpoints import load_directory  # noqa: E402
 from mtdemo.planning.training_plan import TrainingPlan  # noqa: E402
-from mtdemo.training.trainer import Trainer, TrainingSettings  # noqa: E402
+from mtdemo.training.settings import TrainingSettings  # noqa: E402
+from mtdemo.training.trainer import Trainer  # noqa: E402
 
 
 def run(settings: TrainingSettings) -> tuple[float, dict[str, torch.Tensor]]:

@@ -28,8 +28,9 @@ from mtdemo.laboratory.outcome import CacheSpeedup, Ending, ExperimentSettings, 
 from mtdemo.models.loaded import LoadedModel
 from mtdemo.models.parts import Parts
 from mtdemo.results import SentenceAnalysis
-from mtdemo.training.objective import StepLosses
-from mtdemo.training.trainer import Trainer, TrainingSettings
+from mtdemo.training.settings import TrainingSettings
+from mtdemo.training.step_losses import StepLosses
+from mtdemo.training.trainer import Trainer
 
 _N_MEASUREMENTS = 10
 _N_TIMED = 30  # steps that the time left is estimated from

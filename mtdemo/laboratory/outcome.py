@@ -10,7 +10,7 @@ from mtdemo.errors import PlanError
 from mtdemo.evaluation.validation import Validation
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.results import SentenceAnalysis
-from mtdemo.training.objective import StepLosses
+from mtdemo.training.step_losses import StepLosses
 
 MAX_STEPS, MAX_SENTENCES = 1_000, 64
 Ending = Literal["done", "stopped", "out of time"]

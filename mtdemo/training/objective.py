@@ -6,7 +6,7 @@ Which sentences a step reads is `mtdemo.training.batches`'s; the steps are `mtde
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,40 +17,6 @@ from torch.nn import functional
 from mtdemo.training.batches import BatchSampler, InputNoise
 from mtdemo.training.examples import EncodedExample
 from mtdemo.training.losses import partial_cross_entropy
-
-
-@dataclass(frozen=True, slots=True)
-class StepLosses:
-    """Losses of one step, or their means over several; None for what was not looked at."""
-
-    ner: float | None
-    classification: float | None
-    output: float | None = None
-    drift: float | None = None
-    teacher: float | None = None
-
-    @property
-    def phrase(self) -> str:
-        digits = {"drift": 4}
-        named = ((name.replace("_", " "), value, digits.get(name, 3)) for name, value in self.as_dict().items())
-        return ", ".join(f"{name} {value:.{digits}f}" for name, value, digits in named if value is not None)
-
-    def as_dict(self) -> dict[str, float | None]:
-        """By what each is a loss of."""
-        return {
-            "entities": self.ner,
-            "classes": self.classification,
-            "new_output_layer": self.output,
-            "disagreement": self.teacher,
-            "drift": self.drift,
-        }
-
-    @classmethod
-    def mean(cls, of_steps: Sequence[StepLosses]) -> StepLosses:
-        """The mean of each loss over the steps that have it."""
-        columns = zip(*(astuple(losses) for losses in of_steps), strict=True)
-        known = ([value for value in column if value is not None] for column in columns)
-        return cls(*(float(np.mean(values)) if values else None for values in known))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,13 @@ if it had not been stopped. Left out: the sets that progress is measured on, whi
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, replace
 from functools import cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -36,75 +34,19 @@ from mtdemo.planning.adapters import extend_model, merge_adapters
 from mtdemo.planning.freezing import FreezingPlan, apply_freezing, unfrozen_parts
 from mtdemo.planning.optimizer import build_optimizer, plan_optimizer
 from mtdemo.planning.scenarios import BACKBONE
-from mtdemo.planning.training_plan import TrainingPlan, loss_weight_by_head
+from mtdemo.planning.training_plan import loss_weight_by_head
+from mtdemo.results import ProgressCallback, no_progress
 from mtdemo.text.tokenization import Window
-from mtdemo.training.batches import MIXES, BatchSampler, InputNoise, TaskMixing, active_tasks, sentences_per_task
+from mtdemo.training.batches import BatchSampler, InputNoise, active_tasks, sentences_per_task
 from mtdemo.training.distillation import Teacher
 from mtdemo.training.examples import EncodedExample, labelled_examples, tagged_examples
 from mtdemo.training.losses import class_disagreement, embedding_drift
-from mtdemo.training.objective import DistillationTerm, StepLosses, Task, class_loss, entity_loss
+from mtdemo.training.objective import DistillationTerm, Task, class_loss, entity_loss
+from mtdemo.training.settings import TrainingSettings
+from mtdemo.training.state import as_plain, digest_of, flatten, read_state
+from mtdemo.training.step_losses import StepLosses
 
-Progress = Callable[[str, int, int], None]
-STATE_FILE = "training_state.pt"
-LOG_FILE = "training_log.jsonl"
 _ADVICE = "A lower learning rate may help."
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingSettings:
-    """How a shared backbone is trained.
-
-    Attributes:
-        n_steps: optimizer steps.
-        sentences_per_step: of both tasks together; of one of them where the other is not looked at.
-        mix: how many of them each task gives.
-        task_weights: of the losses of entities and classes; a task without weight is not looked at.
-        distillation_weight: of the drift of embeddings, which is not measured without one.
-        teacher_weight: of the disagreement with the classes that teachers give the sentences of both tasks, where there are
-            teachers.
-        plan: what trains and how fast. Where `casing` is learned, the four segment rows that carry it train although the
-            embeddings are frozen.
-        casing: whether the model learns to see capitals (`MultiTaskConfig.casing`); nothing is learned by a frozen
-            backbone.
-        case_noise: share of the sentences, 0 to 1, that are read as if written in one case throughout.
-        dropout: of the backbone while it trains, 0 to 1; None leaves what its configuration says.
-        word_dropout: share of the word pieces, 0 to 1, that are hidden behind the mask token. Where the backbone
-            is frozen there is neither noise nor dropout of it, since its hidden states are computed once.
-        label_smoothing: share of the probability, 0 to 1, that the classes' targets spread over all classes (Szegedy et
-            al. 2016, https://arxiv.org/abs/1512.00567).
-        averaging: share of itself, 0 to 1, that an average of the weights keeps at each step; the average is what is
-            measured and kept (Tarvainen & Valpola 2017, https://arxiv.org/abs/1703.01780). It begins as the weights after
-            the first step, so it is of use after several times 1 / (1 - averaging) steps. 0 keeps none.
-        pooling: what a new classification head reads (`MultiTaskConfig.classification_pooling`); None leaves what the
-            configuration says.
-        max_gradient_norm: gradients are clipped to it.
-        max_length: word pieces read of a sentence, if the model can read so many.
-        max_feature_bytes: kept of the hidden states of a frozen backbone; what does not fit is computed again.
-        tokens_per_pass: word pieces in one forward pass; a step with more takes several and sums their gradients.
-        seed: of new heads, order, noise and dropout.
-        interval: steps between saved states, and between measurements.
-    """
-
-    n_steps: int = 800
-    sentences_per_step: int = 64
-    mix: TaskMixing = MIXES["equal"]
-    task_weights: tuple[float, float] = (1.0, 1.0)
-    distillation_weight: float = 10.0
-    teacher_weight: float = 1.0
-    plan: TrainingPlan = field(default_factory=TrainingPlan)
-    casing: bool = True
-    case_noise: float = 0.0
-    dropout: float | None = None
-    word_dropout: float = 0.0
-    label_smoothing: float = 0.0
-    averaging: float = 0.0
-    pooling: Literal["mean", "cls"] | None = None
-    max_gradient_norm: float = 1.0
-    max_length: int = 128
-    max_feature_bytes: int = 1 << 30
-    tokens_per_pass: int = 4096
-    seed: int = 13
-    interval: int = 100
 
 
 class Scores(Protocol):
@@ -158,7 +100,7 @@ class Trainer:
         base.model.renew_heads(new_heads)
         if settings.pooling is not None and "classification_head" in new_heads:
             base.model.config.classification_pooling = settings.pooling
-        self._base_digest = _digest_of(base.model.state_dict())
+        self._base_digest = digest_of(base.model.state_dict())
         self.teachers: dict[str, Teacher] = {}
         if self.distillation_weight:
             self.teachers["embeddings"] = Teacher.of_embeddings(base, windows)
@@ -227,7 +169,7 @@ class Trainer:
         """
         state = {
             "n_done": self.n_done,
-            "settings": _as_plain(self.settings),
+            "settings": as_plain(self.settings),
             "fingerprint": self.fingerprint,
             "eval_fingerprint": self.eval_fingerprint,
             "model": self.model.state_dict(),
@@ -247,15 +189,15 @@ class Trainer:
         finally:
             unfinished.unlink(missing_ok=True)
 
-    def restore(self, path: Path, progress: Progress = lambda phrase, done, total: None) -> None:
+    def restore(self, path: Path, progress: ProgressCallback = no_progress) -> None:
         """Go on from a saved state.
 
         Raises:
             DataFileError: there is none, or it is of an earlier version, or of a run with other settings or data, or
                 from another model, or measured on other sentences.
         """
-        state = _read_state(path)
-        before, now = (_flat({**_as_plain(TrainingSettings()), **s}) for s in (state["settings"], _as_plain(self.settings)))
+        state = read_state(path)
+        before, now = (flatten({**as_plain(TrainingSettings()), **s}) for s in (state["settings"], as_plain(self.settings)))
         changed = [
             f"{name} was {before.get(name)} and is now {now.get(name)}"
             for name in dict.fromkeys((*before, *now))
@@ -288,7 +230,7 @@ class Trainer:
         """Of what is learned, from which models: a SHA-256 in hexadecimal digits."""
         digest = hashlib.sha256(self._base_digest)
         for model in self.teachers["classes"].models if "classes" in self.teachers else ():
-            digest.update(_digest_of(model.weights))
+            digest.update(digest_of(model.weights))
         for task in self.tasks:
             for example in task.examples:
                 digest.update(np.asarray([*example.window.input_ids, *example.window.token_type_ids]).tobytes())
@@ -422,81 +364,6 @@ class Trainer:
         return self.model(**pad_windows(windows, self.base))
 
 
-def train(
-    base: LoadedModel,
-    tagged: Sequence[TaggedSentence],
-    labelled: Sequence[LabelledSentence],
-    settings: TrainingSettings,
-    progress: Progress,
-    directory: Path | None = None,
-    resume: Path | None = None,
-    measure: Evaluator | None = None,
-    *,
-    class_teachers: Sequence[LoadedModel] = (),
-) -> LoadedModel:
-    """Train a model for all tasks.
-
-    Args:
-        base: where training starts; its weights are changed.
-        tagged: sentences for the entity head; a task without sentences is not looked at.
-        labelled: sentences for the classification head.
-        settings: how.
-        progress: called with a phrase, steps done and steps in all.
-        directory: where states and the log are saved; none are without it.
-        resume: the directory with the state to go on from.
-        measure: how good a model is, asked every `settings.interval` steps and at the end; the best weights are kept.
-        class_teachers: checkpoints whose classes, the mean of their probabilities, are learned too, from the sentences of
-            both tasks.
-
-    Raises:
-        DataFileError: a label that the model does not have, a teacher of other classes, no sentences at all, no state to
-            resume, or a state that cannot be written.
-        TrainingError: a loss or a gradient is not a number; the last saved state is good.
-    """
-    trainer = Trainer(base, tagged, labelled, settings, class_teachers)
-    if measure is not None:
-        trainer.eval_fingerprint = measure.fingerprint
-    if directory is not None:
-        directory.mkdir(parents=True, exist_ok=True)
-    if resume is not None:
-        trainer.restore(resume / STATE_FILE, progress)
-    already = trainer.log[-1]["seconds"] if trainer.log else 0
-    started, recent = time.monotonic() - already, list[StepLosses]()
-    while trainer.n_done < settings.n_steps:
-        recent.append(trainer.step())
-        progress(f"training, {recent[-1].phrase}", trainer.n_done, settings.n_steps)
-        if trainer.n_done % settings.interval and trainer.n_done < settings.n_steps:
-            continue
-        scores = trainer.measure(measure) if measure is not None else None
-        if scores is not None:
-            progress(f"training, {scores.phrase}", trainer.n_done, settings.n_steps)
-        trainer.log.append(
-            {
-                "step": trainer.n_done,
-                "seconds": round(time.monotonic() - started),
-                "losses": asdict(StepLosses.mean(recent)),
-                "scores": _numbers(scores.as_dict()) if scores is not None else None,
-            }
-        )
-        recent.clear()
-        if directory is not None:
-            trainer.save(directory / STATE_FILE)
-            rows = "".join(json.dumps(row) + "\n" for row in trainer.log)
-            with writing(directory / LOG_FILE):
-                (directory / LOG_FILE).write_text(rows, encoding="utf-8")
-    return trainer.finished()
-
-
-def _read_state(path: Path) -> dict[str, Any]:
-    try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
-    except Exception as error:
-        raise DataFileError(f"{path} cannot be read, so there is nothing to resume.") from error
-    if "eval_fingerprint" not in state:
-        raise DataFileError(f"{path} was saved by an earlier version, whose runs this one cannot resume.")
-    return state
-
-
 def _plan(base: LoadedModel, settings: TrainingSettings) -> FreezingPlan:
     parts = base.model.parts()
     segments = [p.name for part in parts for p in part.parameters if "token_type_embeddings" in p.name]
@@ -512,32 +379,6 @@ def _learns_casing(base: LoadedModel, settings: TrainingSettings) -> bool:
         and base.model.can_carry_case
         and any(part.kind.in_backbone and part.name in trained for part in parts)
     )
-
-
-def _as_plain(settings: TrainingSettings) -> dict[str, Any]:
-    """Settings as JSON knows values, which can be saved and compared."""
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(settings)))
-    return plain
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one level, the innermost names joined by dots."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return flat
-
-
-def _digest_of(weights: Mapping[str, torch.Tensor]) -> bytes:
-    digest = hashlib.sha256()
-    for tensor in weights.values():
-        digest.update(np.ascontiguousarray(tensor.detach().numpy()).data)
-    return digest.digest()
-
-
-def _numbers(scores: dict[str, Any]) -> dict[str, Any]:
-    """Scores with None in the place of what is no number, which JSON does not know."""
-    return {name: value if value is None or math.isfinite(value) else None for name, value in scores.items()}
 
 
 def _set_dropout(model: torch.nn.Module, dropout: float | None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mtdemo.__main__ import main
+from mtdemo.cli.main import main
 from mtdemo.config import Settings
 from mtdemo.evaluation.evaluate import evaluate_file
 from mtdemo.evaluation.model_card import CARD_FILE, REPORT_FILE, read_report, render

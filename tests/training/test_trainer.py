@@ -25,8 +25,10 @@ from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.planning.optimizer import OptimizerSettings
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.training.distillation import Teacher
+from mtdemo.training.loop import LOG_FILE, STATE_FILE, train
 from mtdemo.training.losses import class_disagreement, embedding_drift
-from mtdemo.training.trainer import LOG_FILE, STATE_FILE, Evaluator, Scores, Trainer, TrainingSettings, train
+from mtdemo.training.settings import TrainingSettings
+from mtdemo.training.trainer import Evaluator, Scores, Trainer
 from tests.conftest import make_tokenizer
 
 TAGGED = [
@@ -172,7 +174,7 @@ def test_the_log_of_a_run_that_goes_on_counts_its_seconds_from_where_it_stopped(
     directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = itertools.count(start=1000, step=10)
-    monkeypatch.setattr("mtdemo.training.trainer.time.monotonic", lambda: next(now))
+    monkeypatch.setattr("mtdemo.training.loop.time.monotonic", lambda: next(now))
     run_until(7, directory, QUICK, tmp_path / "out")
     run(directory, QUICK, directory=tmp_path / "out", resume=tmp_path / "out")
     rows = [json.loads(line) for line in (tmp_path / "out" / LOG_FILE).read_text().splitlines()]

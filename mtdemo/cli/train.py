@@ -1,0 +1,214 @@
+"""The command `train`: its options, and what is made of them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from mtdemo.cli.options import at_least, make_writable, number, positive, seed, share, task_mixing, validation_sets, weight
+from mtdemo.cli.progress import ProgressBar
+from mtdemo.errors import DataFileError, PlanError
+
+if TYPE_CHECKING:
+    from mtdemo.models.configuration import MultiTaskConfig
+    from mtdemo.models.loaded import LoadedModel
+    from mtdemo.planning.training_plan import TrainingPlan
+    from mtdemo.training.settings import TrainingSettings
+
+_COMPARED = 500  # sentences on which a checkpoint is compared with what was saved
+_POOLINGS = ("mean", "cls")
+
+_DISTILLATION = 10.0
+
+
+def add_train(commands: Any) -> None:
+    """Add the command that trains a backbone and its heads."""
+    parser = commands.add_parser("train", help="train a shared backbone and its heads")
+    parser.add_argument("--base", required=True, help="a directory or an id of the hub: the backbone")
+    parser.add_argument(
+        "--ner", nargs="+", required=True, metavar="FILE", help="tagged sentences; also hub:owner/name:split"
+    )
+    parser.add_argument(
+        "--classification", nargs="+", required=True, metavar="FILE", help="sentences with a class; the same"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="directory to write the checkpoint to")
+    parser.add_argument("--class-labels", nargs="+", metavar="NAME", help="the classes to learn (default: the base's)")
+    parser.add_argument(
+        "--entity-types", nargs="+", metavar="NAME", help="the entities to find, as PER (default: the base's)"
+    )
+    parser.add_argument(
+        "--emoji", action="store_true", help="give emoji the free places of the vocabulary ([unused0] …), as BERT's has"
+    )
+    parser.add_argument("--plan", type=Path, help="JSON: what is frozen, rates, decay; the options below change it")
+    parser.add_argument("--seed", type=seed, default=13, help="of new heads, order, noise and dropout (default: 13)")
+    parser.add_argument("--steps", type=positive, default=800, help="optimizer steps (default: 800)")
+    parser.add_argument("--backbone-rate", type=number, help="learning rate of the backbone (default: 2e-5)")
+    parser.add_argument("--head-rate", type=number, help="learning rate of the heads (default: 3e-4)")
+    parser.add_argument("--layer-decay", type=number, help="factor from a layer's rate to that of the one below")
+    parser.add_argument("--sentences", type=at_least(2), default=64, help="sentences per step, of both tasks (default: 64)")
+    parser.add_argument(
+        "--mix",
+        type=task_mixing,
+        default="equal",
+        help="how a step divides them: equal (the default), square-root, proportional, or entities:classes such as 3:2",
+    )
+    parser.add_argument(
+        "--weights",
+        nargs=2,
+        type=weight,
+        default=(1.0, 1.0),
+        metavar=("ENTITIES", "CLASSES"),
+        help="of the two losses (default: 1 1)",
+    )
+    parser.add_argument(
+        "--freeze", nargs="+", metavar="PART", help="parts that do not train: embeddings, layer_0, backbone …"
+    )
+    parser.add_argument(
+        "--distillation", type=weight, help=f"weight of keeping the base model's embeddings (default: {_DISTILLATION:g})"
+    )
+    parser.add_argument(
+        "--class-teacher",
+        nargs="+",
+        default=(),
+        metavar="ID_OR_DIR",
+        help="checkpoints whose classes, their mean, are learned too, from the sentences of both tasks",
+    )
+    parser.add_argument("--teacher-weight", type=weight, default=1.0, help="of learning what the teachers say (default: 1)")
+    parser.add_argument("--dropout", type=share, help="of the backbone (default: what its configuration says)")
+    parser.add_argument("--case-noise", type=share, default=0.0, help="share of sentences read as if in one case")
+    parser.add_argument("--word-dropout", type=share, default=0.0, help="share of word pieces that are hidden")
+    parser.add_argument("--label-smoothing", type=share, default=0.0, help="share of the classes' targets that is spread")
+    parser.add_argument("--averaging", type=share, default=0.0, help="share the average of the weights keeps at a step")
+    parser.add_argument(
+        "--pooling",
+        choices=_POOLINGS,
+        help="what a new class head reads, mean of the tokens or the first; one that is trained reads what it always did",
+    )
+    parser.add_argument(
+        "--feature-gigabytes", type=weight, default=1.0, help="kept of a frozen backbone's hidden states (default: 1)"
+    )
+    parser.add_argument(
+        "--interval", type=positive, default=200, help="steps between measurements and saved states (default: 200)"
+    )
+    parser.add_argument("--no-casing", action="store_true", help="do not give an uncased model the case of words")
+    parser.add_argument("--dev-ner", type=Path, metavar="FILE", help="tagged sentences to measure on while it trains")
+    parser.add_argument("--dev-classification", type=Path, metavar="FILE", help="the same for classes")
+    parser.add_argument("--dev-similarity", type=Path, metavar="FILE", help="the same for similarity: rated pairs")
+    parser.add_argument("--dev-limit", type=positive, default=1000, help="rows of each, drawn by lot (default: 1000)")
+    parser.add_argument(
+        "--resume", type=Path, nargs="?", const=True, metavar="DIR", help="go on from the state in DIR, or in --output"
+    )
+    parser.set_defaults(run=_train)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from mtdemo.analysis.comparison import compare
+    from mtdemo.data.hub_datasets import labelled_from, tagged_from
+    from mtdemo.data.readers import subsample
+    from mtdemo.models.checkpoints import load_directory, save_checkpoint
+    from mtdemo.models.hub import load_model
+    from mtdemo.models.loaded import relabel
+    from mtdemo.models.vocabulary import add_emoji_tokens
+    from mtdemo.training.loop import STATE_FILE, train
+
+    if not any(options.weights):
+        raise PlanError("One of the two losses must have a weight above 0.")
+    settings = _training(options)
+    make_writable(options.output)
+    tagged = [sentence for source in options.ner for sentence in tagged_from(source)]
+    labelled = [sentence for source in options.classification for sentence in labelled_from(source)]
+    texts = [*(sentence.text for sentence in tagged), *(sentence.text for sentence in labelled)]
+    if not any(map(str.strip, texts)):
+        raise DataFileError("None of the sentences has a word in it.")
+    base = relabel(load_model(options.base), options.class_labels, options.entity_types)
+    if options.emoji:
+        base, emoji = add_emoji_tokens(base, texts)
+        print(f"{len(emoji)} emoji have a place in the vocabulary now.", file=sys.stderr)
+    teachers = [load_model(teacher) for teacher in options.class_teacher]
+    validation = validation_sets(options, base)
+    if not (options.no_casing or base.model.can_carry_case):
+        print(f"{options.base} cannot carry the case of words; it learns without.", file=sys.stderr)
+    for warning in _warnings(base, settings, options):
+        print(f"Note: {warning}", file=sys.stderr)
+    resume = options.output if options.resume is True else options.resume
+    with closing(ProgressBar()) as bar:
+        trained = train(base, tagged, labelled, settings, bar, options.output, resume, validation, class_teachers=teachers)
+    save_checkpoint(trained, options.output)
+    (options.output / STATE_FILE).unlink(missing_ok=True)  # several times the size of the checkpoint, and of no more use
+    compared = subsample([text for text in texts if text.strip()], _COMPARED)
+    rounded = compare(trained, load_directory(options.output), compared)
+    print(f"Saved to {options.output} as float16: {rounded.phrase}.", file=sys.stderr)
+    return 0
+
+
+def _training(options: argparse.Namespace) -> TrainingSettings:
+    from mtdemo.training.settings import TrainingSettings
+
+    return TrainingSettings(
+        n_steps=options.steps,
+        sentences_per_step=options.sentences,
+        mix=options.mix,
+        task_weights=tuple(options.weights),
+        distillation_weight=_DISTILLATION if options.distillation is None else options.distillation,
+        teacher_weight=options.teacher_weight,
+        plan=_plan(options),
+        casing=not options.no_casing,
+        case_noise=options.case_noise,
+        dropout=options.dropout,
+        word_dropout=options.word_dropout,
+        label_smoothing=options.label_smoothing,
+        averaging=options.averaging,
+        pooling=options.pooling,
+        max_feature_bytes=round(options.feature_gigabytes * 1e9),
+        interval=options.interval,
+        seed=options.seed,
+    )
+
+
+def _warnings(base: LoadedModel, settings: TrainingSettings, options: argparse.Namespace) -> Sequence[str]:
+    """What contradicts itself in what was asked for; of what is so by default nothing is told."""
+    from mtdemo.models.parts import HEAD_NAMES
+    from mtdemo.planning.adapters import extended_parts
+    from mtdemo.planning.optimizer import plan_optimizer
+    from mtdemo.planning.scenarios import BACKBONE
+    from mtdemo.planning.training_plan import run_warnings
+
+    plan, config = settings.plan, cast("MultiTaskConfig", base.model.config)
+    freezing = plan.freezing_plan(extended_parts(config, plan))
+    of_run = run_warnings(
+        plan,
+        freezing,
+        settings.n_steps,
+        settings.task_weights,
+        options.distillation or 0.0,
+        settings.teacher_weight if options.class_teacher else 0.0,
+        max(settings.word_dropout, settings.case_noise, settings.dropout or 0.0),
+    )
+    rates = (((BACKBONE,), options.backbone_rate), (HEAD_NAMES, options.head_rate))
+    given = {name for names, rate in rates if rate is not None for name in names}
+    return (*plan_optimizer(freezing, plan.optimizer, given).warnings, *of_run)
+
+
+def _plan(options: argparse.Namespace) -> TrainingPlan:
+    """The plan of the file, where there is one, changed by what the command says."""
+    from mtdemo.models.parts import HEAD_NAMES
+    from mtdemo.planning.optimizer import OptimizerSettings
+    from mtdemo.planning.training_plan import TrainingPlan, read_plan
+
+    plan = read_plan(options.plan) if options.plan else TrainingPlan()
+    heads = plan.optimizer.head_learning_rates
+    if options.head_rate is not None:
+        heads = dict.fromkeys(HEAD_NAMES, options.head_rate)
+    optimizer = OptimizerSettings(
+        plan.optimizer.backbone_learning_rate if options.backbone_rate is None else options.backbone_rate,
+        heads,
+        plan.optimizer.weight_decay,
+        plan.optimizer.layer_decay if options.layer_decay is None else options.layer_decay,
+    )
+    frozen = plan.frozen if options.freeze is None else tuple(options.freeze)
+    return replace(plan, frozen=frozen, optimizer=optimizer)

@@ -1,0 +1,103 @@
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mtdemo.cli.main import main
+from mtdemo.models.checkpoints import load_directory
+
+Write = Callable[..., Path]
+
+
+def test_annotate_writes_records_and_embeddings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in.txt").write_bytes(b"John lives in Paris.\n\nbad \xff\n")
+    output, embeddings = tmp_path / "out.jsonl", tmp_path / "out.npy"
+    assert main(["annotate", str(tmp_path / "in.txt"), "--output", str(output), "--embeddings", str(embeddings)]) == 0
+    assert len(output.read_text().splitlines()) == len(np.load(embeddings)) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "Line 3: not UTF-8" in captured.err
+    assert "3 lines: 1 blank, 1 with a problem" in captured.err
+
+
+def test_evaluate_ends_with_one_json_object(tmp_path: Path, tiny: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_text('{"tokens": ["john", "sat", "paris"], "tags": ["B-PER", "B-MISC", "B-LOC"]}\n' * 2)
+    arguments = ["evaluate", "--task", "ner", "--data", str(path), "--checkpoint", str(tiny()), "--limit", "1", "--json"]
+
+    def result(*more: str) -> dict[str, Any]:
+        assert main([*arguments, *more]) == 0
+        found: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
+        return found
+
+    assert result()["n_sentences"] == 1
+    assert {"PER", "MISC", "LOC"} <= set(result()["per_label"])
+    assert "PER" in result("--ignore-labels", "MISC,LOC")["per_label"]
+    assert not {"MISC", "LOC"} & set(result("--ignore-labels", "MISC,LOC")["per_label"])
+
+
+def test_numbers_of_an_untrained_head_come_with_a_word(
+    tmp_path: Path, tiny: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ner").write_text('{"tokens": ["john", "sat"], "tags": ["B-PER", "O"]}\n')
+    (tmp_path / "classes").write_text('{"text": "the cat", "label": "neutral"}\n')
+    (tmp_path / "similarity").write_text("1\tthe cat\tthe mat\n5\tjohn\tjohn\n")
+    half = str(tiny(trained_heads=["ner_head"]))
+    for task, name, is_told in (("ner", "ner", False), ("classification", "classes", True), ("similarity",) * 2 + (False,)):
+        assert main(["evaluate", "--task", task, "--data", str(tmp_path / name), "--checkpoint", half]) == 0
+        told = "Note: the classification head of this model is untrained" in capsys.readouterr().err
+        assert told == is_told, task
+
+
+def test_a_correlation_that_there_is_none_of_is_null(
+    tmp_path: Path, tiny: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pairs").write_text("1\tthe cat\tthe mat\n5\tthe cat\tthe mat\n")
+    data = str(tmp_path / "pairs")
+    assert main(["evaluate", "--task", "similarity", "--data", data, "--checkpoint", str(tiny()), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert result == {"spearman": None, "pearson": None, "n_pairs": 2}
+
+
+def test_calibrate_writes_a_checkpoint_whose_heads_alone_are_others(
+    tiny: Write, few: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--base", str(tiny()), *few]) == 0
+    arguments = ["calibrate", "--checkpoint", str(tmp_path / "out"), "--output", str(tmp_path / "calibrated")]
+    assert main(arguments) == 2
+    assert "Sentences that were not trained on are needed" in capsys.readouterr().err
+    assert main([*arguments, "--classification", str(tmp_path / "classes")]) == 0
+    said = capsys.readouterr().err
+    temperature = float(re.search(r"divided: classes by ([0-9.]+)\. Saved", said)[1])  # type: ignore[index]
+    before, after = (load_directory(tmp_path / name).model.state_dict() for name in ("out", "calibrated"))
+    changed = {name for name, tensor in before.items() if not torch.equal(tensor, after[name])}
+    assert changed <= {"classification_head.linear.weight", "classification_head.linear.bias"}
+    assert temperature != 1.0
+    weight = "classification_head.linear.weight"
+    torch.testing.assert_close(after[weight] * temperature, before[weight], atol=1e-3, rtol=1e-2)
+
+
+def test_calibrate_never_takes_a_directory_for_an_id_of_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mtdemo.models.hub.download", lambda *_: pytest.fail("the hub was asked"))
+    assert main(["calibrate", "--checkpoint", "./typo", "--ner", "x", "--output", str(tmp_path / "out")]) == 2
+    assert "typo': no such directory" in capsys.readouterr().err
+
+
+def test_evaluate_says_which_labels_the_model_does_not_know(
+    tiny: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\nthe cat,calm\nthe mat,neutral\n")
+    arguments = ["evaluate", "--task", "classification", "--data", str(path), "--checkpoint", str(tiny())]
+    assert main(arguments) == 0
+    assert "the model does not know calm, so it never finds them" in capsys.readouterr().err
+    path.write_text("text,label\nthe cat,neutral\n  ,neutral\n")
+    assert main(arguments) == 2
+    assert f"{path} has a sentence that cannot be read, '  ': It is blank" in capsys.readouterr().err
