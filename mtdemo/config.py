@@ -14,6 +14,7 @@ from mtdemo.errors import SettingsError
 PACKAGE_DIRECTORY = Path(__file__).parent
 EMBEDDED_CHECKPOINT = PACKAGE_DIRECTORY / "checkpoint"
 EMBEDDED = "embedded"
+MAX_UPLOAD_BYTES = 4_000_000  # of a file that a visitor brings
 _OF_GRADIO = (("host", "GRADIO_SERVER_NAME"), ("port", "GRADIO_SERVER_PORT"))
 
 

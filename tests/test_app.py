@@ -1,6 +1,5 @@
 """The app as a person starts it: what it prints, when it answers, whom it calls."""
 
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from mtdemo.serving.service import ModelService
+from mtdemo.ui import launch
 from tests.app_process import ROOT, AppProcess, run_app
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1", "0.0.0.0", "a local socket", "None"}  # noqa: S104
@@ -82,6 +82,5 @@ def test_a_port_in_use_says_what_to_do(app: AppProcess) -> None:
 def test_zero_gpu_finds_the_function_that_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     found: list[object] = []
     monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=found.append))
-    app_module = runpy.run_path(str(ROOT / "app.py"))
-    app_module["_satisfy_zero_gpu"]()
-    assert found == [app_module["_on_gpu"]]
+    launch._satisfy_zero_gpu()
+    assert found == [launch._on_gpu]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mtdemo.config import MAX_UPLOAD_BYTES
 from mtdemo.data import readers as data
 from mtdemo.data.marked_text import SAMPLE, Sample, read_sample
 from mtdemo.data.readers import (
@@ -25,7 +26,6 @@ from mtdemo.data.readers import (
 from mtdemo.errors import DataFileError
 
 MAX_SENTENCES = 2_000
-MAX_BYTES = 4_000_000
 MAX_CHARACTERS = 1_000  # of a sentence
 FEWEST_SENTENCES = 8
 MAX_HELD_OUT = 200  # measuring more would take longer than training
@@ -83,8 +83,8 @@ def read_dataset(path: Path | None = None) -> LabDataset:
         size = path.stat().st_size
     except OSError as error:
         raise DataFileError(f"{path.name} is not here any more. Upload it again.") from error
-    if size > MAX_BYTES:
-        raise DataFileError(f"{path.name} has {size / 1e6:.1f} MB; at most {MAX_BYTES / 1e6:.0f} MB are read here.")
+    if size > MAX_UPLOAD_BYTES:
+        raise DataFileError(f"{path.name} has {size / 1e6:.1f} MB; at most {MAX_UPLOAD_BYTES / 1e6:.0f} MB are read here.")
     suffix = path.suffix.lower()
     in_columns = is_in_columns(path)
     if suffix == _MARKED and not in_columns:

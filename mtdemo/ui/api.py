@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from mtdemo.errors import InputError
-from mtdemo.planning.planner import PlanRequest
+from mtdemo.planning.planner import Planner, PlanRequest
 from mtdemo.serving.service import ModelService
 from mtdemo.text.tokenization import replace_unreadable
 from mtdemo.ui.components.messages import shows_errors
@@ -15,7 +15,7 @@ from mtdemo.ui.components.messages import shows_errors
 Records = list[dict[str, Any]]
 
 
-def add_endpoints(service: ModelService) -> None:
+def add_endpoints(service: ModelService, planner: Planner) -> None:
     """Add `/embed`, `/similarity`, `/classify`, `/entities`, `/analyze` and `/freezing_plan`."""
 
     def embed(sentences: list[str]) -> Records:
@@ -60,7 +60,7 @@ def add_endpoints(service: ModelService) -> None:
         the lowest layers are frozen in addition; n_frozen_last_layers: so many of the highest. Returns totals, parts,
         optimizer groups, cost of a step and warnings."""
         request = PlanRequest(backbone, scenario, n_frozen_layers, n_frozen_last_layers)
-        return {"backbone": backbone, "scenario": scenario, **service.freezing_plan(request).as_dict()}
+        return {"backbone": backbone, "scenario": scenario, **planner.plan(request).as_dict()}
 
     for endpoint in (embed, similarity, classify, entities, analyze, freezing_plan):
         gr.api(shows_errors(endpoint), api_name=endpoint.__name__, concurrency_limit=8, concurrency_id="endpoints")

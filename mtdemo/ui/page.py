@@ -5,6 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from mtdemo.laboratory.run_queue import Laboratory
+from mtdemo.planning.planner import Planner
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.api import add_endpoints
 from mtdemo.ui.components.model_picker import add_model_choice
@@ -17,8 +18,13 @@ TITLE = "mtdemo: one encoder, three answers"
 _HOUR_S = 3_600
 
 
-def build_page(service: ModelService) -> gr.Blocks:
-    """Build the page around a service; nothing is loaded and no sentence is read yet."""
+def build_page(service: ModelService, planner: Planner) -> gr.Blocks:
+    """Build the page, without loading or reading anything yet.
+
+    Args:
+        service: answers about sentences.
+        planner: plans what trains.
+    """
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_HOUR_S, _HOUR_S)) as page:
         gr.Markdown(
             "# One encoder, three answers\n"
@@ -33,6 +39,6 @@ def build_page(service: ModelService) -> gr.Blocks:
         with gr.Tab("Entities"):
             add_entities_tab(service, page, model)
         with gr.Tab("Freezing & optimizer"):
-            add_freezing_tab(service, page, Laboratory(service), model, status)
-        add_endpoints(service)
+            add_freezing_tab(service, planner, page, Laboratory(service), model, status)
+        add_endpoints(service, planner)
     return page

@@ -8,6 +8,7 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
+from mtdemo.planning.planner import Planner
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.page import build_page
 from tests.app_process import AppProcess
@@ -21,8 +22,8 @@ def client(app: AppProcess) -> Iterator[Client]:
     client.close()
 
 
-def test_building_the_page_loads_nothing(fake: FakeService) -> None:
-    build_page(fake)
+def test_building_the_page_loads_nothing(fake: FakeService, planner: Planner) -> None:
+    build_page(fake, planner)
     assert fake.asked == []
 
 

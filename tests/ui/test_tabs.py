@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtdemo.ui.charts import figures as charts
+from mtdemo.ui.charts.similarity import plot_similarity
 from mtdemo.ui.components.messages import describe_answer, numbered, shorten
 from mtdemo.ui.components.sentence_box import read_lines
 from mtdemo.ui.tabs.classification import show_classes
@@ -46,10 +46,10 @@ def test_many_sentences_are_drawn_up_to_a_limit_and_told(fake: FakeService, tmp_
 
 
 def test_markup_in_sentences_is_text_in_the_picture(fake: FakeService) -> None:
-    figure = charts.plot_similarity(fake.similarity(["<b>bold</b>", "<a href='javascript:x'>y</a>"]))
+    figure = plot_similarity(fake.similarity(["<b>bold</b>", "<a href='javascript:x'>y</a>"]))
     assert "<b>" not in str(figure.data[0].y) + str(figure.data[0].customdata)
     assert "&lt;b&gt;" in figure.data[0].y[0]
-    figure = charts.plot_similarity(fake.similarity(['He said "no" & won\'t', "x"]))
+    figure = plot_similarity(fake.similarity(['He said "no" & won\'t', "x"]))
     assert figure.data[0].y[0] == '1. He said "no" &amp; won\'t', "Plotly knows the entities of <, > and & only"
 
 

@@ -16,41 +16,24 @@ from gradio.processing_utils import save_bytes_to_cache
 
 from mtdemo.config import EMBEDDED
 from mtdemo.errors import MtdemoError, PlanError, TooMuchInputError
-from mtdemo.laboratory.dataset import MAX_CHARACTERS, MAX_SENTENCES, LabDataset, check_labels, read_dataset
+from mtdemo.laboratory.dataset import MAX_CHARACTERS, LabDataset, read_dataset
 from mtdemo.laboratory.export import pack_run
 from mtdemo.laboratory.run_queue import MAX_AT_ONCE, MAX_MODELS, MAX_SECONDS, Laboratory, Waiting
+from mtdemo.planning.planner import Planner
 from mtdemo.planning.training_plan import TrainingPlan, run_warnings
 from mtdemo.serving.service import ModelService
-from mtdemo.ui.charts.figures import AXES, plot_history, plot_runs
-from mtdemo.ui.components.messages import as_plain_markdown, as_warnings, shows_errors
+from mtdemo.ui.charts.run import plot_history, plot_runs
+from mtdemo.ui.components.messages import as_warnings, shows_errors
 from mtdemo.ui.components.model_picker import describe_ready
 from mtdemo.ui.components.sentence_box import split_lines
-from mtdemo.ui.lab.run_view import describe_state, name_plan, show_outcome
+from mtdemo.ui.lab.run_controls import MAX_OWN, N_STEPS, TASKS, add_run_controls, add_run_results, describe_file
+from mtdemo.ui.lab.run_view import describe_state, name_plan, show_beginning, show_outcome, show_running
 
 if TYPE_CHECKING:
     from mtdemo.laboratory.outcome import Snapshot
 
-TASKS = {"Both tasks": (1.0, 1.0), "Classes only": (0.0, 1.0), "Entities only": (1.0, 0.0)}
-SUFFIXES = [".jsonl", ".csv", ".conll", ".bio", ".iob", ".iob2", ".txt"]
-_OWN = "The Nobel Prize went to Marie Curie.\nThe service at Lufthansa was a nightmare."
-_MAX_OWN = 10
-_N_STEPS = 60
-_REFRESH_S = 0.7
-_WIDTHS: list[str | int] = ["34%", "26%", "40%"]
-_RUN_WIDTHS: list[str | int] = ["52px", "300px", "112px", "120px", "92px", "130px", "130px"]
-_FORMATS = """
-| file | a line of it |
-|---|---|
-| `.jsonl`, classes | `{"text": "What a day!", "label": "positive"}` |
-| `.jsonl`, entities | `{"tokens": ["Ada", "lives", "in", "Rome"], "tags": ["PER", "O", "O", "LOC"]}` |
-| `.csv`, classes | `text,label` first, then `"What a day!",positive` |
-| `.conll`, `.bio`, `.iob`, `.iob2`, `.txt`, entities | `Rome B-LOC`, a blank line between sentences |
-| `.txt`, both | `positive \\| What a day in [Rome](LOC)!` after a line `[train]`, and others after `[test]` |
 
-A task that your file says nothing of keeps the project's sentences. A quarter of the sentences, drawn by lot but always the
-same ones, is kept aside to measure on, unless the file says itself what is `[test]`. The file is read for your run and is
-not kept with it; the copy that was uploaded is deleted from the server within two hours.
-"""
+_REFRESH_S = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,53 +55,15 @@ class SharedComponents:
     status: gr.Markdown
 
 
-@dataclass(frozen=True, slots=True)
-class _Controls:
-    tasks: gr.Radio
-    own: gr.Textbox
-    file: gr.File
-    keep: gr.Number
-    n_steps: gr.Number
-    n_sentences: gr.Slider
-    seed: gr.Number
-    described: gr.Markdown
-
-    @property
-    def inputs(self) -> list[Any]:
-        return [self.tasks, self.own, self.file, self.keep, self.n_steps, self.n_sentences, self.seed]
-
-
-@dataclass(frozen=True, slots=True)
-class _Results:
-    """What a run changes, in the order of `outputs`, and what is done with it."""
-
-    status: gr.HTML
-    history: gr.Plot
-    result: gr.HTML
-    moved: gr.Plot
-    sentences: gr.Dataframe
-    kept: gr.Column
-    runs: gr.Dataframe
-    compared: gr.Plot
-    report: gr.Code
-    download: gr.DownloadButton
-    by: gr.Radio
-    use: gr.Button
-    back: gr.Button
-    pack: gr.Button
-
-    @property
-    def outputs(self) -> list[Any]:
-        shown = [self.status, self.history, self.result, self.moved, self.sentences, self.kept]
-        return [*shown, self.runs, self.compared, self.report, self.download]
-
-
-def add_laboratory(service: ModelService, laboratory: Laboratory, page: gr.Blocks, borrowed: SharedComponents) -> None:
+def add_laboratory(
+    service: ModelService, planner: Planner, laboratory: Laboratory, page: gr.Blocks, borrowed: SharedComponents
+) -> None:
     """Add the controls and the results under a plan.
 
     Args:
-        service: counts parts, and takes a trained copy in.
-        laboratory: who conducts the runs.
+        service: takes a trained copy in.
+        planner: counts parts.
+        laboratory: conducts the runs.
         page: tells when a visitor comes.
         borrowed: what belongs to others.
     """
@@ -135,12 +80,12 @@ def add_laboratory(service: ModelService, laboratory: Laboratory, page: gr.Block
     visitor = gr.State("")
     page.load(_visitor, None, visitor, api_visibility="private", show_progress="hidden")
     page.unload(_forget_in(laboratory))
-    controls = _add_controls()
+    controls = add_run_controls()
     check = gr.HTML(padding=False)
     with gr.Row():
         start = gr.Button("Train a copy", variant="primary")
         stop = gr.Button("Stop and keep what there is")
-    results = _add_results()
+    results = add_run_results()
 
     private: dict[str, Any] = {"api_visibility": "private"}
     quiet: dict[str, Any] = {"show_progress": "hidden", **private}
@@ -155,7 +100,7 @@ def add_laboratory(service: ModelService, laboratory: Laboratory, page: gr.Block
     stop.click(laboratory.stop, visitor, None, queue=False, **private)
     gr.on(
         [borrowed.saved.change, controls.tasks.input, controls.n_steps.change, controls.keep.change],
-        partial(check_run, service),
+        partial(check_run, planner),
         [borrowed.backbone, borrowed.saved, controls.tasks, controls.n_steps, controls.keep],
         check,
         trigger_mode="always_last",
@@ -175,59 +120,6 @@ def add_laboratory(service: ModelService, laboratory: Laboratory, page: gr.Block
     results.back.click(partial(use_served, service), None, [borrowed.model, borrowed.status], **private)
 
 
-def _add_controls() -> _Controls:
-    with gr.Row():
-        tasks = gr.Radio(list(TASKS), value="Both tasks", label="Learn", info="What the loss is made of.")
-        keep = gr.Number(0, label="Weight of keeping the embeddings", info="1 − cosine to before, in the loss.", minimum=0)
-    with gr.Row():
-        n_steps = gr.Number(_N_STEPS, label="Steps", info="1 to 1,000; 100 take seconds to minutes.", precision=0)
-        n_sentences = gr.Slider(4, 64, value=16, step=4, label="Sentences per step", info="Shared by the two tasks.")
-        seed = gr.Number(13, label="Seed", precision=0, minimum=0)
-    own = gr.Textbox(_OWN, label=f"Your own sentences, before and after (at most {_MAX_OWN})", lines=2, max_lines=6)
-    with gr.Accordion("Learn your own labelled sentences instead", open=False):
-        file = gr.File(label=f"At most {MAX_SENTENCES:,} sentences", file_types=SUFFIXES, height=160)
-        described = gr.Markdown(elem_classes="note", visible=False)
-        gr.Markdown(_FORMATS)
-    return _Controls(tasks, own, file, keep, n_steps, n_sentences, seed, described)
-
-
-def _add_results() -> _Results:
-    status = gr.HTML(padding=False)
-    history = gr.Plot(label="Loss and held-out scores by step", show_label=False, visible=False)
-    result = gr.HTML(padding=False)
-    moved = gr.Plot(label="How far each part moved", show_label=False, visible=False)
-    table: dict[str, Any] = {"interactive": False, "wrap": True}
-    sentences = gr.Dataframe(label="Your sentences before and after", visible=False, column_widths=_WIDTHS, **table)
-    with gr.Column(visible=False) as kept:
-        title = "Your runs of this visit (changed: share of the answers)"
-        runs = gr.Dataframe(label=title, column_widths=_RUN_WIDTHS, **table)
-        by = gr.Radio(list(AXES), value=next(iter(AXES)), label="Compare their scores by")
-        compared = gr.Plot(label="Runs", show_label=False)
-        with gr.Row():
-            use = gr.Button("Use the trained copy in the other tabs")
-            back = gr.Button("Use this page's model there again")
-            pack = gr.Button("Pack the last run as a ZIP")
-        download = gr.DownloadButton("Download", visible=False)
-        with gr.Accordion("The last run as a file", open=False):
-            report = gr.Code(label="run.json", language="json", interactive=False)
-    return _Results(
-        status,
-        history,
-        result,
-        moved,
-        sentences,
-        kept,
-        runs,
-        compared,
-        report,
-        download,
-        by=by,
-        use=use,
-        back=back,
-        pack=pack,
-    )
-
-
 def _visitor(request: gr.Request) -> str:
     """Whose runs these are: one page in one browser tab."""
     return str(request.session_hash)
@@ -242,31 +134,16 @@ def _forget_in(laboratory: Laboratory) -> Callable[[gr.Request], None]:
     return forget
 
 
-def check_run(
-    service: ModelService, backbone: str, saved: str, tasks: str, n_steps: float | None, keep: float | None
-) -> str:
+def check_run(planner: Planner, backbone: str, saved: str, tasks: str, n_steps: float | None, keep: float | None) -> str:
     """What contradicts itself between the plan and the run, as HTML; what is wrong with the plan itself is told there."""
     if not saved:
         return ""
     try:
         plan = TrainingPlan.from_dict(json.loads(saved))
-        freezing = service.freezing(backbone, plan)
+        freezing = planner.freezing(backbone, plan)
     except MtdemoError:
         return ""
-    return as_warnings(run_warnings(plan, freezing, int(n_steps or _N_STEPS), TASKS[tasks], float(keep or 0)))
-
-
-def describe_file(service: ModelService, path: str | None) -> Any:
-    """What a person's file teaches, or what is wrong with it."""
-    if path is None:
-        return gr.Markdown(visible=False)
-    try:
-        dataset, model = read_dataset(Path(path)), service.load(EMBEDDED)
-        check_labels(dataset, model.class_labels, model.entity_types)
-        words = f"Read: {dataset.phrase}."
-    except MtdemoError as error:
-        words = f"**This file cannot be used.** {as_plain_markdown(str(error))}"
-    return gr.Markdown(words, visible=True)
+    return as_warnings(run_warnings(plan, freezing, int(n_steps or N_STEPS), TASKS[tasks], float(keep or 0)))
 
 
 @shows_errors
@@ -315,7 +192,7 @@ def train(
     file, keep, *numbers, by = others
     seen: list[Snapshot] = []
     shown = 0.0
-    yield _begin()
+    yield show_beginning()
     try:
         if backbone != EMBEDDED:
             raise PlanError("Only the embedded model can be trained here; choose it as the backbone, or only plan.")
@@ -339,30 +216,20 @@ def train(
             own_sentences=tuple(_lines(own)),
         ):
             if isinstance(state, Waiting):
-                yield _while_running(f"Waiting for a place: {state.place} in line.")
+                yield show_running(f"Waiting for a place: {state.place} in line.")
                 continue
             seen.append(state)
             if time.monotonic() - shown > _REFRESH_S:
                 shown = time.monotonic()
-                yield _while_running(describe_state(state), gr.Plot(plot_history(seen), visible=True))
+                yield show_running(describe_state(state), gr.Plot(plot_history(seen), visible=True))
     except MtdemoError as error:
-        yield _while_running(f"This did not work: {html.escape(str(error), quote=False)}")
+        yield show_running(f"This did not work: {html.escape(str(error), quote=False)}")
         return
     outcome, runs = laboratory.outcome(visitor), laboratory.runs(visitor)
     if not seen:
-        yield _while_running("You left the line; nothing was trained.")
+        yield show_running("You left the line; nothing was trained.")
     elif outcome is not None:
         yield show_outcome(outcome, seen, runs, by)
-
-
-def _begin() -> tuple[Any, ...]:
-    """What an earlier run did leaves the page, since it is not what this one does."""
-    hidden = (gr.Plot(visible=False), "", gr.Plot(visible=False), gr.Dataframe(visible=False))
-    return ("<p>Getting ready: a copy of the model, and what it says before.</p>", *hidden, *(gr.skip() for _ in range(5)))
-
-
-def _while_running(status: str, history: Any = None) -> tuple[Any, ...]:
-    return (status, gr.skip() if history is None else history, *(gr.skip() for _ in range(8)))
 
 
 def _lines(own: str) -> list[str]:
@@ -371,6 +238,6 @@ def _lines(own: str) -> list[str]:
         if len(line) > MAX_CHARACTERS:
             reason = f"It has {len(line):,} characters; your own sentences may have up to {MAX_CHARACTERS:,}."
             raise TooMuchInputError(reason, number)
-    if len(lines) > _MAX_OWN:
-        raise TooMuchInputError(f"{len(lines)} sentences of your own were given; at most {_MAX_OWN} are compared.")
+    if len(lines) > MAX_OWN:
+        raise TooMuchInputError(f"{len(lines)} sentences of your own were given; at most {MAX_OWN} are compared.")
     return lines

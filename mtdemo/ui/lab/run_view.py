@@ -15,12 +15,13 @@ from mtdemo.laboratory.run_queue import Run
 from mtdemo.models.parts import HEAD_NAMES, part_title
 from mtdemo.planning.scenarios import WEIGHTS, find_selection
 from mtdemo.planning.training_plan import TrainingPlan
-from mtdemo.ui.charts.figures import plot_history, plot_movement, plot_runs
+from mtdemo.ui.charts.run import plot_history, plot_movement, plot_runs
 from mtdemo.ui.components.messages import shorten
 
 if TYPE_CHECKING:
     from mtdemo.laboratory.outcome import Outcome, Snapshot
     from mtdemo.results import SentenceAnalysis
+
 
 _NEARLY_ONE = 0.9999
 _MEASURES = (
@@ -158,3 +159,14 @@ def _class(answer: SentenceAnalysis) -> str:
 
 def _entities(answer: SentenceAnalysis) -> str:
     return "; ".join(f"{entity.text} ({entity.label})" for entity in answer.entities) or "none"
+
+
+def show_beginning() -> tuple[Any, ...]:
+    """What an earlier run did leaves the page, since it is not what this one does."""
+    hidden = (gr.Plot(visible=False), "", gr.Plot(visible=False), gr.Dataframe(visible=False))
+    return ("<p>Getting ready: a copy of the model, and what it says before.</p>", *hidden, *(gr.skip() for _ in range(5)))
+
+
+def show_running(status: str, history: Any = None) -> tuple[Any, ...]:
+    """Show the state of a run, and its losses and scores where they are given."""
+    return (status, gr.skip() if history is None else history, *(gr.skip() for _ in range(8)))

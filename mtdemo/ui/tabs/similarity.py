@@ -15,7 +15,7 @@ from gradio.processing_utils import save_bytes_to_cache
 
 from mtdemo.results import Analysis, Pair, Similarity
 from mtdemo.serving.service import ModelService
-from mtdemo.ui.charts.figures import MAX_SENTENCES, plot_similarity
+from mtdemo.ui.charts.similarity import MAX_SENTENCES, plot_similarity
 from mtdemo.ui.components.messages import describe_answer, shows_errors
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, REFERENCE_EXAMPLES, Example, add_sentences, ask
 

@@ -13,13 +13,14 @@ import torch
 
 from mtdemo.laboratory.run_queue import Laboratory, Waiting
 from mtdemo.models.checkpoints import load_directory
+from mtdemo.planning.planner import Planner
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.serving.service import ModelService
-from mtdemo.ui.charts.figures import AXES
+from mtdemo.ui.charts.run import AXES
+from mtdemo.ui.lab.run_controls import describe_file
 from mtdemo.ui.lab.run_panel import (
     check_run,
     compare_runs,
-    describe_file,
     pack_last,
     train,
     use_served,
@@ -157,20 +158,20 @@ def test_a_file_of_ones_own_is_learned(laboratory: Laboratory, service: ModelSer
     ],
 )
 def test_what_contradicts_itself_is_told_before_it_runs(
-    service: ModelService, plan: TrainingPlan, tasks: str, n_steps: int, words: str
+    planner: Planner, plan: TrainingPlan, tasks: str, n_steps: int, words: str
 ) -> None:
-    told = check_run(service, "embedded", json.dumps(plan.as_dict()), tasks, n_steps, 0)
+    told = check_run(planner, "embedded", json.dumps(plan.as_dict()), tasks, n_steps, 0)
     assert words in told
     assert bool(told) == bool(words)
 
 
-def test_a_field_that_is_emptied_is_no_error(service: ModelService) -> None:
-    assert check_run(service, "embedded", "{}", "Both tasks", None, None) == ""
+def test_a_field_that_is_emptied_is_no_error(planner: Planner) -> None:
+    assert check_run(planner, "embedded", "{}", "Both tasks", None, None) == ""
 
 
-def test_keeping_embeddings_that_stay_anyway_is_told(service: ModelService) -> None:
-    assert "the weight of keeping them does nothing" in check_run(service, "embedded", HEADS, "Classes only", 60, 2.0)
-    assert "keeping" not in check_run(service, "embedded", "{}", "Both tasks", 60, 2.0)
+def test_keeping_embeddings_that_stay_anyway_is_told(planner: Planner) -> None:
+    assert "the weight of keeping them does nothing" in check_run(planner, "embedded", HEADS, "Classes only", 60, 2.0)
+    assert "keeping" not in check_run(planner, "embedded", "{}", "Both tasks", 60, 2.0)
 
 
 @pytest.mark.parametrize(

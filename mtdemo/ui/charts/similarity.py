@@ -1,0 +1,48 @@
+"""Cosine similarities as a heat map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mtdemo.results import Similarity
+from mtdemo.ui.charts.style import as_text, styled
+from mtdemo.ui.components.messages import numbered, shorten
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+
+MAX_SENTENCES = 50
+_MAX_NUMBERS = 12  # sentences up to which each cell carries its number
+
+
+def plot_similarity(similarity: Similarity) -> Figure:
+    """Cosine similarity as a heat map of the first `MAX_SENTENCES` sentences, on the fixed scale from -1 to 1.
+
+    What the person typed stands in it as text.
+    """
+    from plotly.graph_objects import Figure, Heatmap
+
+    shown = similarity.analysis.sentences[:MAX_SENTENCES]
+    n = len(shown)
+    labels = [as_text(label) for label in numbered(shown, 22)]
+    texts = [as_text(shorten(sentence.text, 80)) for sentence in shown]
+    heatmap = Heatmap(
+        z=similarity.matrix[:n, :n].round(4).tolist(),
+        x=[str(number) for number in range(1, n + 1)],
+        y=labels,
+        customdata=[[[row, column] for column in texts] for row in texts],
+        hovertemplate="%{z:.3f}<br>%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
+        texttemplate="%{z:.2f}" if n <= _MAX_NUMBERS else None,
+        zmin=-1,
+        zmax=1,
+        colorscale="RdBu",
+        reversescale=True,
+        colorbar={"title": {"text": "cosine"}, "thickness": 10, "tickvals": [-1, -0.5, 0, 0.5, 1]},
+        xgap=1,
+        ygap=1,
+    )
+    figure = styled(Figure(heatmap), height=60 + max(26 * n, 180))
+    figure.update_xaxes(side="top", type="category", showgrid=False)
+    figure.update_yaxes(autorange="reversed", type="category", showgrid=False, automargin=True)
+    return figure

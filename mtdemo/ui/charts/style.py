@@ -1,0 +1,39 @@
+"""The look of every figure: transparent and grey-lettered, so that it reads well in light and dark."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+
+INK = "#808a96"
+TRAINS = "#0d9488"
+FROZEN = "#94a3b8"
+SECOND = "#d97706"
+THIRD = "#8b5cf6"
+GRID = "rgba(128,138,150,0.25)"
+_TOOLS = ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "resetScale"]  # of no use on these figures
+
+
+def styled(figure: Figure, height: int) -> Figure:
+    """Give a figure the common look, and a height in pixels."""
+    figure.update_layout(
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": INK, "size": 12},
+        margin={"l": 8, "r": 8, "t": 32, "b": 8},
+        modebar={"remove": _TOOLS, "bgcolor": "rgba(0,0,0,0)"},
+        height=height,
+        dragmode=False,
+    )
+    figure.update_xaxes(zeroline=False)  # plotly's is white, which glares on a dark page
+    figure.update_yaxes(zeroline=False)
+    return figure
+
+
+def as_text(text: str) -> str:
+    """Text in which Plotly, which reads a little HTML in labels, finds none; it knows no entity for quotation marks."""
+    return html.escape(text, quote=False)
