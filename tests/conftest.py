@@ -1,9 +1,12 @@
-"""What tests share: the embedded checkpoint, the upstream weights, and tiny models made in code."""
+"""Fixtures that all tests share, and the rules by which tests are marked and spread over processes."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import os
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +15,10 @@ import pytest
 from mtdemo.config import EMBEDDED_CHECKPOINT, Settings, prepare_environment
 
 prepare_environment()
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes with two threads each would only wait for each other
 
+import torch  # noqa: E402
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors  # noqa: E402
 from transformers import BertConfig, PreTrainedTokenizerFast  # noqa: E402
 
@@ -26,6 +32,35 @@ from tests.app_process import AppProcess, run_app  # noqa: E402
 WORDS = ("the", "cat", "sat", "on", "mat", "john", "paris", "##s", "##ing", "sing", ".", "!", ",")
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
+# A test that asks for one of these fixtures, at first or second hand, belongs to the tier of that name.
+TIERS = {"model": {"embedded", "service", "fresh", "upstream", "app"}, "browser": {"browser"}}
+LABORATORIES = ("tests/laboratory/", "tests/ui/lab/")  # tests in these folders that read the real model also train it
+N_WORKERS = 2
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Spread the whole suite over two processes; a file or a test that is named runs in this one, which starts faster."""
+    return N_WORKERS if config.args == config.getini("testpaths") else 0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by the fixtures they ask for, keep those that share one together, and begin with the longest."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        for tier, names in TIERS.items():
+            if fixtures & names:
+                item.add_marker(tier)
+        if item.nodeid.startswith(LABORATORIES) and item.get_closest_marker("model"):
+            item.add_marker("lab")
+        item.add_marker(pytest.mark.xdist_group("app" if "app" in fixtures else item.nodeid.partition("::")[0]))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    tiers = ("browser", "lab", "model")
+    return next((turn for turn, tier in enumerate(tiers) if item.get_closest_marker(tier)), len(tiers))
+
 
 @pytest.fixture(scope="session")
 def embedded() -> LoadedModel:
@@ -34,6 +69,12 @@ def embedded() -> LoadedModel:
 
 @pytest.fixture(scope="session")
 def service() -> ModelService:
+    return ModelService(Settings())
+
+
+@pytest.fixture
+def fresh() -> ModelService:
+    """A service of its own on the embedded checkpoint, for tests that count, fill or overwrite."""
     return ModelService(Settings())
 
 
@@ -105,14 +146,28 @@ def tiny_config(**changes: object) -> MultiTaskConfig:
     return MultiTaskConfig(**{"backbone": backbone, **changes})
 
 
-@pytest.fixture
-def tiny(tmp_path: Path) -> Callable[..., Path]:
-    """Write a tiny checkpoint and give its directory; `name` and changes to the configuration as arguments."""
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Callable[[MultiTaskConfig, int], Path]:
+    """Write tiny checkpoints, each once: a directory for a configuration and the seed of its weights."""
+    root = tmp_path_factory.mktemp("checkpoints")
 
-    def write(name: str = "tiny", **changes: object) -> Path:
-        directory = tmp_path / name
-        MultiTaskModel(tiny_config(**changes)).save_pretrained(directory)
-        make_tokenizer().save_pretrained(directory)
+    def write(config: MultiTaskConfig, seed: int) -> Path:
+        directory = root / hashlib.sha256(f"{seed} {config.to_json_string()}".encode()).hexdigest()
+        if not directory.exists():
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                MultiTaskModel(config).save_pretrained(directory)
+            make_tokenizer().save_pretrained(directory)
         return directory
 
     return write
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, checkpoints: Callable[[MultiTaskConfig, int], Path]) -> Callable[..., Path]:
+    """Give a tiny checkpoint in a directory of its own; `name`, `seed` and changes to the configuration as arguments."""
+
+    def copy(name: str = "tiny", seed: int = 0, **changes: object) -> Path:
+        return shutil.copytree(checkpoints(tiny_config(**changes), seed), tmp_path / name, dirs_exist_ok=True)
+
+    return copy

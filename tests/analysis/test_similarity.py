@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
-from sklearn.metrics.pairwise import cosine_similarity as reference
 
 from mtdemo.analysis.similarity import cosine_similarity, rank_pairs
 
 
 def test_cosine_equals_scikit_learn_and_is_exactly_symmetric() -> None:
+    from sklearn.metrics.pairwise import cosine_similarity as reference
+
     vectors = np.random.default_rng(0).normal(size=(30, 12)).astype(np.float32)
     matrix = cosine_similarity(vectors)
     np.testing.assert_allclose(matrix, reference(vectors.astype(np.float64)), atol=1e-6)

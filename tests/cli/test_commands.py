@@ -14,6 +14,7 @@ from mtdemo.models.checkpoints import load_directory
 Write = Callable[..., Path]
 
 
+@pytest.mark.model
 def test_annotate_writes_records_and_embeddings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "in.txt").write_bytes(b"John lives in Paris.\n\nbad \xff\n")
     output, embeddings = tmp_path / "out.jsonl", tmp_path / "out.npy"

@@ -5,11 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import pearsonr, spearmanr
-from seqeval.metrics import f1_score, precision_score, recall_score
-from sklearn.calibration import calibration_curve
-from sklearn.metrics import accuracy_score
-from sklearn.metrics import f1_score as class_f1_score
 
 from mtdemo.config import Settings
 from mtdemo.data.readers import TaggedSentence
@@ -56,6 +51,8 @@ def random_case(seed: int) -> tuple[list[TaggedSentence], list[list[str]]]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_entity_scores_equal_seqeval(seed: int) -> None:
+    from seqeval.metrics import f1_score, precision_score, recall_score
+
     gold, predicted = random_case(seed)
     answers = [analysis(s.text, as_entities(tags, s)) for s, tags in zip(gold, predicted, strict=True)]
     scores = score_entities(gold, answers)
@@ -69,16 +66,20 @@ def test_entity_scores_equal_seqeval(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_class_scores_equal_scikit_learn(seed: int) -> None:
+    from sklearn.metrics import accuracy_score, f1_score
+
     draw = random.Random(seed)
     labels = ["negative", "neutral", "positive"]
     gold = [draw.choice(labels) for _ in range(100)]
     predicted = [draw.choice([label, *labels]) for label in gold]
     scores = score_classes(gold, predicted, labels)
     assert scores.accuracy == pytest.approx(accuracy_score(gold, predicted))
-    assert scores.macro_f1 == pytest.approx(class_f1_score(gold, predicted, average="macro"))
+    assert scores.macro_f1 == pytest.approx(f1_score(gold, predicted, average="macro"))
 
 
 def test_similarity_scores_equal_scipy_with_ties() -> None:
+    from scipy.stats import pearsonr, spearmanr
+
     generator = np.random.default_rng(0)
     first, second = generator.normal(size=(2, 40, 8))
     second[5:10], first[5:10] = second[0], first[0]
@@ -147,6 +148,8 @@ def test_the_embedded_checkpoint_knows_easy_sentences(service: ModelService, tmp
 
 
 def test_calibration_equals_scikit_learn() -> None:
+    from sklearn.calibration import calibration_curve
+
     draw = np.random.default_rng(1)
     confidences = draw.random(500)
     right = draw.random(500) < confidences**2

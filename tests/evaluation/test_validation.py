@@ -1,26 +1,17 @@
-from pathlib import Path
-
 import pytest
 
-from mtdemo.config import Settings
 from mtdemo.data.readers import LabelledSentence, RatedPair, TaggedSentence, subsample
 from mtdemo.evaluation.validation import Validation, ValidationSets
 from mtdemo.inference.pipeline import analyze_batches
-from mtdemo.models.checkpoints import load_directory
 from mtdemo.models.loaded import LoadedModel
 from mtdemo.serving.service import ModelService
 
 TEXTS = ["John lives in Paris.", "I love this!", "x", "The United Nations met in Geneva on Monday, said Kofi Annan."]
 
 
-@pytest.fixture(scope="module")
-def embedded() -> LoadedModel:
-    return load_directory(Path(Settings().checkpoint))
-
-
-def test_the_plain_way_gives_what_the_service_gives(embedded: LoadedModel) -> None:
+def test_the_plain_way_gives_what_the_service_gives(embedded: LoadedModel, service: ModelService) -> None:
     plain = analyze_batches(embedded, TEXTS * 3, 128, max_tokens=40)
-    for a, b in zip(plain, ModelService(Settings()).analyze(TEXTS * 3), strict=True):
+    for a, b in zip(plain, service.analyze(TEXTS * 3), strict=True):
         assert a.embedding == pytest.approx(b.embedding, abs=1e-5)
         assert dict(a.probabilities) == pytest.approx(dict(b.probabilities), abs=1e-5)
         assert [(e.text, e.label, e.start) for e in a.entities] == [(e.text, e.label, e.start) for e in b.entities]

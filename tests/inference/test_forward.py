@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import torch
 from huggingface_hub import try_to_load_from_cache
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer import modules
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from mtdemo.config import EMBEDDED_CHECKPOINT, Settings
@@ -28,6 +26,9 @@ ATOL = 1e-5
 @pytest.fixture(scope="module")
 def reference_embeddings(upstream: Path, sentences: list[str]) -> np.ndarray:
     """Unnormalised means by sentence-transformers, in float32."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer import modules
+
     transformer = modules.Transformer(str(upstream), max_seq_length=128)
     pooling = modules.Pooling(transformer.get_embedding_dimension(), pooling_mode="mean")
     return SentenceTransformer(modules=[transformer, pooling], device="cpu").encode(sentences, batch_size=16)
@@ -101,6 +102,7 @@ def test_padding_changes_nothing(embedded: LoadedModel) -> None:
     assert inputs["attention_mask"].sum().item() == len(short.input_ids) + len(long.input_ids)
 
 
+@pytest.mark.model
 def test_order_and_batch_size_change_nothing(sentences: list[str]) -> None:
     large = ModelService(Settings(tokens_per_batch=8192)).analyze(sentences)
     small = ModelService(Settings(tokens_per_batch=64)).analyze(sentences[::-1])
@@ -113,6 +115,7 @@ def test_order_and_batch_size_change_nothing(sentences: list[str]) -> None:
 REFERENCE_VALUES = {"Fetch Rewards is a good company!": (0.03928689, -0.00143429, 0.2790085)}
 
 
+@pytest.mark.model
 def test_the_values_that_the_reference_printed_for_bert_base_uncased() -> None:
     """Runs wherever bert-base-uncased is in the local cache; no test may need the network."""
     names = [

@@ -240,6 +240,7 @@ def test_backbones_without_pooler_have_the_published_number_of_parameters(shape:
     assert counted == {name: sum(p.numel() for p in module.parameters()) for name, module in modules.items()}
 
 
+@pytest.mark.model
 def test_the_embedded_checkpoint_is_a_standard_checkpoint_with_both_heads_trained() -> None:
     model = AutoModel.from_pretrained(EMBEDDED_CHECKPOINT, dtype=torch.float32)
     assert isinstance(model, MultiTaskModel)

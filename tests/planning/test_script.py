@@ -22,11 +22,6 @@ from mtdemo.serving.service import ModelService
 LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "intermediate_size": 4096, "num_attention_heads": 16}
 
 
-@pytest.fixture(scope="module")
-def service() -> ModelService:
-    return ModelService(Settings())
-
-
 @pytest.fixture(autouse=True)
 def _no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """The hub's models without their weights; the embedded checkpoint is loaded as it is."""

@@ -30,6 +30,7 @@ def annotated(tmp_path: Path) -> "Annotated":
 Annotated = tuple[list[dict[str, object]], np.ndarray, AnnotationReport, list[str]]
 
 
+@pytest.mark.model
 def test_every_line_has_its_record_and_its_row(annotated: Annotated) -> None:
     records, rows, report, _ = annotated
     assert [record["line"] for record in records] == list(range(1, 8))
@@ -39,6 +40,7 @@ def test_every_line_has_its_record_and_its_row(annotated: Annotated) -> None:
     assert (report.n_lines, report.n_blank, report.n_problems, report.n_truncated) == (7, 2, 2, 0)
 
 
+@pytest.mark.model
 def test_bad_lines_are_reported_by_number_and_not_lost(annotated: Annotated) -> None:
     records, _, report, problems = annotated
     utf8, long = problems
@@ -50,6 +52,7 @@ def test_bad_lines_are_reported_by_number_and_not_lost(annotated: Annotated) -> 
     assert "2 blank, 2 with a problem" in report.summary
 
 
+@pytest.mark.model
 def test_results_are_those_of_the_service(annotated: Annotated, service: ModelService) -> None:
     records, rows, _, _ = annotated
     (answer,) = service.analyze(["John lives in Paris."])

@@ -22,11 +22,6 @@ Write = Callable[..., Path]
 
 
 @pytest.fixture
-def fresh() -> ModelService:
-    return ModelService(Settings())
-
-
-@pytest.fixture
 def small(tiny: Write) -> ModelService:
     return ModelService(Settings(checkpoint=str(tiny()), max_length=32))
 
@@ -259,6 +254,7 @@ def test_every_dictionary_has_the_lengths(service: ModelService) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.model
 def test_the_first_questions_may_all_come_at_once() -> None:
     """In a process of its own, since imports happen once: loading and planning from many threads, all cold."""
     code = """
