@@ -25,7 +25,6 @@ def sure_of_classes(directory: Path) -> LoadedModel:
 
 @pytest.fixture
 def model(tiny: Callable[..., Path]) -> LoadedModel:
-    torch.manual_seed(0)
     return sure_of_classes(tiny())
 
 
@@ -58,8 +57,7 @@ def test_a_teacher_of_classes_answers_in_the_order_of_the_labels_that_are_learne
 
 def test_several_teachers_say_their_mean(model: LoadedModel, tiny: Callable[..., Path]) -> None:
     labels, everyone = model.info.class_labels, range(len(TEXTS))
-    torch.manual_seed(1)
-    other = sure_of_classes(tiny("other"))
+    other = sure_of_classes(tiny("other", seed=1))
     one, two, both = (
         Teacher.of_classes(models, TEXTS, labels, 64)[everyone] for models in ([model], [other], [model, other])
     )

@@ -44,14 +44,12 @@ QUICK = TrainingSettings(n_steps=12, sentences_per_step=16, plan=FAST_PLAN, inte
 
 @pytest.fixture
 def directory(tiny: Callable[..., Path]) -> Path:
-    torch.manual_seed(0)
     return tiny()
 
 
 @pytest.fixture
 def teacher(tiny: Callable[..., Path]) -> LoadedModel:
-    torch.manual_seed(1)
-    model = load_directory(tiny("teacher"))
+    model = load_directory(tiny("teacher", seed=1))
     with torch.no_grad():
         model.model.classification_head.linear.weight.mul_(100)  # it is sure of what it says
     return replace(model, info=replace(model.info, trained_heads=("classification_head",)))
