@@ -1,4 +1,4 @@
-"""Files that must not be lost half written: what a full disk or a directory without rights does is told in a sentence."""
+"""Files read and written with clear errors: a missing file, a full disk or lacking rights are told in a sentence."""
 
 from __future__ import annotations
 
@@ -8,16 +8,32 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from mtdemo.errors import FileWriteError
+from mtdemo.errors import DataFileError, FileWriteError
+
+
+@contextmanager
+def reading(name: Path | str) -> Iterator[None]:
+    """Tell in one sentence that a file cannot be read.
+
+    Args:
+        name: what messages call the file.
+
+    Raises:
+        DataFileError: the system refused, and why.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DataFileError(f"{name} cannot be read: {error.strerror or error}.") from error
 
 
 @contextmanager
 def writing(path: Path, hint: str = "") -> Iterator[None]:
-    """Turn what libraries raise when a file cannot be written into one kind of error.
+    """Turn what libraries raise when a file cannot be written into one error.
 
     Args:
         path: what is written.
-        hint: what is not lost, or what to do, as a sentence.
+        hint: what is not lost, as a sentence.
 
     Raises:
         FileWriteError: it could not be written, and why.
@@ -25,5 +41,9 @@ def writing(path: Path, hint: str = "") -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:  # torch's is a RuntimeError
-        reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
-        raise FileWriteError(f"{path} could not be written: {reason}. {hint}".rstrip()) from error
+        raise FileWriteError(f"{path} could not be written: {first_line(error)}. {hint}".rstrip()) from error
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error, or its kind where it says nothing."""
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]

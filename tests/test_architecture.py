@@ -19,7 +19,7 @@ GROUND: dict[str, set[str]] = {
 # The folders that each folder may import besides the ground. A new arrow is a decision, taken here.
 ARROWS: dict[str, set[str]] = {
     "text": set(),
-    "data": set(),
+    "data": {"text"},
     "models": {"text"},
     "inference": {"models", "text"},
     "planning": {"models"},

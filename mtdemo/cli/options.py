@@ -90,7 +90,9 @@ def validation_sets(options: argparse.Namespace, base: LoadedModel) -> Validatio
     Raises:
         DataFileError: a file that cannot be read, a label that the model does not have, or ratings that are all the same.
     """
-    from mtdemo.data.readers import check_labels, read_labelled, read_pairs, read_tagged, subsample
+    from mtdemo.data.readers import read_labelled, read_pairs, read_tagged
+    from mtdemo.data.records import check_labels
+    from mtdemo.data.subsets import subsample
     from mtdemo.evaluation.validation import ValidationSets
 
     def rows(path: Path | None, read: Any) -> Any:

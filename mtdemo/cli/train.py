@@ -109,7 +109,7 @@ def add_train(commands: Any) -> None:
 def _train(options: argparse.Namespace) -> int:
     from mtdemo.analysis.comparison import compare
     from mtdemo.data.hub_datasets import labelled_from, tagged_from
-    from mtdemo.data.readers import subsample
+    from mtdemo.data.subsets import subsample
     from mtdemo.models.checkpoints import load_directory, save_checkpoint
     from mtdemo.models.hub import load_model
     from mtdemo.models.loaded import relabel

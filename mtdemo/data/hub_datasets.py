@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mtdemo.data.readers import LabelledSentence, TaggedSentence, as_bio, read_labelled, read_tagged
+from mtdemo.data.readers import read_labelled, read_tagged
+from mtdemo.data.records import LabelledSentence, TaggedSentence
 from mtdemo.errors import DataFileError
+from mtdemo.files import first_line
+from mtdemo.text.tags import as_bio
 
 Row = TypeVar("Row", TaggedSentence, LabelledSentence)
 PREFIX = "hub:"
@@ -58,8 +61,7 @@ def _load(source: str) -> Any:
     try:
         return load_dataset(name, split=split or "train")
     except Exception as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise DataFileError(f"{source} cannot be loaded: {reason}") from error
+        raise DataFileError(f"{source} cannot be loaded: {first_line(error)}") from error
 
 
 def _tagged(dataset: Any, source: str) -> Iterator[TaggedSentence]:

@@ -13,8 +13,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from mtdemo.config import PACKAGE_DIRECTORY
-from mtdemo.data.readers import LabelledSentence, TaggedSentence
+from mtdemo.data.records import LabelledSentence, TaggedSentence
 from mtdemo.errors import DataFileError
+from mtdemo.files import reading
 
 SAMPLE = PACKAGE_DIRECTORY / "sample" / "sentences.txt"
 PARTS = ("train", "test")
@@ -71,9 +72,8 @@ def read_sample(path: Path = SAMPLE, name: str | None = None) -> Sample:
     """
     name = name or str(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataFileError(f"{name} cannot be read: {error.strerror}.") from error
+        with reading(name):
+            text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataFileError(f"{name} is not a UTF-8 text file: {error.reason} at byte {error.start}.") from error
     rows = tuple(_rows(text, name))

@@ -7,71 +7,19 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from random import Random
 from typing import Any, TypeAlias, TypeVar
 
+from mtdemo.data.records import LabelledSentence, RatedPair, TaggedSentence
 from mtdemo.errors import DataFileError
+from mtdemo.files import reading
+from mtdemo.text.tags import as_bio, entity_type
 
 Row = TypeVar("Row")
 Parse: TypeAlias = "Callable[[_Lines], Iterator[Row]]"
 COLUMN_SUFFIXES = (".conll", ".bio", ".iob", ".iob2", ".txt")
-_BIO = {"S-": "B-", "U-": "B-", "E-": "I-", "L-": "I-"}  # what BIOES and BILOU say beyond BIO
 _TAG = re.compile(r"O|[BIESLU]-\S+")
-
-
-@dataclass(frozen=True, slots=True)
-class TaggedSentence:
-    """A sentence with an entity tag per token.
-
-    Attributes:
-        tokens: as the source splits them.
-        tags: one per token, `O` or a type with or without `B-`/`I-`.
-        annotated: the types that the source marks at all, an `O` may hide any other type; None when it marks every type.
-        source: the data set's name, empty where unknown.
-        place: file and line, for messages.
-    """
-
-    tokens: tuple[str, ...]
-    tags: tuple[str, ...]
-    annotated: tuple[str, ...] | None = None
-    source: str = ""
-    place: str = field(default="", compare=False)
-
-    @property
-    def text(self) -> str:
-        """The tokens with a space between them."""
-        return " ".join(self.tokens)
-
-    @property
-    def token_spans(self) -> tuple[tuple[int, int], ...]:
-        """Start and end of each token in `text`."""
-        spans, start = [], 0
-        for token in self.tokens:
-            spans.append((start, start + len(token)))
-            start += len(token) + 1
-        return tuple(spans)
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledSentence:
-    """A sentence with its class."""
-
-    text: str
-    label: str
-    source: str = ""
-    place: str = field(default="", compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class RatedPair:
-    """Two sentences and how similar people find them, 0 to 5."""
-
-    score: float
-    first: str
-    second: str
 
 
 def read_tagged(path: Path, limit: int | None = None, name: str | None = None) -> tuple[TaggedSentence, ...]:
@@ -95,11 +43,8 @@ def is_in_columns(path: Path) -> bool:
     """
     if path.suffix.lower() != ".txt":
         return path.suffix.lower() in COLUMN_SUFFIXES
-    try:
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            first = next((line.split() for line in file if line.strip() and line[0] != "#"), [])
-    except OSError as error:
-        raise DataFileError(f"{path.name} cannot be read: {error.strerror}.") from error
+    with reading(path.name), path.open(encoding="utf-8-sig", errors="replace") as file:
+        first = next((line.split() for line in file if line.strip() and line[0] != "#"), [])
     return len(first) > 1 and "|" not in first
 
 
@@ -126,7 +71,7 @@ def _read(path: Path, parse: Parse[Row], limit: int | None, name: str | None = N
     name = name or str(path)
     rows: list[Row] = []
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with reading(name), path.open(encoding="utf-8", newline="") as file:
             lines = _Lines(name, file)
             try:
                 rows += islice(parse(lines), limit)
@@ -135,8 +80,6 @@ def _read(path: Path, parse: Parse[Row], limit: int | None, name: str | None = N
             except (ValueError, KeyError, TypeError, RecursionError, csv.Error) as error:
                 reason = f"no field {error}" if isinstance(error, KeyError) else error
                 raise DataFileError(f"{lines.place}: {reason}.") from error
-    except OSError as error:
-        raise DataFileError(f"{name} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise DataFileError(f"{name} is not a UTF-8 text file{_first_undecodable(path)}: {error.reason}.") from error
     if not rows:
@@ -205,15 +148,6 @@ def _is_remark(columns: Sequence[str]) -> bool:
     return columns[2:3] == ["="] or not is_tagged
 
 
-def as_bio(tags: Iterable[str]) -> tuple[str, ...]:
-    """Tags in BIOES or BILOU as BIO; all others as they are."""
-    return tuple(_BIO.get(tag[:2], tag[:2]) + tag[2:] for tag in tags)
-
-
-def _type(tag: str) -> str:
-    return tag[2:] if tag[:2] in ("B-", "I-") else tag
-
-
 def _labelled_in_csv(lines: _Lines) -> Iterator[LabelledSentence]:
     reader = csv.DictReader(lines, strict=True)
     missing = {"text", "label"} - set(reader.fieldnames or ())
@@ -248,7 +182,7 @@ def _tagged(line: str, place: str) -> TaggedSentence:
         raise ValueError("no tokens")
     annotated = _strings(record, "annotated") if record.get("annotated") is not None else None
     tags = as_bio(tags)
-    others = sorted({_type(tag) for tag in tags} - {"O", *annotated}) if annotated is not None else ()
+    others = sorted({entity_type(tag) for tag in tags} - {"O", *annotated}) if annotated is not None else ()
     if others:
         raise ValueError(f"{others[0]} is tagged, but not among what is annotated ({', '.join(annotated or ())})")
     return TaggedSentence(tokens, tags, annotated, str(record.get("source") or ""), place)
@@ -276,44 +210,3 @@ def _strings(record: dict[str, Any], key: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise ValueError(f"{key} must be a list of strings")
     return tuple(values)
-
-
-def check_labels(
-    tagged: Iterable[TaggedSentence], labelled: Iterable[LabelledSentence], classes: Sequence[str], types: Sequence[str]
-) -> None:
-    """Make sure that a model knows every label.
-
-    Args:
-        tagged: sentences with entity tags.
-        labelled: sentences with a class.
-        classes: names of the model's classes.
-        types: of its entities, without `O`.
-
-    Raises:
-        DataFileError: a label that is neither, naming file and line.
-    """
-    for sentence in tagged:
-        for token, tag in zip(sentence.tokens, sentence.tags, strict=True):
-            if tag != "O" and _type(tag) not in types:
-                _refuse(sentence.place, f"the tag {tag!r} of {token!r}", ("O", *types))
-        for name in sentence.annotated or ():
-            if name not in types:
-                _refuse(sentence.place, f"{name!r} in `annotated`", types)
-    for labelled_sentence in labelled:
-        if labelled_sentence.label not in classes:
-            _refuse(labelled_sentence.place, f"the class {labelled_sentence.label!r}", classes)
-
-
-def _refuse(place: str, what: str, known: Sequence[str]) -> None:
-    raise DataFileError(f"{place}{': ' if place else ''}{what} is none of the model's: {', '.join(known)}.")
-
-
-def subsample(rows: Sequence[Any], limit: int) -> Sequence[Any]:
-    """At most so many rows in their order, drawn by lot, always the same ones; a fixed distance between them would meet one
-    class only where classes alternate."""
-    return rows if len(rows) <= limit else [rows[place] for place in sample_indices(len(rows), limit)]
-
-
-def sample_indices(n_rows: int, n_drawn: int) -> list[int]:
-    """Places of rows drawn by lot, in order; always the same ones."""
-    return sorted(Random(0).sample(range(n_rows), n_drawn))  # noqa: S311  nobody is to be surprised

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
-from mtdemo.data.readers import LabelledSentence, TaggedSentence
+import numpy as np
+
+from mtdemo.data.records import LabelledSentence, TaggedSentence
 from mtdemo.evaluation.metrics import right_entities
 from mtdemo.evaluation.validation import ValidationSets
 from mtdemo.inference.hidden_state_cache import CachedRunner
@@ -23,6 +25,30 @@ _TRIED = tuple(2 ** (eighth / 8) for eighth in range(-8, 17))  # 0.5 to 4
 _LEAST = 1e-6  # a probability of 0 would cost without end
 _MAX_BYTES = 1 << 30
 _Cost: TypeAlias = Callable[[Sequence[SentenceAnalysis]], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Answers of similar confidence: how sure the model is on average, and how often it is right."""
+
+    lower: float
+    upper: float
+    n_answers: int
+    confidence: float
+    share_right: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Whether confidence means what it says (Guo et al. 2017, https://arxiv.org/abs/1706.04599).
+
+    Attributes:
+        error: the expected calibration error, 0 to 1: the mean over answers of |confidence - share right| of their bin.
+        bins: of equal width, lowest first; bins without answers are left out.
+    """
+
+    error: float
+    bins: tuple[Bin, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +65,24 @@ class Temperatures:
     def phrase(self) -> str:
         named = (("entities", self.entities), ("classes", self.classes))
         return ", ".join(f"{name} by {value:.2f}" for name, value in named if value is not None) or "none of them"
+
+
+def measure_calibration(confidences: Sequence[float], right: Sequence[bool], n_bins: int = 10) -> Calibration:
+    """Compare confidence with success.
+
+    Args:
+        confidences: 0 to 1, of each answer.
+        right: whether the answer was right.
+        n_bins: of equal width over 0 to 1; the last holds 1 too.
+    """
+    sure, good = np.asarray(confidences, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    number = np.minimum((sure * n_bins).astype(int), n_bins - 1)
+    bins = tuple(
+        Bin(n / n_bins, (n + 1) / n_bins, int((here := number == n).sum()), sure[here].mean(), good[here].mean())
+        for n in np.unique(number)
+    )
+    n_off = sum(found.n_answers * abs(found.confidence - found.share_right) for found in bins)
+    return Calibration(float(n_off / max(1, len(sure))), bins)
 
 
 def fit_temperatures(loaded: LoadedModel, sets: ValidationSets, progress: Callable[[int, int], None]) -> Temperatures:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from itertools import groupby
 from typing import Any
 
@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtdemo.data.readers import TaggedSentence
+from mtdemo.data.records import TaggedSentence
 from mtdemo.errors import DataFileError
 from mtdemo.results import Entity, SentenceAnalysis
-from mtdemo.text.entity_spans import entity_type
+from mtdemo.text.tags import entity_type
 
 Span = tuple[int, int, str]
 
@@ -87,27 +87,39 @@ class SimilarityScores:
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
-    """Answers of similar confidence: how sure the model is on average, and how often it is right."""
-
-    lower: float
-    upper: float
-    n_answers: int
-    confidence: float
-    share_right: float
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """Whether confidence means what it says (Guo et al. 2017, https://arxiv.org/abs/1706.04599).
+class Validation:
+    """What the sets kept aside say of a model; None for a task without one.
 
     Attributes:
-        error: the expected calibration error, 0 to 1: the mean over answers of |confidence - share right| of their bin.
-        bins: of equal width, lowest first; bins without answers are left out.
+        entity_f1: 0 to 1, over all entities.
+        macro_f1: 0 to 1, the mean over the classes.
+        spearman: -1 to 1, of cosine similarity with people's ratings.
+        output_f1: 0 to 1, as macro_f1, of a new output layer with the classes' names.
     """
 
-    error: float
-    bins: tuple[Bin, ...]
+    entity_f1: float | None = None
+    macro_f1: float | None = None
+    spearman: float | None = None
+    output_f1: float | None = None
+
+    @property
+    def selection_metric(self) -> float:
+        """What the best weights are chosen by: the mean of the measures there are."""
+        known: list[float] = [value for value in astuple(self) if value is not None]
+        return sum(known) / len(known)
+
+    @property
+    def phrase(self) -> str:
+        named = (
+            ("entity F1", self.entity_f1),
+            ("class F1", self.macro_f1),
+            ("similarity", self.spearman),
+            ("output layer F1", self.output_f1),
+        )
+        return ", ".join(f"{name} {value:.3f}" for name, value in named if value is not None)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 def score_entities(
@@ -175,24 +187,6 @@ def score_similarity(
     return SimilarityScores(
         spearman=_correlation(_ranks(rated), _ranks(cosines)), pearson=_correlation(rated, cosines), n_pairs=len(rated)
     )
-
-
-def measure_calibration(confidences: Sequence[float], right: Sequence[bool], n_bins: int = 10) -> Calibration:
-    """Compare confidence with success.
-
-    Args:
-        confidences: 0 to 1, of each answer.
-        right: whether the answer was right.
-        n_bins: of equal width over 0 to 1; the last holds 1 too.
-    """
-    sure, good = np.asarray(confidences, dtype=np.float64), np.asarray(right, dtype=np.float64)
-    number = np.minimum((sure * n_bins).astype(int), n_bins - 1)
-    bins = tuple(
-        Bin(n / n_bins, (n + 1) / n_bins, int((here := number == n).sum()), sure[here].mean(), good[here].mean())
-        for n in np.unique(number)
-    )
-    n_off = sum(found.n_answers * abs(found.confidence - found.share_right) for found in bins)
-    return Calibration(float(n_off / max(1, len(sure))), bins)
 
 
 def right_entities(gold: Sequence[TaggedSentence], predicted: Sequence[SentenceAnalysis]) -> list[tuple[float, bool]]:

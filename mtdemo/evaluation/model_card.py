@@ -15,8 +15,9 @@ from typing import Any
 
 from mtdemo.data.readers import read_labelled, read_pairs, read_tagged
 from mtdemo.errors import DataFileError
+from mtdemo.evaluation.calibration import measure_calibration
 from mtdemo.evaluation.evaluate import analyze_rows
-from mtdemo.evaluation.metrics import measure_calibration, right_entities, score_classes, score_entities, score_similarity
+from mtdemo.evaluation.metrics import right_entities, score_classes, score_entities, score_similarity
 from mtdemo.files import writing
 from mtdemo.results import SentenceAnalysis
 from mtdemo.serving.service import ModelService

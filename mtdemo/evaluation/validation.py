@@ -3,55 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 import torch
 
-from mtdemo.data.readers import LabelledSentence, RatedPair, TaggedSentence
-from mtdemo.evaluation.metrics import score_classes, score_entities, score_similarity
+from mtdemo.data.records import LabelledSentence, RatedPair, TaggedSentence
+from mtdemo.evaluation.metrics import Validation, score_classes, score_entities, score_similarity
 from mtdemo.inference.forward import run_windows
 from mtdemo.inference.pipeline import WindowRunner, analyze_batches
 from mtdemo.models.loaded import LoadedModel
 from mtdemo.results import SentenceAnalysis
-
-
-@dataclass(frozen=True, slots=True)
-class Validation:
-    """What the sets kept aside say of a model; None for a task without one.
-
-    Attributes:
-        entity_f1: 0 to 1, over all entities.
-        macro_f1: 0 to 1, the mean over the classes.
-        spearman: -1 to 1, of cosine similarity with people's ratings.
-        output_f1: 0 to 1, as macro_f1, of a new output layer with the classes' names.
-    """
-
-    entity_f1: float | None = None
-    macro_f1: float | None = None
-    spearman: float | None = None
-    output_f1: float | None = None
-
-    @property
-    def selection_metric(self) -> float:
-        """What the best weights are chosen by: the mean of the measures there are."""
-        known: list[float] = [value for value in astuple(self) if value is not None]
-        return sum(known) / len(known)
-
-    @property
-    def phrase(self) -> str:
-        named = (
-            ("entity F1", self.entity_f1),
-            ("class F1", self.macro_f1),
-            ("similarity", self.spearman),
-            ("output layer F1", self.output_f1),
-        )
-        return ", ".join(f"{name} {value:.3f}" for name, value in named if value is not None)
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,17 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from mtdemo.config import MAX_UPLOAD_BYTES
-from mtdemo.data import readers as data
+from mtdemo.data import records
 from mtdemo.data.marked_text import SAMPLE, Sample, read_sample
-from mtdemo.data.readers import (
-    LabelledSentence,
-    TaggedSentence,
-    is_in_columns,
-    read_labelled,
-    read_tagged,
-    sample_indices,
-    subsample,
-)
+from mtdemo.data.readers import is_in_columns, read_labelled, read_tagged
+from mtdemo.data.records import LabelledSentence, TaggedSentence
+from mtdemo.data.subsets import sample_indices, subsample
 from mtdemo.errors import DataFileError
 
 MAX_SENTENCES = 2_000
@@ -122,7 +116,7 @@ def check_labels(dataset: LabDataset, classes: Sequence[str], types: Sequence[st
     """
     tagged, labelled = (*dataset.tagged, *dataset.tagged_heldout), (*dataset.labelled, *dataset.labelled_heldout)
     try:
-        data.check_labels(tagged, labelled, classes, types)
+        records.check_labels(tagged, labelled, classes, types)
     except DataFileError as error:
         if not str(error).startswith(OWN):
             raise

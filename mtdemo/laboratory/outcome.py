@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from mtdemo.errors import PlanError
-from mtdemo.evaluation.validation import Validation
+from mtdemo.evaluation.metrics import Validation
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.results import SentenceAnalysis
 from mtdemo.training.step_losses import StepLosses

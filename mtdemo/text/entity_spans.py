@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdemo.results import Entity
+from mtdemo.text.tags import entity_type
 from mtdemo.text.tokenization import Piece
 
 _JOINERS = "\N{ZERO WIDTH JOINER}\N{VARIATION SELECTOR-15}\N{VARIATION SELECTOR-16}"
@@ -56,11 +57,6 @@ class TagScheme:
         begins = tuple(position.get(f"B-{name}", -1) for name in types)
         continues = tuple(position.get(f"I-{name}", position.get(name, -1)) for name in types)
         return cls(tuple(labels), types, membership, begins, continues)
-
-
-def entity_type(label: str) -> str:
-    """Strip `B-` or `I-`: the type that a label stands for."""
-    return label[2:] if label[:2] in ("B-", "I-") else label
 
 
 @dataclass(frozen=True, slots=True)

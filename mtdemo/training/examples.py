@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from mtdemo.data.readers import LabelledSentence, TaggedSentence, check_labels
+from mtdemo.data.records import LabelledSentence, TaggedSentence, check_labels
 from mtdemo.models.loaded import LoadedModel
-from mtdemo.text.entity_spans import entity_type
+from mtdemo.text.tags import entity_type
 from mtdemo.text.tokenization import Window
 
 

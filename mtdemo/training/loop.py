@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mtdemo.data.readers import LabelledSentence, TaggedSentence
+from mtdemo.data.records import LabelledSentence, TaggedSentence
 from mtdemo.files import writing
 from mtdemo.models.loaded import LoadedModel
 from mtdemo.results import ProgressCallback

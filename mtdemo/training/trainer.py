@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mtdemo.data.readers import LabelledSentence, TaggedSentence
+from mtdemo.data.records import LabelledSentence, TaggedSentence
 from mtdemo.errors import DataFileError, TrainingError
 from mtdemo.files import writing
 from mtdemo.inference.batching import plan_batches

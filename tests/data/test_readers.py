@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mtdemo.data.readers import LabelledSentence, TaggedSentence, check_labels, read_labelled, read_pairs, read_tagged
+from mtdemo.data.readers import read_labelled, read_pairs, read_tagged
 from mtdemo.errors import DataFileError
 
 TAGGED = '{"tokens": ["Ada", "slept", "."], "tags": ["B-PER", "O", "O"], "annotated": ["PER"], "source": "s"}\n'
@@ -130,30 +130,6 @@ def test_a_hash_is_a_token_where_it_has_a_tag_and_a_remark_where_it_says_somethi
     (sentence,) = read_tagged(named(tmp_path, "a.conll", content))
     assert sentence.tokens == ("#brand", "Jackie", "O")
     assert sentence.tags == ("ORG", "PER", "PER")
-
-
-@pytest.mark.parametrize(
-    ("tagged", "labelled", "words"),
-    [
-        (
-            [TaggedSentence(("a",), ("B-CAR",), place="f, line 2")],
-            [],
-            "f, line 2: the tag 'B-CAR' of 'a' is none of the model's: O, PER",
-        ),
-        ([TaggedSentence(("a",), ("B-I-PER",))], [], "the tag 'B-I-PER' of 'a' is none of the model's: O, PER"),
-        ([TaggedSentence(("a",), ("O",), ("per",))], [], "'per' in `annotated` is none of the model's: PER, ORG"),
-        ([], [LabelledSentence("a", "fine")], "the class 'fine' is none of the model's: good, bad"),
-    ],
-)
-def test_labels_that_a_model_does_not_have_are_refused(
-    tagged: list[TaggedSentence], labelled: list[LabelledSentence], words: str
-) -> None:
-    check_labels(
-        [TaggedSentence(("a",), ("I-ORG",), ("ORG",))], [LabelledSentence("a", "bad")], ("good", "bad"), ("PER", "ORG")
-    )
-    with pytest.raises(DataFileError) as caught:
-        check_labels(tagged, labelled, ("good", "bad"), ("PER", "ORG"))
-    assert str(caught.value).startswith(words)
 
 
 def test_csv_may_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mtdemo.evaluation.calibration import Temperatures, fit_temperatures
-from mtdemo.evaluation.metrics import measure_calibration, right_entities
+from mtdemo.evaluation.calibration import Temperatures, fit_temperatures, measure_calibration
+from mtdemo.evaluation.metrics import right_entities
 from mtdemo.evaluation.validation import ValidationSets
 from mtdemo.laboratory.dataset import read_dataset
 from mtdemo.models.checkpoints import load_directory

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from mtdemo.config import Settings
-from mtdemo.data.readers import TaggedSentence
+from mtdemo.data.records import TaggedSentence
 from mtdemo.errors import DataFileError
+from mtdemo.evaluation.calibration import measure_calibration
 from mtdemo.evaluation.evaluate import evaluate_file
 from mtdemo.evaluation.metrics import (
-    measure_calibration,
     right_entities,
     score_classes,
     score_entities,

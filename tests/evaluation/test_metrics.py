@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from mtdemo.data.readers import TaggedSentence
+from mtdemo.data.records import TaggedSentence
 from mtdemo.evaluation.metrics import right_entities, score_entities, score_similarity
 from mtdemo.results import Entity, SentenceAnalysis
 

@@ -1,7 +1,8 @@
 import pytest
 
-from mtdemo.data.readers import LabelledSentence, RatedPair, TaggedSentence, subsample
-from mtdemo.evaluation.validation import Validation, ValidationSets
+from mtdemo.data.records import LabelledSentence, RatedPair, TaggedSentence
+from mtdemo.evaluation.metrics import Validation
+from mtdemo.evaluation.validation import ValidationSets
 from mtdemo.inference.pipeline import analyze_batches
 from mtdemo.models.loaded import LoadedModel
 from mtdemo.serving.service import ModelService
@@ -30,13 +31,6 @@ def test_each_task_is_measured_and_the_criterion_is_their_mean(embedded: LoadedM
 def test_what_is_not_measured_does_not_count(embedded: LoadedModel) -> None:
     scores = ValidationSets(pairs=[RatedPair(5, "a dog", "a puppy"), RatedPair(0, "a dog", "tax law")])(embedded)
     assert (scores.entity_f1, scores.macro_f1, scores.selection_metric) == (None, None, pytest.approx(1.0))
-
-
-@pytest.mark.parametrize(("n", "limit"), [(10, 3), (10, 10), (3, 10), (1, 1), (1000, 7)])
-def test_rows_are_drawn_in_their_order_and_always_the_same_ones(n: int, limit: int) -> None:
-    chosen = list(subsample(range(n), limit))
-    assert len(set(chosen)) == min(n, limit)
-    assert chosen == sorted(chosen) == list(subsample(range(n), limit))
 
 
 def test_equal_sets_have_equal_fingerprints_wherever_they_stand() -> None:

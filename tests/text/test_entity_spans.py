@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtdemo.models.loaded import LoadedModel
-from mtdemo.text.entity_spans import TagScheme, decode_entities, entity_type
+from mtdemo.text.entity_spans import TagScheme, decode_entities
 from mtdemo.text.tokenization import Piece, encode_sentences
 
 IO = TagScheme.from_labels(["O", "PER", "ORG"])
@@ -83,13 +83,6 @@ def test_a_mark_that_is_a_word_of_its_own_is_not_given_twice() -> None:
 def test_nothing_gives_nothing() -> None:
     assert decode_entities("", [], np.zeros((0, 3), dtype=np.float32), IO) == ()
     assert decode_entities("a b", words("a b"), rows("O", "O"), IO) == ()
-
-
-@pytest.mark.parametrize(
-    ("label", "expected"), [("O", "O"), ("PER", "PER"), ("B-PER", "PER"), ("I-PER", "PER"), ("B", "B")]
-)
-def test_types_are_labels_without_prefix(label: str, expected: str) -> None:
-    assert entity_type(label) == expected
 
 
 @settings(deadline=None, max_examples=150)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtdemo.data.readers import LabelledSentence, TaggedSentence
+from mtdemo.data.records import LabelledSentence, TaggedSentence
 from mtdemo.errors import DataFileError
 from mtdemo.models.checkpoints import load_directory
 from mtdemo.models.loaded import LoadedModel

@@ -13,7 +13,7 @@ import pytest
 import torch
 from transformers import BertModel, DistilBertConfig
 
-from mtdemo.data.readers import LabelledSentence, TaggedSentence
+from mtdemo.data.records import LabelledSentence, TaggedSentence
 from mtdemo.errors import DataFileError, TrainingError
 from mtdemo.evaluation.validation import ValidationSets
 from mtdemo.inference.forward import pad_windows
