@@ -1,6 +1,8 @@
-"""What the service answers: frozen dataclasses, one per question. Reading this file tells what the product does.
+"""Results of the service: sentences analysed and compared, as frozen records.
 
-Derived numbers are properties. `as_dict` gives the JSON that the endpoints and the command line share.
+Each can be pickled, copied and compared by value, so it can travel to another process. Derived numbers are properties.
+`as_dict` gives the JSON that the endpoints and the command line share. Results of other questions stand beside what
+computes them: plans in `mtdemo.planning`, scores in `mtdemo.evaluation`, runs in `mtdemo.laboratory`.
 `n_tokens` counts the word pieces of the whole sentence, the special ones ([CLS], [SEP]) included; `n_truncated` is how
 many of them lie beyond the limit and were therefore not read for the embedding and the class. Entities are read from
 the whole text in any case.
@@ -9,18 +11,81 @@ the whole text in any case.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
+Value = TypeVar("Value")
 ProgressCallback = Callable[[str, int, int], None]  # what is being done, how many are done, how many there are
 
 
 def no_progress(phrase: str, done: int, total: int) -> None:
     """Ignore progress."""
+
+
+class FrozenDict(Mapping[str, Value]):
+    """An immutable dictionary that can be pickled, copied and hashed.
+
+    `types.MappingProxyType` can be neither pickled nor copied.
+    """
+
+    __slots__ = ("_content",)
+
+    def __init__(self, content: Mapping[str, Value]) -> None:
+        self._content = dict(content)
+
+    def __getitem__(self, key: str) -> Value:
+        return self._content[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._content)
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._content.items()))
+
+    def __repr__(self) -> str:
+        return f"FrozenDict({self._content})"
+
+
+class ArrayRecord:
+    """A base for frozen dataclasses that hold NumPy arrays.
+
+    They are compared by value, and their arrays are read-only, in copies too. The `==` of an ordinary dataclass fails on
+    arrays, whose own `==` gives an array. Use it with `eq=False`.
+    """
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for name, value in self._values().items():
+            if isinstance(value, np.ndarray):
+                view = value.view()  # whoever made the array may still write to it, whoever is given the record may not
+                view.setflags(write=False)
+                object.__setattr__(self, name, view)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ArrayRecord) or type(other) is not type(self):
+            return NotImplemented
+        theirs = other._values()
+        return all(_is_same(value, theirs[name]) for name, value in self._values().items())
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(self._values().values())
+
+    def _values(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return np.array_equal(one, other) if isinstance(one, np.ndarray) else bool(one == other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +124,9 @@ class ModelInfo:
         """Whether the entity head was trained."""
         return "ner_head" in self.trained_heads
 
+    def as_dict(self) -> dict[str, Any]:
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Entity:
@@ -89,7 +157,7 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SentenceAnalysis:
+class SentenceAnalysis(ArrayRecord):
     """Everything one forward pass says about one sentence; what the cache keeps.
 
     Attributes:
@@ -107,6 +175,10 @@ class SentenceAnalysis:
     embedding: FloatArray
     probabilities: Mapping[str, float]
     entities: tuple[Entity, ...]
+
+    def __post_init__(self) -> None:
+        ArrayRecord.__post_init__(self)
+        object.__setattr__(self, "probabilities", FrozenDict(self.probabilities))
 
     @property
     def norm(self) -> float:
@@ -157,6 +229,9 @@ class Analysis:
         """Sentences with word pieces beyond the limit."""
         return sum(sentence.n_truncated > 0 for sentence in self.sentences)
 
+    def as_dict(self) -> dict[str, Any]:
+        return {"model": self.model.as_dict(), "sentences": [sentence.as_dict() for sentence in self.sentences]}
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -170,8 +245,8 @@ class Pair:
         return {"first": self.first, "second": self.second, "similarity": self.similarity}
 
 
-@dataclass(frozen=True)
-class Similarity:
+@dataclass(frozen=True, slots=True, eq=False)
+class Similarity(ArrayRecord):
     """Cosine similarity of every sentence with every other.
 
     Attributes:

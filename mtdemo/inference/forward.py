@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from mtdemo.models.loaded import LoadedModel
-from mtdemo.results import FloatArray
+from mtdemo.results import ArrayRecord, FloatArray
 from mtdemo.text.tokenization import Window
 
 
-@dataclass(frozen=True, slots=True)
-class WindowOutput:
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowOutput(ArrayRecord):
     """What the model says of one window.
 
     Attributes:

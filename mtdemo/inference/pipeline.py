@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import MappingProxyType
 
 import torch
 
@@ -43,14 +42,11 @@ def to_analysis(loaded: LoadedModel, sentence: EncodedSentence, outputs: Sequenc
     """Put together what the model says of the windows of one sentence."""
     probabilities = join_windows(sentence, [output.entity_probabilities for output in outputs])
     first = outputs[0]
-    first.embedding.setflags(write=False)
     return SentenceAnalysis(
         text=sentence.text,
         n_tokens=sentence.n_tokens,
         n_truncated=sentence.n_truncated,
         embedding=first.embedding,
-        probabilities=MappingProxyType(
-            dict(zip(loaded.info.class_labels, first.class_probabilities.tolist(), strict=True))
-        ),
+        probabilities=dict(zip(loaded.info.class_labels, first.class_probabilities.tolist(), strict=True)),
         entities=decode_entities(sentence.text, sentence.pieces, probabilities, loaded.scheme),
     )

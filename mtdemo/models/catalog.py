@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from mtdemo.config import EMBEDDED
 from mtdemo.errors import PlanError
+from mtdemo.results import FrozenDict
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class KnownModel:
     """A row of the catalogue.
 
@@ -23,7 +22,7 @@ class KnownModel:
 
     id: str
     title: str
-    shape: Mapping[str, int]
+    shape: FrozenDict[int]
     expectation: str
 
 
@@ -37,22 +36,20 @@ KNOWN_MODELS = (
     KnownModel(
         EMBEDDED,
         "Embedded MiniLM (6 layers)",
-        MappingProxyType({}),
+        FrozenDict({}),
         "The checkpoint that ships with this project. Nothing is downloaded, and both heads are trained.",
     ),
     KnownModel(
         "bert-base-uncased",
         "bert-base-uncased (12 layers)",
-        MappingProxyType({}),
+        FrozenDict({}),
         "Before you load it: "
         + _POOR_SIMILARITY.format(quality="0.46 to 0.47 in the literature (Spearman)", size="about 440 MB"),
     ),
     KnownModel(
         "bert-large-uncased",
         "bert-large-uncased (24 layers)",
-        MappingProxyType(
-            {"hidden_size": 1024, "num_hidden_layers": 24, "intermediate_size": 4096, "num_attention_heads": 16}
-        ),
+        FrozenDict({"hidden_size": 1024, "num_hidden_layers": 24, "intermediate_size": 4096, "num_attention_heads": 16}),
         "Before you load it: "
         + _POOR_SIMILARITY.format(quality="no better than bert-base-uncased's 0.46 to 0.47", size="about 1.3 GB"),
     ),

@@ -22,15 +22,15 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from mtdemo.results import Entity
+from mtdemo.results import ArrayRecord, Entity
 from mtdemo.text.tags import entity_type
 from mtdemo.text.tokenization import Piece
 
 _JOINERS = "\N{ZERO WIDTH JOINER}\N{VARIATION SELECTOR-15}\N{VARIATION SELECTOR-16}"
 
 
-@dataclass(frozen=True, slots=True)
-class TagScheme:
+@dataclass(frozen=True, slots=True, eq=False)
+class TagScheme(ArrayRecord):
     """What the labels of an entity head mean.
 
     Attributes:

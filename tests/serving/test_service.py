@@ -1,3 +1,5 @@
+import copy
+import pickle
 import subprocess
 import sys
 import threading
@@ -75,6 +77,13 @@ def test_results_cannot_be_changed_by_whoever_gets_them(small: ModelService) -> 
         answer.embedding[0] = 1
     with pytest.raises(TypeError):
         answer.probabilities["negative"] = 1  # type: ignore[index]
+
+
+def test_results_can_be_sent_to_another_process(small: ModelService) -> None:
+    result = small.similarity(["the cat", "john sat"])
+    for other in (pickle.loads(pickle.dumps(result)), copy.deepcopy(result)):  # noqa: S301
+        assert other == result
+        assert other.as_dict() == result.as_dict()
 
 
 def test_two_requests_for_one_sentence_at_once_compute_it_once(
