@@ -26,6 +26,7 @@ from mtdemo.models.checkpoints import load_directory  # noqa: E402
 from mtdemo.models.configuration import MultiTaskConfig  # noqa: E402
 from mtdemo.models.loaded import LoadedModel  # noqa: E402
 from mtdemo.models.multitask import MultiTaskModel  # noqa: E402
+from mtdemo.planning.planner import Planner  # noqa: E402
 from mtdemo.serving.service import ModelService  # noqa: E402
 from tests.app_process import AppProcess, run_app  # noqa: E402
 
@@ -70,6 +71,11 @@ def embedded() -> LoadedModel:
 @pytest.fixture(scope="session")
 def service() -> ModelService:
     return ModelService(Settings())
+
+
+@pytest.fixture(scope="session")
+def planner() -> Planner:
+    return Planner(Settings().checkpoint)
 
 
 @pytest.fixture

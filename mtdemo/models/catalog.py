@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mtdemo.config import EMBEDDED
-from mtdemo.errors import PlanError
+from mtdemo.errors import UnknownNameError
 from mtdemo.results import FrozenDict
 
 
@@ -60,9 +60,10 @@ def find_model(model_id: str) -> KnownModel:
     """Look a catalogued model up by its id.
 
     Raises:
-        PlanError: it is not in the catalogue; the message lists the ids.
+        UnknownNameError: it is not in the catalogue; the message lists the ids.
     """
     for known in KNOWN_MODELS:
         if known.id == model_id:
             return known
-    raise PlanError(f"There is no backbone {model_id!r} to plan for; there are {', '.join(m.id for m in KNOWN_MODELS)}.")
+    ids = ", ".join(known.id for known in KNOWN_MODELS)
+    raise UnknownNameError(f"There is no backbone {model_id!r} to plan for; there are {ids}.")

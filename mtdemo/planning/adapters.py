@@ -1,4 +1,4 @@
-"""What a training plan adds to a model: a new output layer, low-rank adapters; and how adapters become part of it.
+"""Additions of a plan to a model: a new output layer and low-rank adapters, and how adapters become part of it.
 
 The adapters are those of `peft`, which stand in the model in place of the linear layers that they adapt. Counting and
 freezing see them as parameters of the layer that they are in.
@@ -10,7 +10,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mtdemo.errors import PlanError
+from mtdemo.errors import UnknownNameError
 from mtdemo.models.parts import Part, PartKind, Parts
 from mtdemo.planning.freezing import unfrozen_parts
 from mtdemo.planning.scenarios import ADAPTERS
@@ -23,12 +23,17 @@ if TYPE_CHECKING:
 
 
 def extend_model(model: MultiTaskModel, plan: TrainingPlan) -> None:
-    """Add what the plan asks for: a new output layer, in the place of an old one, and adapters to the layers that train.
+    """Add the output layer and adapters of a plan.
 
-    New weights follow from torch's seed. Nothing that the model says changes by adapters before they are trained.
+    A new output layer takes the place of an old one; adapters are added to the layers that train, and change nothing that
+    the model says before they are trained. New weights follow from torch's seed.
+
+    Args:
+        model: which is changed.
+        plan: what to add.
 
     Raises:
-        PlanError: the plan names a part that the model does not have, or targets that its layers do not have.
+        UnknownNameError: the plan names a part that the model does not have, or targets that its layers do not have.
     """
     if plan.new_output_layer:
         model.add_output_layer(model.config.class_labels)
@@ -41,7 +46,15 @@ def extend_model(model: MultiTaskModel, plan: TrainingPlan) -> None:
 
 
 def extended_parts(config: MultiTaskConfig, plan: TrainingPlan) -> Parts:
-    """The parts that a model of this configuration has when the plan's additions are made, without weights."""
+    """Declare the parts of a model with the plan's additions.
+
+    Args:
+        config: of the model, which needs no weights.
+        plan: what to add.
+
+    Raises:
+        UnknownNameError: as `extend_model`.
+    """
     import torch
 
     from mtdemo.models.checkpoints import model_without_weights
@@ -53,14 +66,23 @@ def extended_parts(config: MultiTaskConfig, plan: TrainingPlan) -> Parts:
 
 
 def target_names(part: Part, targets: Sequence[str]) -> list[str]:
-    """Full names of the linear layers of a part whose last name is one of the targets, lowest first."""
+    """Name the linear layers that are called like targets.
+
+    Args:
+        part: a layer of the backbone.
+        targets: last names, such as `query`; `dense` is that of three layers in a BERT.
+
+    Returns:
+        Full names, lowest first.
+    """
     return [name for name in _linear_layers(part) if name.rpartition(".")[2] in targets]
 
 
 def merge_adapters(model: MultiTaskModel) -> None:
-    """Add each adapter to the matrix that it adapts and take it away, so that the model is an ordinary one again.
+    """Add each adapter to the matrix that it adapts.
 
-    Its answers stay what they were, up to rounding.
+    The adapter itself is taken away, so that the model is an ordinary one again. Its answers stay what they were, up to
+    rounding.
     """
     if not any(parameter.is_adapter for part in model.parts() for parameter in part.parameters):
         return
@@ -77,7 +99,7 @@ def _add_adapters(model: MultiTaskModel, layers: Sequence[Part], settings: Adapt
     names = [name for part in layers for name in target_names(part, settings.targets)]
     if not names:
         known = dict.fromkeys(name.rpartition(".")[2] for name in _linear_layers(layers[0]))
-        raise PlanError(
+        raise UnknownNameError(
             f"No linear layer of this backbone is called {' or '.join(settings.targets)}; there are {', '.join(known)}."
         )
     with import_lock:
@@ -90,7 +112,7 @@ def _add_adapters(model: MultiTaskModel, layers: Sequence[Part], settings: Adapt
 
 
 def _linear_layers(part: Part) -> Iterator[str]:
-    """Modules of the part with a matrix as their weight."""
+    """Name the modules whose weight is a matrix."""
     for parameter in part.parameters:
         if parameter.name.endswith(".weight") and len(parameter.shape) == 2 and not parameter.is_adapter:
             yield parameter.name.removesuffix(".weight").removesuffix(".base_layer")

@@ -1,4 +1,4 @@
-"""What a step of training costs, aware of what is frozen: memory and operations, counted from the parts alone."""
+"""Cost of a training step under a plan: memory and operations, counted from the parts alone."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _OF_SENTENCES = [head.name for head in HEADS if head.reads_sentences]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one step reads.
+    """The size of the batch that one step reads.
 
     Attributes:
         n_sentences: in the batch.
@@ -74,15 +74,25 @@ class StepCost:
 
 
 def estimate_step(plan: FreezingPlan, batch: Batch) -> StepCost:
-    """Estimate what one step costs under a plan."""
+    """Estimate the cost of one step under a plan.
+
+    With the lowest layer and the entity head trained, gradients flow back from the head to that layer and stop there: the
+    layers between pay for the gradients of their inputs, but for none of their own weights:
+
+        embeddings -> nothing; layer_0 -> own weights; layer_1 -> inputs; ner_head -> own weights and inputs
+
+    Args:
+        plan: the parts, lowest first, and what of them trains.
+        batch: what the step reads.
+    """
     forward = sum(_forward(part, batch) for part in plan.parts)
     backward, kept = 0, 0
-    below_trains = False
+    below_trains = False  # whether anything before the part trains, so that gradients flow out of the part downwards
     for part in plan.parts:
         backward += _backward(part, batch, below_trains)
-        if part.part.kind is PartKind.LAYER and (below_trains or part.n_trainable):
+        if part.kind is PartKind.LAYER and (below_trains or part.n_trainable):
             kept += _kept_bytes(part, batch)
-        below_trains = below_trains or (part.part.kind.in_backbone and part.n_trainable > 0)
+        below_trains = below_trains or (part.kind.in_backbone and part.n_trainable > 0)
     return StepCost(
         weight_bytes=_FLOAT * plan.n_parameters,
         gradient_bytes=_FLOAT * plan.n_trainable,
@@ -94,7 +104,10 @@ def estimate_step(plan: FreezingPlan, batch: Batch) -> StepCost:
 
 
 def estimate_training_everything(plan: FreezingPlan, batch: Batch) -> StepCost:
-    """The cost of the same step with nothing frozen and no adapters, to compare with."""
+    """Estimate the same step with nothing frozen and no adapters.
+
+    It is what a plan's cost is compared with.
+    """
     parts = tuple(
         replace(part.part, parameters=tuple(p for p in part.part.parameters if not p.is_adapter)) for part in plan.parts
     )
@@ -106,9 +119,13 @@ def _forward(plan: PartPlan, batch: Batch) -> int:
 
 
 def _backward(plan: PartPlan, batch: Batch, below_trains: bool) -> int:
-    """Operations of the gradients of the part's own weights and of its inputs; 0 where nothing up to here trains.
+    """Count the operations of the gradients of a part.
 
-    Modules follow one another, but the readers stand beside each other, and attention follows them.
+    They are those of its own weights and of its inputs; none where nothing up to here trains. Modules follow one another,
+    but the readers stand beside each other, and attention follows them. In a frozen layer whose values alone have an
+    adapter and that nothing below trains:
+
+        query, key -> nothing; value's adapter -> own weights; attention -> what its values need; the rest -> inputs
     """
     modules, readers, trainable = _modules(plan), _readers(plan), set(plan.trainable)
     flows = below_trains  # whether what a module gets has a gradient
@@ -123,16 +140,31 @@ def _backward(plan: PartPlan, batch: Batch, below_trains: bool) -> int:
 
 
 def _backward_of_attention(flows: Sequence[bool], plan: PartPlan, batch: Batch) -> int:
-    """Attention multiplies queries by keys, and what comes of it by values; each of the two and each of the three has a
-    gradient where one of those that it is made of has one."""
+    """Count the operations of the gradients of attention.
+
+    Attention is two products: scores = queries x keys, context = scores x values. Each factor of each product has a
+    gradient, which costs as much as the product did: half of attention's forward cost. It is computed where a gradient of
+    that factor is wanted. Of all three -> 4 gradients; of queries alone -> 2 (scores, queries); of values alone -> 1.
+
+    Args:
+        flows: whether a gradient is wanted of queries, keys and values; of one module for all three, a single one.
+        plan: the layer.
+        batch: what the step reads.
+    """
     queries, keys, values = flows if len(flows) == 3 else [any(flows)] * 3
-    return _attention(plan, batch) * ((queries or keys) + queries + keys + values) // 2
+    scores = queries or keys
+    n_gradients = sum((scores, values, queries, keys))
+    cost_of_a_product = _attention(plan, batch) // 2  # exact: the forward cost is a multiple of 4
+    return n_gradients * cost_of_a_product
 
 
 def _backward_of_module(
     parameters: Sequence[ParameterSpec], trainable: set[ParameterSpec], plan: PartPlan, batch: Batch, flows: bool
 ) -> int:
-    """A matrix costs once for its own gradient and once for its input's; the second of an adapter reads the first."""
+    """Count the operations of the gradients of one module.
+
+    A matrix costs once for its own gradient and once for its input's; the second of an adapter reads the first.
+    """
     n_operations, first_trains = 0, False
     for weight in (parameter for parameter in parameters if len(parameter.shape) == 2):
         trains = weight in trainable
@@ -142,26 +174,38 @@ def _backward_of_module(
 
 
 def _modules(plan: PartPlan) -> dict[str, list[ParameterSpec]]:
-    """The parameters of each module, in the order of the forward pass; an adapter belongs to what it adapts. Tables of
-    embeddings are looked up, so they count as no module."""
+    """Group the parameters of a part by module.
+
+    Modules stand in forward order. An adapter belongs to what it adapts. Tables of embeddings are
+    looked up, so they count as no module.
+
+        a.query.base_layer.weight, a.query.lora_A.default.weight, a.query.base_layer.bias -> "a.query"
+    """
     modules: dict[str, list[ParameterSpec]] = {}
-    for parameter in plan.part.parameters if plan.part.kind is not PartKind.EMBEDDINGS else ():
+    for parameter in plan.part.parameters if plan.kind is not PartKind.EMBEDDINGS else ():
         name = parameter.name.partition(".lora_")[0].removesuffix(".weight").removesuffix(".bias")
         modules.setdefault(name.removesuffix(".base_layer"), []).append(parameter)
     return modules
 
 
 def _groups(modules: Sequence[str], readers: Sequence[str]) -> list[list[str]]:
-    """The modules one by one, but the readers together."""
+    """List the modules one by one, but the readers together.
+
+    [query, key, value, dense] with the first three as readers -> [[query, key, value], [dense]]
+    """
     singles = [[module] for module in modules if module not in readers]
     place = modules.index(readers[0]) if readers else 0
     return [*singles[:place], list(readers), *singles[place:]]
 
 
 def _readers(plan: PartPlan) -> list[str]:
-    """The modules that read the part's input: of a layer those of queries, keys and values, of a head the first."""
+    """Name the modules that read a part's input.
+
+    Of a layer they are those of queries, keys and values, or the one that makes all three; of a head the first. They are
+    found by size: the first modules whose outputs are three times the hidden size together.
+    """
     matrices = {name: members[0] for name, members in _modules(plan).items() if len(members[0].shape) == 2}
-    n_outputs = 3 * _hidden(plan) if plan.part.kind is PartKind.LAYER else 1
+    n_outputs = 3 * _hidden(plan) if plan.kind is PartKind.LAYER else 1
     readers: list[str] = []
     for name in matrices:
         if sum(matrices[reader].shape[0] for reader in readers) < n_outputs:
@@ -170,22 +214,25 @@ def _readers(plan: PartPlan) -> list[str]:
 
 
 def _matrices(plan: PartPlan) -> list[ParameterSpec]:
-    """What multiplies."""
+    """List the weights that multiply, in forward order."""
     return [parameter for members in _modules(plan).values() for parameter in members if len(parameter.shape) == 2]
 
 
 def _matrix(weight: ParameterSpec, plan: PartPlan, batch: Batch) -> int:
-    n_rows = batch.n_sentences * (1 if plan.part.name in _OF_SENTENCES else batch.n_tokens)
+    """Count the operations of one product with a weight."""
+    n_rows = batch.n_sentences * (1 if plan.name in _OF_SENTENCES else batch.n_tokens)
     return 2 * n_rows * math.prod(weight.shape)
 
 
 def _attention(plan: PartPlan, batch: Batch) -> int:
-    if plan.part.kind is not PartKind.LAYER:
+    """Count the operations of attention's two products, forward."""
+    if plan.kind is not PartKind.LAYER:
         return 0
     return 4 * batch.n_sentences * batch.n_tokens**2 * _hidden(plan)
 
 
 def _kept_bytes(plan: PartPlan, batch: Batch) -> int:
+    """Count the bytes that a layer keeps until the backward pass."""
     modules, readers = _modules(plan), _readers(plan)
     widest = max(weight.shape[0] for weight in _matrices(plan))
     reading = [weight for name in readers for weight in modules[name] if ".lora_B" not in weight.name]

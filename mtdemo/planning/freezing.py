@@ -1,8 +1,7 @@
-"""Which parameters train: scenarios, the plan they make over a model's parts, and how a plan is applied.
+"""Freezing plans: which parameters of a model's parts train, and how a plan is applied.
 
-`plan_freezing` is pure and is what the panel shows; only training calls `apply_freezing`. A scenario is a row of
-`SCENARIOS` and fills the whole plan, which can be changed by hand afterwards: which parts train, what of the backbone's
-parts trains (a row of `SELECTIONS`), whether they are unfrozen one by one, whether a new output layer is added.
+`plan_freezing` is pure and is what the panel shows; only training calls `apply_freezing`. The named choices that fill a
+plan are in `mtdemo.planning.scenarios`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from mtdemo.errors import PlanError
+from mtdemo.errors import PlanError, UnknownNameError
 from mtdemo.models.parts import ParameterSpec, Part, PartKind, Parts
 from mtdemo.planning.scenarios import BACKBONE, WEIGHTS, Scenario, find_selection
 
@@ -29,6 +28,16 @@ class PartPlan:
     trainable: tuple[ParameterSpec, ...]
 
     @property
+    def name(self) -> str:
+        """Name of the part, such as `layer_0`."""
+        return self.part.name
+
+    @property
+    def kind(self) -> PartKind:
+        """Place of the part in the model."""
+        return self.part.kind
+
+    @property
     def n_parameters(self) -> int:
         return self.part.n_parameters
 
@@ -42,13 +51,13 @@ class PartPlan:
 
     @property
     def state(self) -> State:
-        """Whether none, some or all of the part trains."""
+        """Say whether none, some or all of the part trains."""
         return _state(self.n_trainable, self.n_parameters)
 
     def as_dict(self) -> dict[str, Any]:
         return {
-            "name": self.part.name,
-            "kind": self.part.kind.value,
+            "name": self.name,
+            "kind": self.kind.value,
             "n_parameters": self.n_parameters,
             "n_trainable": self.n_trainable,
             "n_frozen": self.n_frozen,
@@ -58,7 +67,7 @@ class PartPlan:
 
 @dataclass(frozen=True, slots=True)
 class FreezingPlan:
-    """What trains, part by part, lowest first."""
+    """The parts of a model, lowest first, as planned."""
 
     parts: tuple[PartPlan, ...]
 
@@ -76,23 +85,26 @@ class FreezingPlan:
 
     @property
     def trainable_share(self) -> float:
-        """0 to 1."""
+        """Share of all parameters that train, 0 to 1."""
         return self.n_trainable / self.n_parameters if self.n_parameters else 0.0
 
     @property
     def backbone_state(self) -> State:
-        """Whether none, some or all of the backbone trains."""
-        backbone = [part for part in self.parts if part.part.kind.in_backbone]
+        """Say whether none, some or all of the backbone trains."""
+        backbone = [part for part in self.parts if part.kind.in_backbone]
         return _state(sum(part.n_trainable for part in backbone), sum(part.n_parameters for part in backbone))
 
     @property
     def trainable_names(self) -> frozenset[str]:
-        """Full names of the parameters that train."""
+        """Full names of the parameters that train.
+
+        The set is made anew at each call.
+        """
         return frozenset(parameter.name for part in self.parts for parameter in part.trainable)
 
     def limited_to(self, names: Collection[str]) -> FreezingPlan:
-        """The plan in which, of all parts, only the named ones train."""
-        return FreezingPlan(tuple(part if part.part.name in names else replace(part, trainable=()) for part in self.parts))
+        """Freeze all parts in addition but the named ones."""
+        return FreezingPlan(tuple(part if part.name in names else replace(part, trainable=()) for part in self.parts))
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -102,6 +114,22 @@ class FreezingPlan:
             "trainable_share": self.trainable_share,
             "parts": [part.as_dict() for part in self.parts],
         }
+
+
+def check_part_names(parts: Parts, names: Collection[str]) -> None:
+    """Make sure that every name is that of a part.
+
+    Args:
+        parts: the model's declaration.
+        names: to check.
+
+    Raises:
+        UnknownNameError: a name that is no part of this model; the message lists the parts.
+    """
+    known = [part.name for part in parts]
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise UnknownNameError(f"There is no part {unknown[0]!r}; the parts are {', '.join(known)}.")
 
 
 def trainable_parts(parts: Parts, scenario: Scenario, n_first: int = 0, n_last: int = 0) -> tuple[str, ...]:
@@ -136,12 +164,9 @@ def unfrozen_parts(parts: Parts, frozen: Collection[str]) -> tuple[str, ...]:
         frozen: names of parts; `backbone` means every part of it.
 
     Raises:
-        PlanError: a name that is no part of this model; the message lists the parts.
+        UnknownNameError: a name that is no part of this model; the message lists the parts.
     """
-    known = {BACKBONE, *(part.name for part in parts)}
-    unknown = sorted(set(frozen) - known)
-    if unknown:
-        raise PlanError(f"There is no part {unknown[0]!r}; the parts are {', '.join(part.name for part in parts)}.")
+    check_part_names(parts, set(frozen) - {BACKBONE})
     return tuple(
         part.name for part in parts if part.name not in frozen and not (part.kind.in_backbone and BACKBONE in frozen)
     )
@@ -150,7 +175,10 @@ def unfrozen_parts(parts: Parts, frozen: Collection[str]) -> tuple[str, ...]:
 def plan_freezing(
     parts: Parts, trainable: Collection[str], selection: str = WEIGHTS, parameters: Collection[str] = ()
 ) -> FreezingPlan:
-    """Plan to train exactly the named parts. Pure: no model is touched.
+    """Plan to train exactly the named parts.
+
+    Pure: no model is touched. A tied tensor belongs to the first part that uses it and trains with that part. Where the
+    two lowest layers share a matrix, `["layer_0"]` -> it trains, `["layer_1"]` -> it does not.
 
     Args:
         parts: the model's declaration.
@@ -159,11 +187,9 @@ def plan_freezing(
         parameters: full names of single parameters that train in addition, in whatever part they are.
 
     Raises:
-        PlanError: a name that is not a part of this model, or no selection; the message lists what there is.
+        UnknownNameError: a name that is not a part of this model, or no selection; the message lists what there is.
     """
-    unknown = sorted(set(trainable) - {part.name for part in parts})
-    if unknown:
-        raise PlanError(f"There is no part {unknown[0]!r}; the parts are {', '.join(part.name for part in parts)}.")
+    check_part_names(parts, trainable)
     selected = find_selection(selection).takes
 
     def trains(part: Part, parameter: ParameterSpec) -> bool:
@@ -174,7 +200,15 @@ def plan_freezing(
 
 
 def apply_freezing(model: MultiTaskModel, plan: FreezingPlan) -> None:
-    """Set `requires_grad` of every parameter, both ways, to what the plan says, and drop gradients left on frozen ones."""
+    """Set `requires_grad` of every parameter, both ways.
+
+    Gradients left on what is frozen now are dropped.
+
+    Args:
+        model: which is changed; a tied tensor stands once in its `named_parameters`, under its first name, and so in the
+            plan.
+        plan: what trains.
+    """
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name in plan.trainable_names)
         if not parameter.requires_grad:

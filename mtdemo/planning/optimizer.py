@@ -1,4 +1,4 @@
-"""The optimizer groups of a freezing plan: who learns at which rate, what decays, and what makes no sense.
+"""Optimizer groups of a freezing plan: which rate, which weight decay, and what makes no sense.
 
 AdamW (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101) with a rate for the backbone and one per head; no
 decay on biases and normalisation weights. Planning is pure; `build_optimizer` makes the real thing from the same plan.
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mtdemo.errors import PlanError
-from mtdemo.models.parts import ParameterSpec, Part, PartKind, part_title
-from mtdemo.planning.freezing import FreezingPlan
+from mtdemo.models.parts import ParameterSpec, PartKind, part_title
+from mtdemo.planning.freezing import FreezingPlan, PartPlan
 from mtdemo.planning.scenarios import BACKBONE
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class OptimizerSettings:
                 raise PlanError(f"{name} must be a number from 0 to 1, not {value}.")
 
     def learning_rate(self, module: str) -> float:
-        """The rate of the backbone or of a head, by name."""
+        """Return the rate of the backbone or of a head."""
         if module == BACKBONE:
             return self.backbone_learning_rate
         return self.head_learning_rates.get(module, HEAD_LEARNING_RATE)
@@ -70,6 +70,9 @@ class OptimizerGroup:
     Attributes:
         block: what shares the rate, in words: the backbone, a part of it, or a head.
         decays: whether weight decay applies to it.
+        parameters: its members.
+        learning_rate: 0 to 1, at the height of the schedule.
+        weight_decay: 0 to 1; 0 for a group that does not decay.
     """
 
     block: str
@@ -102,7 +105,7 @@ class OptimizerGroup:
 
 @dataclass(frozen=True, slots=True)
 class OptimizerPlan:
-    """The groups of one optimizer, and in words what contradicts itself."""
+    """The groups of one optimizer, and warnings in words."""
 
     groups: tuple[OptimizerGroup, ...]
     warnings: tuple[str, ...]
@@ -122,7 +125,11 @@ class OptimizerPlan:
 def plan_optimizer(
     freezing: FreezingPlan, settings: OptimizerSettings, given: Collection[str] | None = None
 ) -> OptimizerPlan:
-    """Put every trainable parameter into exactly one group. Groups without parameters do not exist.
+    """Put every trainable parameter into exactly one group.
+
+    Groups without parameters do not exist. With the entity head alone trained, its two tensors part by decay:
+
+        ner_head.linear.weight -> "entity head, decay", ner_head.linear.bias -> "entity head, no decay"
 
     Args:
         freezing: what trains.
@@ -132,6 +139,7 @@ def plan_optimizer(
     """
     groups: list[OptimizerGroup] = []
     for block, rate, trainable in _blocks(freezing, settings):
+        # A bias or a norm's weight is in the second group of its block, which has the same rate and no decay.
         for decays in (True, False):
             members = tuple(parameter for parameter in trainable if parameter.decays is decays)
             if members:
@@ -140,7 +148,11 @@ def plan_optimizer(
 
 
 def build_optimizer(model: MultiTaskModel, plan: OptimizerPlan) -> torch.optim.AdamW:
-    """Make the AdamW that a plan describes, over the parameters of a model.
+    """Make the AdamW that a plan describes.
+
+    Args:
+        model: whose parameters it moves.
+        plan: the groups.
 
     Raises:
         PlanError: the plan has no group, or names a parameter that the model does not have.
@@ -168,35 +180,54 @@ def build_optimizer(model: MultiTaskModel, plan: OptimizerPlan) -> torch.optim.A
 
 
 def _blocks(freezing: FreezingPlan, settings: OptimizerSettings) -> Iterator[tuple[str, float, Sequence[ParameterSpec]]]:
-    """What shares a learning rate, as (block, rate, trainable parameters): each head, and the backbone as a whole or, with
-    layer-wise decay, part by part."""
+    """Part the trainable parameters by what shares a learning rate.
+
+    Yields:
+        Block, rate, parameters: of each head, and of the backbone as a whole or, with layer-wise decay, part by part.
+    """
     rates = rates_by_part(freezing, settings)
     if settings.layer_decay == 1.0:
         for module, members in _trainable_by_module(freezing).items():
             yield part_title(module), settings.learning_rate(module), members
         return
     for plan in freezing.parts:
-        yield part_title(plan.part.name), rates[plan.part.name], plan.trainable
+        yield part_title(plan.name), rates[plan.name], plan.trainable
 
 
 def rates_by_part(freezing: FreezingPlan, settings: OptimizerSettings) -> dict[str, float]:
-    """The learning rate that each part has or would have, lowest part first."""
-    layers = [plan.part.name for plan in freezing.parts if plan.part.kind is PartKind.LAYER]
-    distance = {PartKind.EMBEDDINGS: len(layers) + 1, PartKind.BACKBONE_REST: 1}
+    """Return the learning rate of each part.
 
-    def rate(part: Part) -> float:
-        if part.kind is PartKind.HEAD:
-            return settings.learning_rate(part.name)
-        below = len(layers) - layers.index(part.name) if part.kind is PartKind.LAYER else distance[part.kind]
-        return settings.learning_rate(BACKBONE) * settings.layer_decay**below
+    Layer-wise decay multiplies the backbone's rate once for each step down from the heads. With two layers, a rate of
+    1e-4 and a decay of 0.5:
 
-    return {plan.part.name: rate(plan.part) for plan in freezing.parts}
+        embeddings, layer_0, layer_1 -> 1.25e-5, 2.5e-5, 5e-5
+
+    Args:
+        freezing: the parts; a frozen one has the rate that it would have.
+        settings: rates and decay.
+
+    Returns:
+        By name of the part, lowest first.
+    """
+    layers = [plan.name for plan in freezing.parts if plan.kind is PartKind.LAYER]
+    # Steps down from the heads: the last layer is 1 below them, the first as many as there are layers, the embeddings one
+    # more. What else the backbone has (a last norm, a projection) counts as its top, beside the last layer.
+    depth = {name: len(layers) - index for index, name in enumerate(layers)}
+    depth_by_kind = {PartKind.EMBEDDINGS: len(layers) + 1, PartKind.BACKBONE_REST: 1}
+
+    def rate(plan: PartPlan) -> float:
+        if plan.kind is PartKind.HEAD:
+            return settings.learning_rate(plan.name)
+        steps_down = depth[plan.name] if plan.kind is PartKind.LAYER else depth_by_kind[plan.kind]
+        return settings.learning_rate(BACKBONE) * settings.layer_decay**steps_down
+
+    return {plan.name: rate(plan) for plan in freezing.parts}
 
 
 def _trainable_by_module(freezing: FreezingPlan) -> dict[str, list[ParameterSpec]]:
     modules: dict[str, list[ParameterSpec]] = {}
-    for part in freezing.parts:
-        module = part.part.name if part.part.kind is PartKind.HEAD else BACKBONE
+    for part in freezing.parts:  # a head is a module of its own, all else is the backbone
+        module = part.name if part.kind is PartKind.HEAD else BACKBONE
         modules.setdefault(module, []).extend(part.trainable)
     return modules
 
@@ -205,7 +236,7 @@ def _warnings(freezing: FreezingPlan, settings: OptimizerSettings) -> tuple[str,
     trainable = _trainable_by_module(freezing)
     rates = {module: settings.learning_rate(module) for module in trainable}
     of_parts = rates_by_part(freezing, settings)  # of which a layer-wise decay of 0 leaves nothing to the backbone
-    moves = any(of_parts[part.part.name] for part in freezing.parts if part.part.kind.in_backbone and part.n_trainable)
+    moves = any(of_parts[part.name] for part in freezing.parts if part.kind.in_backbone and part.n_trainable)
     warnings = []
     if not freezing.n_trainable:
         warnings.append("Nothing trains: every parameter is frozen. Unfreeze a part, or add a new output layer.")

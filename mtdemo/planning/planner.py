@@ -1,20 +1,23 @@
-"""What would train, how, and at what cost: a request of the panel becomes one plan, and no model is touched."""
+"""Plans for catalogued backbones: a request becomes what would train, how, and at what cost.
+
+No model is touched and no weight is read: a backbone's parts are declared by a model without weights, once for each.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from mtdemo.config import EMBEDDED, PACKAGE_DIRECTORY
 from mtdemo.errors import PlanError
-from mtdemo.models.catalog import KnownModel, find_model
+from mtdemo.models.catalog import find_model
 from mtdemo.models.parts import Parts
 from mtdemo.planning.costs import Batch, StepCost, estimate_step, estimate_training_everything
-from mtdemo.planning.freezing import FreezingPlan, plan_freezing, trainable_parts
+from mtdemo.planning.freezing import FreezingPlan, check_part_names, trainable_parts
 from mtdemo.planning.optimizer import OptimizerPlan, OptimizerSettings, plan_optimizer
-from mtdemo.planning.scenarios import ADAPTERS, find_scenario
+from mtdemo.planning.scenarios import ADAPTERS, Scenario, find_scenario
 from mtdemo.planning.script import write_script
 from mtdemo.planning.training_plan import WARMUP_SHARE, AdapterSettings, TrainingPlan
 from mtdemo.runtime import import_libraries, import_lock
@@ -25,7 +28,7 @@ _PROJECT = PACKAGE_DIRECTORY.parent
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """What to plan.
+    """A scenario, and what is changed of it.
 
     Attributes:
         backbone: an id of the catalogue.
@@ -59,7 +62,7 @@ class PlanRequest:
 
 @dataclass(frozen=True, slots=True)
 class PlanReport:
-    """What would train, how, and at what cost; nothing has been touched.
+    """A plan and all that is known of it.
 
     Attributes:
         freezing: what trains, part by part.
@@ -79,12 +82,12 @@ class PlanReport:
 
     @property
     def starts(self) -> dict[str, float]:
-        """From which share of the run on each part trains that trains at all, 0 to 1."""
+        """Return when each trainable part begins, as a share (0 to 1)."""
         return self.plan.unfreeze_schedule(self.freezing)
 
     @property
     def operations_share(self) -> float:
-        """Operations of a step relative to training everything, 0 to 1."""
+        """Operations relative to those of training everything, 0 to 1."""
         return self.cost.n_operations / self.full_cost.n_operations
 
     def as_dict(self) -> dict[str, Any]:
@@ -99,7 +102,9 @@ class PlanReport:
 
 
 class Planner:
-    """Plans over the parts of catalogued backbones, which are built without weights, once each.
+    """Plans over the parts of catalogued backbones.
+
+    Every method may be called from any thread.
 
     Args:
         checkpoint: the directory behind the embedded one.
@@ -109,24 +114,39 @@ class Planner:
         self._checkpoint = checkpoint
 
     def parts(self, backbone: str, new_output_layer: bool = False) -> Parts:
-        """The parts of a catalogued backbone with its heads, without weights.
+        """Declare the parts of a catalogued backbone with its heads.
 
         Raises:
-            PlanError: it is not in the catalogue.
+            UnknownNameError: it is not in the catalogue.
             CheckpointError: it is the embedded one, and its config.json cannot be read.
         """
         import_libraries()
-        return _parts(find_model(backbone), self._checkpoint, bool(new_output_layer))
+        return _declare_parts(find_model(backbone).id, self._checkpoint, bool(new_output_layer))
 
-    def plan(self, request: PlanRequest) -> PlanReport:
-        """Plan what trains and how, without touching any model.
+    def freezing(self, backbone: str, plan: TrainingPlan) -> FreezingPlan:
+        """Plan the freezing of a catalogued backbone.
+
+        Its parts are declared with what the plan adds.
 
         Raises:
-            PlanError: an unknown backbone, scenario, part or target of adapters, or a number out of range.
+            UnknownNameError: an unknown backbone, part or target of adapters.
+            CheckpointError: it is the embedded one, and its config.json cannot be read.
         """
-        plan = self._filled(request)
-        known = find_model(request.backbone)
-        freezing = self.freezing(known.id, plan)
+        import_libraries()
+        of_adapters = (plan.adapters if plan.selection == ADAPTERS else None, plan.frozen)
+        parts = _declare_parts(find_model(backbone).id, self._checkpoint, plan.new_output_layer, *of_adapters)
+        return plan.freezing_plan(parts)
+
+    def plan(self, request: PlanRequest) -> PlanReport:
+        """Plan what trains, how, and at what cost.
+
+        Raises:
+            UnknownNameError: an unknown backbone, scenario, part or target of adapters.
+            PlanError: a number out of range.
+            CheckpointError: it is the embedded one, and its config.json cannot be read.
+        """
+        plan = self._resolve(request, find_scenario(request.scenario))
+        freezing = self.freezing(request.backbone, plan)
         optimizer = plan_optimizer(freezing, plan.optimizer)
         batch = self._batch(request)
         return PlanReport(
@@ -135,42 +155,29 @@ class Planner:
             estimate_step(freezing, batch),
             estimate_training_everything(freezing, batch),
             plan,
-            write_script(known.id, self._checkpoint_from_here(), freezing, optimizer, plan),
+            write_script(request.backbone, self._checkpoint_from_here(), freezing, optimizer, plan),
         )
 
-    def freezing(self, backbone: str, plan: TrainingPlan) -> FreezingPlan:
-        """What a plan means for the parts of a catalogued backbone, with what it adds.
-
-        Raises:
-            PlanError: an unknown backbone, part or target of adapters.
-        """
-        import_libraries()
-        adapters = plan.adapters if plan.selection == ADAPTERS else None
-        return plan.freezing_plan(
-            _parts(find_model(backbone), self._checkpoint, plan.new_output_layer, adapters, plan.frozen)
-        )
-
-    def _filled(self, request: PlanRequest) -> TrainingPlan:
-        """The request with the gaps filled by its scenario."""
-        scenario = find_scenario(request.scenario)
+    def _resolve(self, request: PlanRequest, scenario: Scenario) -> TrainingPlan:
+        """Fill what the request leaves open from its scenario."""
         has_output = scenario.new_output_layer if request.new_output_layer is None else request.new_output_layer
         parts = self.parts(request.backbone, has_output)
         trainable = request.trainable_parts
         if trainable is None:
             trainable = trainable_parts(parts, scenario, request.n_frozen_layers, request.n_frozen_last_layers)
-        plan_freezing(parts, trainable)  # names an unknown part
+        check_part_names(parts, trainable)
         return TrainingPlan(
-            tuple(part.name for part in parts if part.name not in trainable),
-            request.optimizer,
-            request.warmup_share,
-            scenario.selection if request.selection is None else request.selection,
-            request.adapters,
-            scenario.gradual if request.gradual is None else request.gradual,
-            has_output,
+            frozen=tuple(part.name for part in parts if part.name not in trainable),
+            optimizer=request.optimizer,
+            warmup_share=request.warmup_share,
+            selection=scenario.selection if request.selection is None else request.selection,
+            adapters=request.adapters,
+            gradual=scenario.gradual if request.gradual is None else request.gradual,
+            new_output_layer=has_output,
         )
 
     def _checkpoint_from_here(self) -> str:
-        """The checkpoint's directory as a script at the top of the project names it."""
+        """Name the checkpoint relative to the top of the project."""
         path = Path(self._checkpoint)
         return str(path.relative_to(_PROJECT)) if path.is_relative_to(_PROJECT) else str(path)
 
@@ -181,33 +188,34 @@ class Planner:
         ):
             if not isinstance(value, int) or not 1 <= value <= most:
                 raise PlanError(f"{name} must be a whole number from 1 to {most}, not {value}.")
-        config = _config(find_model(request.backbone), self._checkpoint)
+        config = _read_config(request.backbone, self._checkpoint)
         return Batch(request.n_sentences, request.n_tokens, config.backbone.num_attention_heads)
 
 
-def _config(known: KnownModel, checkpoint: str) -> Any:
+def _read_config(backbone: str, checkpoint: str) -> Any:
     from transformers import BertConfig
 
     from mtdemo.models.checkpoints import read_config
     from mtdemo.models.configuration import MultiTaskConfig
 
-    if known.id == EMBEDDED:
+    if backbone == EMBEDDED:
         return read_config(Path(checkpoint), checkpoint)
-    return MultiTaskConfig(backbone=BertConfig(**dict[str, Any](known.shape)))
+    return MultiTaskConfig(backbone=BertConfig(**dict[str, Any](find_model(backbone).shape)))
 
 
 @lru_cache(maxsize=16)
-def _parts(
-    known: KnownModel,
+def _declare_parts(
+    backbone: str,
     checkpoint: str,
     new_output_layer: bool,
     adapters: AdapterSettings | None = None,
     frozen: tuple[str, ...] = (),
 ) -> Parts:
+    """Declare the parts of a backbone with additions."""
     from mtdemo.planning.adapters import extended_parts
 
-    plan = TrainingPlan(frozen, new_output_layer=new_output_layer)
+    added = TrainingPlan(frozen, new_output_layer=new_output_layer)
     if adapters is not None:
-        plan = replace(plan, selection=ADAPTERS, adapters=adapters)
+        added = TrainingPlan(frozen, selection=ADAPTERS, adapters=adapters, new_output_layer=new_output_layer)
     with import_lock:  # another kind of backbone is imported where it is first built
-        return extended_parts(_config(known, checkpoint), plan)
+        return extended_parts(_read_config(backbone, checkpoint), added)

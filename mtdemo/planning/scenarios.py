@@ -1,6 +1,7 @@
 """Named choices for a plan: what trains in the backbone (`SELECTIONS`), and whole scenarios (`SCENARIOS`).
 
-Both are tables of plain data. To add a scenario, add its row: the page, the endpoint and the command line read this table.
+Both are tables of plain data, which the page, the endpoint and the command line read. To add a scenario, add its row.
+A scenario fills the whole plan, which can be changed by hand afterwards.
 """
 
 from __future__ import annotations
@@ -8,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mtdemo.errors import PlanError
-from mtdemo.models.parts import ParameterSpec
+from mtdemo.errors import UnknownNameError
+from mtdemo.models.parts import HEADS, Head, ParameterSpec
 
 BACKBONE = "backbone"  # every part of it, where a name of a part is asked for
 WEIGHTS, BIASES, ADAPTERS = "weights", "biases", "adapters"
+_TRAINED_HEADS = tuple(head for head in HEADS if head.name != "output_layer")  # those that every model has
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which parameters train in those parts of the backbone that train at all.
+    """The parameters that train in a part of the backbone.
 
     Attributes:
         name: as the endpoint and a saved plan take it.
@@ -30,16 +32,28 @@ class Selection:
     takes: Callable[[ParameterSpec], bool]
 
 
-SELECTIONS = (
-    Selection(WEIGHTS, "all weights", lambda parameter: True),
-    Selection(BIASES, "biases only (BitFit)", lambda parameter: parameter.is_bias),
-    Selection(ADAPTERS, "low-rank adapters (LoRA)", lambda parameter: parameter.is_adapter),
+def _takes_all(parameter: ParameterSpec) -> bool:
+    return True
+
+
+def _takes_biases(parameter: ParameterSpec) -> bool:
+    return parameter.is_bias
+
+
+def _takes_adapters(parameter: ParameterSpec) -> bool:
+    return parameter.is_adapter
+
+
+SELECTIONS = (  # named functions, since a lambda cannot be pickled
+    Selection(WEIGHTS, "all weights", _takes_all),
+    Selection(BIASES, "biases only (BitFit)", _takes_biases),
+    Selection(ADAPTERS, "low-rank adapters (LoRA)", _takes_adapters),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A named choice of what is frozen, which fills a plan.
+    """A named choice that fills a plan.
 
     Attributes:
         name: as the endpoint and the command line take it.
@@ -60,13 +74,26 @@ class Scenario:
     new_output_layer: bool = False
 
 
+def _freeze_head(head: Head) -> Scenario:
+    """Make the scenario in which one head is frozen."""
+    others = " and ".join(f"the {other.title}" for other in _TRAINED_HEADS if other is not head)
+    return Scenario(
+        f"freeze_{head.name}",
+        f"Freeze the {head.title}",
+        f"The backbone and {others} learn; the {head.title} must cope with hidden states that move.",
+        (head.name,),
+    )
+
+
+_WHOLE_NETWORK = (BACKBONE, *(head.name for head in _TRAINED_HEADS))
+
 SCENARIOS = (
     Scenario("train_everything", "Train everything", "Fine-tuning: every weight may move. Most capacity, most memory.", ()),
     Scenario(
         "freeze_network",
         "Freeze the whole network",
         "Nothing moves, unless a new output layer is added: then it alone trains, on fixed sentence embeddings.",
-        (BACKBONE, "classification_head", "ner_head"),
+        _WHOLE_NETWORK,
     ),
     Scenario(
         "freeze_backbone",
@@ -74,23 +101,12 @@ SCENARIOS = (
         "Feature extraction: both heads learn on fixed hidden states, which need to be computed only once.",
         (BACKBONE,),
     ),
-    Scenario(
-        "freeze_classification_head",
-        "Freeze the classification head",
-        "The backbone and the entity head learn; the classification head must cope with hidden states that move.",
-        ("classification_head",),
-    ),
-    Scenario(
-        "freeze_ner_head",
-        "Freeze the entity head",
-        "The backbone and the classification head learn; the entity head must cope with hidden states that move.",
-        ("ner_head",),
-    ),
+    *(_freeze_head(head) for head in _TRAINED_HEADS),
     Scenario(
         "new_output_layer",
         "New output layer only",
-        "A fresh linear layer of 3 classes learns on fixed sentence embeddings; the network and its heads stay.",
-        (BACKBONE, "classification_head", "ner_head"),
+        "A fresh linear layer, one output per class, learns on fixed sentence embeddings; the network and its heads stay.",
+        _WHOLE_NETWORK,
         new_output_layer=True,
     ),
     Scenario(
@@ -122,22 +138,22 @@ def find_scenario(name: str) -> Scenario:
     """Look a scenario up by its name or its title.
 
     Raises:
-        PlanError: there is no such scenario; the message lists them.
+        UnknownNameError: there is no such scenario; the message lists them.
     """
     for scenario in SCENARIOS:
         if str(name).strip().lower() in (scenario.name, scenario.title.lower()):
             return scenario
-    raise PlanError(f"There is no scenario {name!r}; there are {', '.join(s.name for s in SCENARIOS)}.")
+    raise UnknownNameError(f"There is no scenario {name!r}; there are {', '.join(s.name for s in SCENARIOS)}.")
 
 
 def find_selection(name: str) -> Selection:
     """Look a selection up by its name.
 
     Raises:
-        PlanError: there is no such selection; the message lists them.
+        UnknownNameError: there is no such selection; the message lists them.
     """
     for selection in SELECTIONS:
         if name == selection.name:
             return selection
     known = ", ".join(selection.name for selection in SELECTIONS)
-    raise PlanError(f"What trains in the backbone is one of {known}, not {name!r}.")
+    raise UnknownNameError(f"What trains in the backbone is one of {known}, not {name!r}.")

@@ -1,4 +1,4 @@
-"""A plan as code: a short, complete PyTorch script that makes the same optimizer groups on a model from transformers."""
+"""Plans as code: a short, complete PyTorch script that makes the same optimizer groups on a model from transformers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from mtdemo.planning.training_plan import TrainingPlan
 _SCRIPT = """\
 import torch
 from torch import nn
-from transformers import AutoModel
 {load}
 model = nn.ModuleDict(
     {{
@@ -94,18 +93,18 @@ def write_script(
         backbone: `embedded`, or an id of the hub whose model is a BERT.
         checkpoint: the directory of the embedded checkpoint.
         freezing: what trains.
-        optimizer: the groups that this makes; none make a script that says so.
-        plan: which says how these came about.
+        optimizer: the groups that this makes; where there are none, the script says so.
+        plan: of which freezing and optimizer are made.
     """
     if not optimizer.groups:
         return "# Nothing trains in this plan, so there is nothing to optimize.\n"
     weight_decay = max(group.weight_decay for group in optimizer.groups)
     if backbone == EMBEDDED:
-        path = json.dumps(checkpoint)
-        load = f"import mtdemo.models.multitask  # so that AutoModel knows it\n\nloaded = AutoModel.from_pretrained({path})"
+        load = f"\nfrom mtdemo import MultiTaskModel\n\nloaded = MultiTaskModel.from_pretrained({json.dumps(checkpoint)})\n"
         of_backbone = "loaded.backbone"
     else:
-        load, of_backbone = "", f'AutoModel.from_pretrained("{backbone}", add_pooling_layer=False)'
+        load = "from transformers import AutoModel\n"
+        of_backbone = f'AutoModel.from_pretrained("{backbone}", add_pooling_layer=False)'
     return _SCRIPT.format(
         load=load,
         modules="\n".join(_modules(freezing, of_backbone, backbone == EMBEDDED, plan.new_output_layer)),
@@ -129,9 +128,9 @@ def _gradual(freezing: FreezingPlan, plan: TrainingPlan) -> str:
         return ""
     starts = plan.unfreeze_schedule(freezing)
     rows = [
-        f'    "{beginning}": {starts[part.part.name]!r},'
+        f'    "{beginning}": {starts[part.name]!r},'
         for part in freezing.parts
-        if part.part.name in starts
+        if part.name in starts
         for beginning in _beginnings(part, freezing)
     ]
     return _GRADUAL.format(starts="\n".join(rows))
@@ -157,20 +156,19 @@ def _blocks(freezing: FreezingPlan, optimizer: OptimizerPlan) -> Iterator[str]:
         members = {parameter.name for group in groups for parameter in group.parameters}
         parts = [part for part in freezing.parts if any(p.name in members for p in part.trainable)]
         beginnings = ", ".join(f'"{beginning}"' for part in parts for beginning in _beginnings(part, freezing))
-        if all(part in parts for part in freezing.parts if part.part.kind.in_backbone):
+        if all(part in parts for part in freezing.parts if part.kind.in_backbone):
             beginnings = '"backbone."'
         yield f"    (({beginnings},), {groups[0].learning_rate!r}),"
 
 
 def _beginnings(plan: PartPlan, freezing: FreezingPlan) -> tuple[str, ...]:
-    """What the parameters of a part begin with, and no others do; their names where nothing shorter does."""
+    """Find the beginning that names of a part have in common.
+
+    It is `backbone.encoder.layer.0.`, for instance. Where another part has a name that begins so, too, all names of
+    the part are given instead.
+    """
     names = tuple(parameter.name for parameter in plan.part.parameters)
     words = zip(*(name.split(".")[:-1] for name in names), strict=False)
     beginning = ".".join((*(of_all[0] for of_all in takewhile(lambda of_all: len(set(of_all)) == 1, words)), ""))
-    others = (
-        parameter.name
-        for other in freezing.parts
-        if other.part.name != plan.part.name
-        for parameter in other.part.parameters
-    )
+    others = (parameter.name for other in freezing.parts if other.name != plan.name for parameter in other.part.parameters)
     return names if any(name.startswith(beginning) for name in others) else (beginning,)

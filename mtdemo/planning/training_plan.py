@@ -1,4 +1,4 @@
-"""A training plan as one thing that can be saved: what is frozen, who learns at which rate, how the rates run.
+"""Training plans: what is frozen, which part learns at which rate, how the rates run, as one record that can be saved.
 
 The page and the command line make the same plans; as JSON a plan travels between them.
 """
@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mtdemo.errors import DataFileError, PlanError
-from mtdemo.models.parts import HEAD_NAMES, HEADS, Parts, part_title
+from mtdemo.errors import DataFileError, PlanError, UnknownNameError
+from mtdemo.models.parts import HEAD_NAMES, HEADS, LEARNED_TASKS, Parts, part_title
 from mtdemo.planning.freezing import FreezingPlan, plan_freezing, unfrozen_parts
 from mtdemo.planning.optimizer import OptimizerSettings
 from mtdemo.planning.scenarios import BACKBONE, WEIGHTS, find_selection
@@ -20,15 +20,15 @@ from mtdemo.planning.scenarios import BACKBONE, WEIGHTS, find_selection
 WARMUP_SHARE = 0.06
 MAX_RANK, MAX_ALPHA = 256, 1024
 _LONG_WARMUP = 0.5
-TASKS = ("entities", "classes")  # in the order of `task_weights`
 _RATED = (BACKBONE, *HEAD_NAMES)
 
 
 @dataclass(frozen=True, slots=True)
 class AdapterSettings:
-    """Low-rank adapters: beside a frozen matrix W stands B·A of a small rank, scaled by alpha / rank, and B begins as 0.
+    """Settings of low-rank adapters (LoRA).
 
-    Hu et al. 2022, https://arxiv.org/abs/2106.09685.
+    Beside a frozen matrix W stands B·A of a small rank, scaled by alpha / rank, and B begins as 0. Hu et al. 2022,
+    https://arxiv.org/abs/2106.09685.
 
     Attributes:
         rank: 1 to `MAX_RANK`.
@@ -55,7 +55,7 @@ class AdapterSettings:
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """What trains, and how fast.
+    """A plan of training: what trains, and how fast.
 
     Attributes:
         frozen: names of the parts that do not train; `backbone` means all of it.
@@ -69,6 +69,7 @@ class TrainingPlan:
 
     Raises:
         PlanError: a number out of its range.
+        UnknownNameError: an unknown selection.
     """
 
     frozen: tuple[str, ...] = ()
@@ -88,34 +89,48 @@ class TrainingPlan:
                 raise PlanError(f"{name} is true or false, not {value!r}.")
 
     def freezing_plan(self, parts: Parts, parameters: Collection[str] = ()) -> FreezingPlan:
-        """What this means for a model's parts.
+        """Plan the freezing of a model's parts.
 
         Args:
             parts: the model's declaration, with what the plan adds.
             parameters: full names of single parameters that train in addition.
 
         Raises:
-            PlanError: a name that is no part of this model.
+            UnknownNameError: a name that is no part of this model.
         """
         return plan_freezing(parts, unfrozen_parts(parts, self.frozen), self.selection, parameters)
 
     def unfreeze_schedule(self, freezing: FreezingPlan) -> dict[str, float]:
-        """From which share of the run on each part trains that trains at all, 0 to 1.
+        """Return when each trainable part begins to train.
 
         Gradual unfreezing is that of Howard & Ruder 2018 (https://arxiv.org/abs/1801.06146), with equal shares of the run
         in the place of their epochs: the heads begin alone, then comes the last layer, and the embeddings come last. Where
-        no head trains the last layer begins.
+        no head trains the last layer begins. With two layers and a head there are four stages:
+
+            embeddings, layer_0, layer_1, ner_head -> 0.75, 0.5, 0.25, 0.0
+
+        Args:
+            freezing: this plan over a model's parts.
+
+        Returns:
+            Share of the run, 0 to 1, by name of the part; all 0 where unfreezing is not gradual.
         """
         trained = [part for part in freezing.parts if part.n_trainable]
-        starts = {part.part.name: 0.0 for part in trained}
+        starts = {part.name: 0.0 for part in trained}
         if self.gradual:
-            backbone = [part.part.name for part in trained if part.part.kind.in_backbone][::-1]
-            first = int(len(trained) > len(backbone))  # the stage of the heads, where there are any
-            starts |= {name: place / (len(backbone) + first) for place, name in enumerate(backbone, start=first)}
+            from_top = [part.name for part in trained if part.kind.in_backbone][::-1]
+            has_heads = len(trained) > len(from_top)
+            n_stages = len(from_top) + has_heads  # the heads, where they train, are the first stage
+            starts |= {name: stage / n_stages for stage, name in enumerate(from_top, start=int(has_heads))}
         return starts
 
     def freezing_at(self, freezing: FreezingPlan, share_done: float) -> FreezingPlan:
-        """What trains when so much of the run is done, 0 to 1."""
+        """Return the freezing plan at a point of the run.
+
+        Args:
+            freezing: this plan over a model's parts.
+            share_done: of the run, 0 to 1.
+        """
         if not self.gradual:
             return freezing
         return freezing.limited_to(
@@ -123,7 +138,16 @@ class TrainingPlan:
         )
 
     def lr_multiplier(self, step: int, n_steps: int) -> float:
-        """What all rates are multiplied by in a step, 0 to 1; steps count from 0."""
+        """Return the factor of all learning rates in a step.
+
+        It rises to 1 and falls, both linearly, and no step has 0: ten steps with a warm-up of 0.2 have
+
+            0.5, 1, 1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125
+
+        Args:
+            step: from 0 to n_steps - 1.
+            n_steps: of the run.
+        """
         n_warmup = max(1, round(self.warmup_share * n_steps))
         return min((step + 1) / n_warmup, (n_steps - step) / max(1, n_steps - n_warmup))
 
@@ -143,10 +167,13 @@ class TrainingPlan:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainingPlan:
-        """Make a plan of what `as_dict` gives; what is left out has its default.
+        """Make a plan of what `as_dict` gives.
+
+        What is left out has its default.
 
         Raises:
             PlanError: an unknown field, or a value of the wrong kind.
+            UnknownNameError: an unknown selection, or a rate of what is neither the backbone nor a head.
         """
         if not isinstance(values, Mapping):
             raise PlanError("A plan is a JSON object.")
@@ -161,7 +188,7 @@ class TrainingPlan:
         if not isinstance(rates, Mapping) or not all(map(_is_number, rates.values())):
             raise PlanError(f"learning_rates gives a number for the backbone or a head, not {rates!r}.")
         if set(rates) - set(_RATED):
-            raise PlanError(f"learning_rates knows {', '.join(_RATED)}, not {min(set(rates) - set(_RATED))!r}.")
+            raise UnknownNameError(f"learning_rates knows {', '.join(_RATED)}, not {min(set(rates) - set(_RATED))!r}.")
         of_heads = {name: rate for name, rate in rates.items() if name != BACKBONE}
         of_backbone = rates.get(BACKBONE, OptimizerSettings().backbone_learning_rate)
         optimizer = OptimizerSettings(of_backbone, of_heads, given["weight_decay"], given["layer_decay"])
@@ -172,11 +199,15 @@ class TrainingPlan:
 
 
 def read_plan(path: Path, name: str | None = None) -> TrainingPlan:
-    """Read a plan from a JSON file; messages call it by its path, or by the name that is given.
+    """Read a plan from a JSON file.
+
+    Args:
+        path: of the file.
+        name: what messages call it; its path by default.
 
     Raises:
         DataFileError: the file cannot be read, or is no JSON.
-        PlanError: what it says is no plan.
+        PlanError, UnknownNameError: what it says is no plan.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -186,18 +217,21 @@ def read_plan(path: Path, name: str | None = None) -> TrainingPlan:
         raise DataFileError(f"{name or path} is not JSON: {error}.") from error
     try:
         return TrainingPlan.from_dict(values)
-    except PlanError as error:
-        raise PlanError(f"{name or path}: {error}") from error
+    except (PlanError, UnknownNameError) as error:
+        raise type(error)(f"{name or path}: {error}") from error
 
 
 def loss_weight_by_head(task_weights: tuple[float, float], teacher_weight: float = 0.0) -> dict[str, float]:
-    """By how much the losses of a run ask each head, by name; 0 for one that learns nothing.
+    """Sum the weights of the losses that teach each head.
 
     Args:
         task_weights: of the losses of entities and classes.
         teacher_weight: of what other models teach the classification head; 0 where there are none.
+
+    Returns:
+        By name of the head, 0 for one that learns nothing.
     """
-    of_tasks = dict(zip(TASKS, task_weights, strict=True))
+    of_tasks = {task.title: weight for task, weight in zip(LEARNED_TASKS, task_weights, strict=True)}
     asked = {head.name: of_tasks[head.task] for head in HEADS}
     return {**asked, "classification_head": asked["classification_head"] + teacher_weight}
 
@@ -211,7 +245,7 @@ def run_warnings(
     teacher_weight: float = 0.0,
     noise: float = 0.0,
 ) -> tuple[str, ...]:
-    """In words, what contradicts itself between a plan and a run under it.
+    """Name the contradictions between a plan and a run.
 
     Args:
         plan: what trains.
@@ -222,14 +256,14 @@ def run_warnings(
         teacher_weight: of what other models teach the classification head; 0 where there are none.
         noise: the largest share that is asked for of hidden word pieces, of sentences in one case, and of dropout.
     """
-    trained = {part.part.name for part in freezing.parts if part.n_trainable}
+    trained = {part.name for part in freezing.parts if part.n_trainable}
     asked = loss_weight_by_head(task_weights, teacher_weight)
     warnings: list[str] = []
     if freezing.backbone_state == "none":
         warnings += _without_effect(distillation_weight, noise)
-    for task, weight in zip(TASKS, task_weights, strict=True):
+    for task, weight in zip((task.title for task in LEARNED_TASKS), task_weights, strict=True):
         heads = [head.name for head in HEADS if head.task == task]
-        present = [head for head in heads if any(part.part.name == head for part in freezing.parts)]
+        present = [head for head in heads if any(part.name == head for part in freezing.parts)]
         if weight and freezing.backbone_state == "none" and not trained & set(heads):
             warnings.append(
                 f"The loss of {task} cannot reach a weight that trains: its head and all that is under it are frozen."
@@ -254,7 +288,7 @@ def run_warnings(
 
 
 def _without_effect(distillation_weight: float, noise: float) -> Iterator[str]:
-    """What does nothing where the backbone is frozen."""
+    """Name the settings that do nothing over a frozen backbone."""
     if distillation_weight:
         yield "With a frozen backbone embeddings stay as they are, so the weight of keeping them does nothing."
     if noise:

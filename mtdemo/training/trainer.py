@@ -268,8 +268,8 @@ class Trainer:
         asked = loss_weight_by_head((of_entities, of_classes), self.teacher_weight)
         asked["output_layer"] *= self.model.config.output_names_classes
         rate = self.settings.plan.optimizer.learning_rate
-        heads = [part for part in self.freezing.parts if not part.part.kind.in_backbone and part.n_trainable]
-        return [part.part.name for part in heads if asked[part.part.name] and rate(part.part.name)]
+        heads = [part for part in self.freezing.parts if not part.kind.in_backbone and part.n_trainable]
+        return [part.name for part in heads if asked[part.name] and rate(part.name)]
 
     def _make_tasks(self, tagged: Sequence[TaggedSentence], labelled: Sequence[LabelledSentence]) -> tuple[Task, Task]:
         settings = self.settings

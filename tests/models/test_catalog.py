@@ -1,6 +1,6 @@
 import pytest
 
-from mtdemo.errors import PlanError
+from mtdemo.errors import UnknownNameError
 from mtdemo.models.catalog import KNOWN_MODELS, find_model
 from mtdemo.results import ModelInfo
 from mtdemo.serving.service import ModelService
@@ -20,5 +20,5 @@ def test_untrained_models_say_what_to_expect_before_they_are_loaded(known: objec
 
 
 def test_an_unknown_model_lists_the_known_ones() -> None:
-    with pytest.raises(PlanError, match="embedded, bert-base-uncased, bert-large-uncased"):
+    with pytest.raises(UnknownNameError, match="embedded, bert-base-uncased, bert-large-uncased"):
         find_model("gpt-2")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mtdemo.errors import PlanError
+from mtdemo.errors import UnknownNameError
 from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.models.parts import count_parameters
 from mtdemo.planning.adapters import extend_model, extended_parts, merge_adapters, target_names
@@ -84,7 +84,7 @@ def test_targets_are_found_by_their_last_name_and_unknown_ones_are_told(model: M
         f"{prefix}intermediate.dense",
         f"{prefix}output.dense",
     ]
-    with pytest.raises(PlanError, match="is called wq; there are query, key, value, dense"):
+    with pytest.raises(UnknownNameError, match="is called wq; there are query, key, value, dense"):
         extend_model(model, replace(ADAPTED, adapters=AdapterSettings(targets=("wq",))))
 
 

@@ -213,7 +213,7 @@ def test_gradual_unfreezing_adds_one_part_per_stage() -> None:
     plan = TrainingPlan(gradual=True)
     freezing = plan.freezing_plan(MultiTaskModel(tiny_config()).parts())
     stages = [
-        {part.part.name for part in plan.freezing_at(freezing, share).parts if part.n_trainable}
+        {part.name for part in plan.freezing_at(freezing, share).parts if part.n_trainable}
         for share in (0.0, 0.24, 0.25, 0.5, 0.75, 1.0)
     ]
     heads = {"classification_head", "ner_head"}

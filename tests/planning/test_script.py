@@ -1,24 +1,23 @@
 """The script of a plan is run, and makes the plan's own groups."""
 
 import random
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from transformers import AutoModel, BertConfig, BertModel
 
-from mtdemo.config import Settings
+from mtdemo.config import PACKAGE_DIRECTORY, Settings
 from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.models.parts import ParameterSpec, Part, PartKind
 from mtdemo.planning.freezing import plan_freezing
 from mtdemo.planning.optimizer import OptimizerSettings, plan_optimizer
-from mtdemo.planning.planner import PlanReport, PlanRequest
+from mtdemo.planning.planner import Planner, PlanReport, PlanRequest
 from mtdemo.planning.scenarios import SCENARIOS
 from mtdemo.planning.script import write_script
 from mtdemo.planning.training_plan import AdapterSettings, TrainingPlan
-from mtdemo.serving.service import ModelService
 
+MODEL = pytest.mark.model  # the scripts for the embedded checkpoint load it
 LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "intermediate_size": 4096, "num_attention_heads": 16}
 
 
@@ -34,7 +33,7 @@ def _no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
             return BertModel(BertConfig(**(LARGE if "large" in name else {})), **options)
 
     monkeypatch.setattr(AutoModel, "from_pretrained", from_pretrained)
-    monkeypatch.chdir(Path(__file__).parent.parent)
+    monkeypatch.chdir(PACKAGE_DIRECTORY.parent)
 
 
 def groups_of(script: str) -> list[tuple[list[str], float, float]]:
@@ -60,17 +59,18 @@ def planned_groups(plan: PlanReport) -> list[tuple[list[str], float, float]]:
 
 
 @pytest.mark.parametrize("scenario", [scenario.name for scenario in SCENARIOS])
-@pytest.mark.parametrize("backbone", ["embedded", "bert-base-uncased", "bert-large-uncased"])
-def test_the_script_of_every_scenario_makes_its_groups(service: ModelService, backbone: str, scenario: str) -> None:
-    plan = service.freezing_plan(PlanRequest(backbone, scenario, new_output_layer=True))
+@pytest.mark.parametrize("backbone", [pytest.param("embedded", marks=MODEL), "bert-base-uncased", "bert-large-uncased"])
+def test_the_script_of_every_scenario_makes_its_groups(planner: Planner, backbone: str, scenario: str) -> None:
+    plan = planner.plan(PlanRequest(backbone, scenario, new_output_layer=True))
     assert groups_of(plan.script) == planned_groups(plan)
 
 
-def test_the_scripts_of_random_plans_make_their_groups(service: ModelService) -> None:
+@MODEL
+def test_the_scripts_of_random_plans_make_their_groups(planner: Planner) -> None:
     draw = random.Random(7)
     for _ in range(30):
         backbone = draw.choice(["embedded", "bert-base-uncased"])
-        names = [part.name for part in service.parts(backbone)]
+        names = [part.name for part in planner.parts(backbone)]
         request = PlanRequest(
             backbone,
             trainable_parts=tuple(draw.sample(names, draw.randint(1, len(names)))),
@@ -81,16 +81,17 @@ def test_the_scripts_of_random_plans_make_their_groups(service: ModelService) ->
             gradual=draw.choice([False, False, True]),
             adapters=AdapterSettings(draw.choice([2, 8]), 16, tuple(draw.sample(["query", "key", "value", "dense"], 2))),
         )
-        plan = service.freezing_plan(request)
+        plan = planner.plan(request)
         if not plan.optimizer.groups:
             assert plan.script.startswith("# Nothing trains")
             continue
         assert groups_of(plan.script) == planned_groups(plan)
 
 
-def test_the_script_of_the_embedded_model_has_its_weights(service: ModelService) -> None:
+@MODEL
+def test_the_script_of_the_embedded_model_has_its_weights(planner: Planner) -> None:
     made: dict[str, Any] = {}
-    exec(service.freezing_plan(PlanRequest("embedded")).script, made)  # noqa: S102
+    exec(planner.plan(PlanRequest("embedded")).script, made)  # noqa: S102
     loaded = MultiTaskModel.from_pretrained(Settings().checkpoint)
     for name, parameter in loaded.named_parameters():
         assert torch.equal(dict(made["model"].named_parameters())[name], parameter)
@@ -120,7 +121,7 @@ def test_a_trained_output_layer_stays_unless_a_new_one_is_planned() -> None:
         assert ('"output_layer": loaded.output_layer' in script) == (not is_new)
 
 
-def test_a_plan_in_which_nothing_trains_says_so(service: ModelService) -> None:
-    script = service.freezing_plan(PlanRequest("embedded", "freeze_network")).script
+def test_a_plan_in_which_nothing_trains_says_so(planner: Planner) -> None:
+    script = planner.plan(PlanRequest("embedded", "freeze_network")).script
     assert script.startswith("# Nothing trains")
     exec(script, {})  # noqa: S102

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mtdemo.errors import DataFileError, MtdemoError, PlanError
+from mtdemo.errors import DataFileError, MtdemoError, PlanError, UnknownNameError
 from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.planning.optimizer import OptimizerSettings
 from mtdemo.planning.training_plan import TrainingPlan, loss_weight_by_head, read_plan, run_warnings
@@ -49,7 +49,7 @@ def test_what_is_left_out_has_its_default() -> None:
     ],
 )
 def test_a_bad_plan_is_a_sentence(values: dict[str, object], words: str) -> None:
-    with pytest.raises(PlanError) as caught:
+    with pytest.raises((PlanError, UnknownNameError)) as caught:
         TrainingPlan.from_dict(values)
     assert words.lower() in str(caught.value).lower()
 
@@ -62,6 +62,23 @@ def test_a_bad_file_is_a_sentence(content: str | bytes | None, tmp_path: Path) -
     with pytest.raises(DataFileError, match=r"plan\.json"):
         read_plan(path)
     assert issubclass(DataFileError, MtdemoError)
+
+
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [
+        ({"warmup_share": 2}, PlanError),
+        ({"selection": "all"}, UnknownNameError),
+        ({"learning_rates": {"x": 0}}, UnknownNameError),
+    ],
+)
+def test_what_a_file_says_wrongly_is_told_with_its_name(
+    values: dict[str, object], error: type[MtdemoError], tmp_path: Path
+) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(values))
+    with pytest.raises(error, match=r"^mine\.json: "):
+        read_plan(path, "mine.json")
 
 
 @pytest.mark.parametrize(("n_steps", "share"), [(1, 0.0), (10, 0.0), (100, 0.06), (50, 0.5), (7, 1.0)])
@@ -111,6 +128,6 @@ def test_gradual_unfreezing_without_a_head_that_trains_begins_with_the_last_laye
     plan = TrainingPlan(("classification_head", "ner_head"), gradual=True)
     assert plan.unfreeze_schedule(plan.freezing_plan(parts)) == {"layer_1": 0.0, "layer_0": 1 / 3, "embeddings": 2 / 3}
     first = plan.freezing_at(plan.freezing_plan(parts), 0.0)
-    assert [part.part.name for part in first.parts if part.n_trainable] == ["layer_1"]
+    assert [part.name for part in first.parts if part.n_trainable] == ["layer_1"]
     plan = TrainingPlan(("ner_head",), gradual=True)
     assert plan.unfreeze_schedule(plan.freezing_plan(parts))["layer_1"] == 1 / 4

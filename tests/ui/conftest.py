@@ -11,7 +11,6 @@ import pytest
 from mtdemo.analysis.similarity import cosine_similarity, rank_pairs
 from mtdemo.config import Settings
 from mtdemo.errors import CheckpointNotFoundError
-from mtdemo.planning.planner import Planner
 from mtdemo.results import Analysis, Entity, ModelInfo, SentenceAnalysis, Similarity
 from mtdemo.serving.service import ModelService
 
@@ -67,8 +66,3 @@ def fake() -> FakeService:
 @pytest.fixture
 def untrained() -> FakeService:
     return FakeService(replace(INFO, trained_heads=()))
-
-
-@pytest.fixture(scope="session")
-def planner() -> Planner:
-    return Planner(Settings().checkpoint)

@@ -23,7 +23,7 @@ def plot_freezing(plan: FreezingPlan) -> Figure:
     """One bar per part, lowest part at the bottom: how many of its parameters train and how many are frozen."""
     from plotly.graph_objects import Bar, Figure
 
-    names = [part_title(part.part.name) for part in plan.parts]
+    names = [part_title(part.name) for part in plan.parts]
     figure = Figure(
         [
             Bar(

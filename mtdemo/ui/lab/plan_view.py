@@ -75,11 +75,11 @@ def tabulate_parts(plan: PlanReport) -> pd.DataFrame:
     starts = plan.starts
     rows = [
         (
-            part_title(p.part.name),
+            part_title(p.name),
             f"{p.n_parameters:,}",
             f"{p.n_trainable:,}",
             f"{p.n_frozen:,}",
-            f"{p.state}, from {starts[p.part.name]:.0%} of the steps" if starts.get(p.part.name) else p.state,
+            f"{p.state}, from {starts[p.name]:.0%} of the steps" if starts.get(p.name) else p.state,
         )
         for p in plan.freezing.parts
     ]

@@ -160,7 +160,7 @@ def test_layer_wise_decay_is_drawn_and_the_file_is_the_plan(planner: Planner) ->
     assert plan.optimizer.layer_decay == 0.5
     assert plan.warmup_share == 0.1
     assert set(plan.frozen) == {"embeddings", *(f"layer_{n}" for n in range(4)), "classification_head"}
-    assert "AutoModel.from_pretrained" in script
+    assert "MultiTaskModel.from_pretrained" in script
 
 
 def test_a_saved_plan_fills_the_controls_and_makes_itself_again(planner: Planner, tmp_path: Path) -> None:
