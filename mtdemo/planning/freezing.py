@@ -209,8 +209,9 @@ def apply_freezing(model: MultiTaskModel, plan: FreezingPlan) -> None:
             plan.
         plan: what trains.
     """
+    trainable = plan.trainable_names
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(name in plan.trainable_names)
+        parameter.requires_grad_(name in trainable)
         if not parameter.requires_grad:
             parameter.grad = None  # AdamW would go on decaying a weight with a stale gradient
 

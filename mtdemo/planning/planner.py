@@ -133,7 +133,7 @@ class Planner:
             CheckpointError: it is the embedded one, and its config.json cannot be read.
         """
         import_libraries()
-        of_adapters = (plan.adapters if plan.selection == ADAPTERS else None, plan.frozen)
+        of_adapters = (plan.adapters, plan.frozen) if plan.selection == ADAPTERS else ()  # frozen layers get none
         parts = _declare_parts(find_model(backbone).id, self._checkpoint, plan.new_output_layer, *of_adapters)
         return plan.freezing_plan(parts)
 
@@ -211,7 +211,11 @@ def _declare_parts(
     adapters: AdapterSettings | None = None,
     frozen: tuple[str, ...] = (),
 ) -> Parts:
-    """Declare the parts of a backbone with additions."""
+    """Declare the parts of a backbone with additions.
+
+    What is frozen decides which layers get adapters, and nothing else: without adapters it must not be given, since each
+    value of it would build the model again, which takes a tenth of a second for BERT-large.
+    """
     from mtdemo.planning.adapters import extended_parts
 
     added = TrainingPlan(frozen, new_output_layer=new_output_layer)

@@ -3,7 +3,7 @@ import torch
 
 from mtdemo.errors import UnknownNameError
 from mtdemo.models.multitask import MultiTaskModel
-from mtdemo.planning.freezing import apply_freezing, plan_freezing, trainable_parts
+from mtdemo.planning.freezing import FreezingPlan, apply_freezing, plan_freezing, trainable_parts
 from mtdemo.planning.scenarios import SCENARIOS, find_scenario
 from tests.conftest import tiny_config
 
@@ -108,3 +108,17 @@ def test_a_selection_takes_only_of_the_backbone(model: MultiTaskModel) -> None:
             assert part.state == "all"
     with pytest.raises(UnknownNameError, match="one of weights, biases, adapters, not 'x'"):
         plan_freezing(model.parts(), (), "x")
+
+
+def test_applying_asks_for_the_names_once(model: MultiTaskModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are made anew at each call, which for every parameter takes longer than all the rest."""
+    asked: list[FreezingPlan] = []
+    made = FreezingPlan.trainable_names.fget
+
+    def names(plan: FreezingPlan) -> frozenset[str]:
+        asked.append(plan)
+        return made(plan)
+
+    monkeypatch.setattr(FreezingPlan, "trainable_names", property(names))
+    apply_freezing(model, plan_freezing(model.parts(), ("ner_head",)))
+    assert len(asked) == 1

@@ -8,8 +8,12 @@ import pytest
 from mtdemo.config import Settings
 from mtdemo.errors import MtdemoError, PlanError, UnknownNameError
 from mtdemo.models.checkpoints import load_directory
-from mtdemo.planning.planner import Planner, PlanRequest
+from mtdemo.models.multitask import MultiTaskConfig
+from mtdemo.models.parts import Parts
+from mtdemo.planning.adapters import extended_parts
+from mtdemo.planning.planner import Planner, PlanRequest, _declare_parts
 from mtdemo.planning.scenarios import SCENARIOS
+from mtdemo.planning.training_plan import TrainingPlan
 
 Write = Callable[..., Path]
 
@@ -59,3 +63,25 @@ def test_planning_reads_no_weights(tiny: Write, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("safetensors.safe_open", None)
     monkeypatch.setattr("mtdemo.models.multitask.MultiTaskModel.from_pretrained", None)
     assert Planner(str(tiny())).plan(PlanRequest("embedded")).freezing.n_parameters > 0
+
+
+def test_ticking_parts_builds_a_model_without_weights_once(planner: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is frozen decides where adapters are, and nothing else of what is built."""
+    _declare_parts.cache_clear()
+    built: list[TrainingPlan] = []
+
+    def build(config: MultiTaskConfig, plan: TrainingPlan) -> Parts:
+        built.append(plan)
+        return extended_parts(config, plan)
+
+    monkeypatch.setattr("mtdemo.planning.adapters.extended_parts", build)
+    ticked = [tuple(f"layer_{index}" for index in range(n)) for n in range(1, 6)]
+    for names in ticked:
+        planner.plan(PlanRequest("bert-large-uncased", trainable_parts=names))
+    assert len(built) == 1
+    for names in ticked:
+        planner.plan(PlanRequest("bert-large-uncased", trainable_parts=names, selection="adapters"))
+    assert len(built) == 1 + len(ticked)
+    for names in ticked:
+        planner.plan(PlanRequest("bert-large-uncased", trainable_parts=names, selection="biases"))
+    assert len(built) == 1 + len(ticked)
