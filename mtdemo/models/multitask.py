@@ -22,6 +22,7 @@ from transformers.utils.generic import ModelOutput
 from mtdemo.models.configuration import MultiTaskConfig
 from mtdemo.models.heads import ClassificationHead, LinearHead, mean_pool
 from mtdemo.models.parts import HEAD_NAMES, ParameterSpec, Part, PartKind, Parts
+from mtdemo.models.random_numbers import OwnGenerator
 
 N_CASES = 4
 SEED_OF_UNTRAINED = 0  # the same model, read twice, has the same heads also where these are random
@@ -90,6 +91,11 @@ class MultiTaskModel(PreTrainedModel):
         safetensors only, never a pickle. Labels and the like for a plain backbone can be given by `config`, a
         `MultiTaskConfig` whose backbone is then replaced.
         """
+        with OwnGenerator(SEED_OF_UNTRAINED):  # for weights that the checkpoint lacks
+            return cls._from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+
+    @classmethod
+    def _from_pretrained(cls, pretrained_model_name_or_path: str | Path, *args: Any, **kwargs: Any) -> Any:
         kwargs.setdefault("use_safetensors", True)
         hub = {key: kwargs[key] for key in _HUB_ARGUMENTS if key in kwargs}
         found = AutoConfig.from_pretrained(pretrained_model_name_or_path, trust_remote_code=False, **hub)
@@ -205,11 +211,13 @@ class MultiTaskModel(PreTrainedModel):
         An output layer of the old classes is taken away with them.
         """
         config, dropout = self.config, self.config.head_dropout
-        if list(class_labels) != config.class_labels:
-            self._drop_output_layer()
-            self._replace_head("classification_head", ClassificationHead(config.hidden_size, len(class_labels), dropout))
-        if list(entity_labels) != config.entity_labels:
-            self._replace_head("ner_head", LinearHead(config.hidden_size, len(entity_labels), dropout))
+        with OwnGenerator(SEED_OF_UNTRAINED):
+            if list(class_labels) != config.class_labels:
+                self._drop_output_layer()
+                head = ClassificationHead(config.hidden_size, len(class_labels), dropout)
+                self._replace_head("classification_head", head)
+            if list(entity_labels) != config.entity_labels:
+                self._replace_head("ner_head", LinearHead(config.hidden_size, len(entity_labels), dropout))
         config.class_labels, config.entity_labels = list(class_labels), list(entity_labels)
 
     def _drop_output_layer(self) -> None:
@@ -217,7 +225,7 @@ class MultiTaskModel(PreTrainedModel):
         self.config.trained_heads = [head for head in self.config.trained_heads if head != "output_layer"]
 
     def _replace_head(self, name: str, head: nn.Module) -> None:
-        self.add_module(name, head.to(self.device))
+        self.add_module(name, head.to(self.device).train(self.training))
         self.renew_heads([name], SEED_OF_UNTRAINED)
         self.config.trained_heads = [head for head in self.config.trained_heads if head != name]
 
