@@ -29,7 +29,7 @@ def reading(name: Path | str) -> Iterator[None]:
 
 @contextmanager
 def writing(path: Path, hint: str = "") -> Iterator[None]:
-    """Turn what libraries raise when a file cannot be written into one error.
+    """Tell in one sentence that a file cannot be written.
 
     Args:
         path: what is written.
@@ -45,5 +45,5 @@ def writing(path: Path, hint: str = "") -> Iterator[None]:
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of an error, or its kind where it says nothing."""
+    """Return the first line of an error, else its kind."""
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]

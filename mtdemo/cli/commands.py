@@ -53,7 +53,7 @@ def add_evaluate(commands: Any) -> None:
         required=True,
         help="JSON lines or columns (ner), JSON lines or CSV (classification), TSV of pairs",
     )
-    parser.add_argument("--limit", type=positive, help="read only the first N rows")
+    parser.add_argument("--limit", type=positive, help="draw N rows at random (fixed seed)")
     parser.add_argument("--ignore-labels", default="", help="entity types left out on both sides, such as MISC,LOC")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object on the last line")
     _add_checkpoint(parser)
@@ -73,7 +73,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             options.data,
             limit=options.limit,
             ignored=[name for name in options.ignore_labels.split(",") if name],
-            progress=lambda done, total: bar("evaluating", done, total),
+            progress=bar,
         )
     model = service.load()
     head = {"ner": "ner_head", "classification": "classification_head"}.get(options.task)
@@ -111,7 +111,7 @@ def _card(options: argparse.Namespace) -> int:
         raise DataFileError("A measurement needs all of --ner, --classification and --similarity.")
     if all(files):
         with closing(ProgressBar()) as bar:
-            report = measure(ModelService(settings), *files, lambda done, total: bar("measuring", done, total))
+            report = measure(ModelService(settings), *files, bar)
         write_report(directory, report)
     write_section(directory, render(read_report(directory)))
     print(f"Written to {directory / 'README.md'}.", file=sys.stderr)
@@ -148,7 +148,7 @@ def _calibrate(options: argparse.Namespace) -> int:
     if sets is None:
         raise DataFileError("Sentences that were not trained on are needed: --ner, --classification or both.")
     with closing(ProgressBar()) as bar:
-        found = fit_temperatures(model, sets, lambda done, total: bar("calibrating", done, total))
+        found = fit_temperatures(model, sets, bar)
     save_checkpoint(model, options.output)
     print(f"Logits were divided: {found.phrase}. Saved to {options.output}.", file=sys.stderr)
     return 0

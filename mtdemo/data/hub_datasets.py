@@ -23,8 +23,9 @@ _TEXT_COLUMNS = ("text", "sentence")
 
 
 def tagged_from(source: str) -> tuple[TaggedSentence, ...]:
-    """Tagged sentences of a file or of a data set with `tokens` and `ner_tags` (or `tags`, `labels`), and maybe
-    `annotated` and `source` as in files.
+    """Read tagged sentences of a file or a data set.
+
+    A data set has `tokens` and `ner_tags` (or `tags`, `labels`), and maybe `annotated` and `source` as files have.
 
     Raises:
         DataFileError: naming the source, and what it lacks.
@@ -33,7 +34,9 @@ def tagged_from(source: str) -> tuple[TaggedSentence, ...]:
 
 
 def labelled_from(source: str) -> tuple[LabelledSentence, ...]:
-    """Sentences with a class of a file or of a data set with `text` (or `sentence`) and `label`.
+    """Read sentences with a class, of a file or data set.
+
+    A data set has `text` (or `sentence`) and `label`.
 
     Raises:
         DataFileError: naming the source, and what it lacks.

@@ -54,7 +54,7 @@ class LabelledSentence:
 
 @dataclass(frozen=True, slots=True)
 class RatedPair:
-    """Two sentences and how similar people find them, 0 to 5."""
+    """Two sentences and their similarity, 0 to 5."""
 
     score: float
     first: str

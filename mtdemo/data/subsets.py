@@ -8,11 +8,13 @@ from typing import Any
 
 
 def subsample(rows: Sequence[Any], limit: int) -> Sequence[Any]:
-    """At most so many rows in their order, drawn by lot, always the same ones; a fixed distance between them would meet one
-    class only where classes alternate."""
+    """Draw at most `limit` rows at random (fixed seed).
+
+    A fixed distance between them would meet one class only where classes alternate.
+    """
     return rows if len(rows) <= limit else [rows[place] for place in sample_indices(len(rows), limit)]
 
 
 def sample_indices(n_rows: int, n_drawn: int) -> list[int]:
-    """Places of rows drawn by lot, in order; always the same ones."""
+    """Draw indices of rows at random (fixed seed), in order."""
     return sorted(Random(0).sample(range(n_rows), n_drawn))  # noqa: S311  nobody is to be surprised

@@ -1,6 +1,7 @@
-"""Temperatures that make a model's confidence mean what it says, folded into the last layer of its heads.
+"""Whether confidence means what it says, and temperatures that make it so.
 
-Logits divided by one number per head give the same classes and nearly the same entities (where the pieces of a word
+`measure_calibration` only measures. `fit_temperatures` changes a model: it folds temperatures into the last layer of its
+heads. Logits divided by one number per head give the same classes and nearly the same entities (where the pieces of a word
 disagree, another may win), but other probabilities (Guo et al. 2017, https://arxiv.org/abs/1706.04599).
 """
 
@@ -19,7 +20,7 @@ from mtdemo.evaluation.metrics import right_entities
 from mtdemo.evaluation.validation import ValidationSets
 from mtdemo.inference.hidden_state_cache import CachedRunner
 from mtdemo.models.loaded import LoadedModel
-from mtdemo.results import SentenceAnalysis
+from mtdemo.results import ProgressCallback, SentenceAnalysis, no_progress
 
 _TRIED = tuple(2 ** (eighth / 8) for eighth in range(-8, 17))  # 0.5 to 4
 _LEAST = 1e-6  # a probability of 0 would cost without end
@@ -29,7 +30,14 @@ _Cost: TypeAlias = Callable[[Sequence[SentenceAnalysis]], float]
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Answers of similar confidence: how sure the model is on average, and how often it is right."""
+    """Answers of similar confidence.
+
+    Attributes:
+        lower, upper: bounds of their confidence.
+        n_answers: how many there are.
+        confidence: how sure the model is of them, their mean.
+        share_right: how often it is right, 0 to 1.
+    """
 
     lower: float
     upper: float
@@ -40,7 +48,9 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Whether confidence means what it says (Guo et al. 2017, https://arxiv.org/abs/1706.04599).
+    """The gap between confidence and success.
+
+    Source: Guo et al. 2017, https://arxiv.org/abs/1706.04599.
 
     Attributes:
         error: the expected calibration error, 0 to 1: the mean over answers of |confidence - share right| of their bin.
@@ -53,9 +63,9 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Temperatures:
-    """What the logits of each head were divided by, 0.5 to 4: above 1 the head was too sure, below 1 not sure enough.
+    """Numbers that the logits of each head were divided by.
 
-    None where nothing could be said.
+    Each is 0.5 to 4: above 1 the head was too sure, below 1 not sure enough; None where nothing could be said.
     """
 
     entities: float | None
@@ -85,8 +95,8 @@ def measure_calibration(confidences: Sequence[float], right: Sequence[bool], n_b
     return Calibration(float(n_off / max(1, len(sure))), bins)
 
 
-def fit_temperatures(loaded: LoadedModel, sets: ValidationSets, progress: Callable[[int, int], None]) -> Temperatures:
-    """Find for each trained head the temperature under which its confidence is worth most, and fold it in.
+def fit_temperatures(loaded: LoadedModel, sets: ValidationSets, progress: ProgressCallback = no_progress) -> Temperatures:
+    """Fold the best temperature into each trained head.
 
     Of classes that is the least mean of -log of the probability of the right class, of entities the least mean of -log of
     the probability that the score of an entity found gives to what it is, right or wrong. Where none is found the head
@@ -111,7 +121,7 @@ def fit_temperatures(loaded: LoadedModel, sets: ValidationSets, progress: Callab
         for temperature in _TRIED:
             linear.load_state_dict({key: tensor / temperature for key, tensor in before.items()})
             costs[temperature] = cost(remembered.answers(loaded, [row.text for row in sentences]))
-            progress(number * len(_TRIED) + len(costs), len(asked) * len(_TRIED))
+            progress("calibrating", number * len(_TRIED) + len(costs), len(asked) * len(_TRIED))
         best = min(costs, key=lambda temperature: costs[temperature])
         if math.isfinite(costs[best]):
             found[name] = best
@@ -128,7 +138,7 @@ def _cost_of_classes(gold: Sequence[LabelledSentence], answers: Sequence[Sentenc
 
 
 def _mean_cost(probabilities: Sequence[float]) -> float:
-    """Mean of -log; without end where there is nothing, of which nothing can be said."""
+    """Return the mean of -log, infinite where there is nothing."""
     if not probabilities:
         return math.inf
     return sum(-math.log(max(p, _LEAST)) for p in probabilities) / len(probabilities)

@@ -28,7 +28,10 @@ Span = tuple[int, int, str]
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Precision, recall and F1 (0 to 1; 0 where undefined) over `support` gold items."""
+    """Precision, recall and F1 over `support` gold items.
+
+    Each is 0 to 1, and 0 where undefined.
+    """
 
     precision: float
     recall: float
@@ -56,18 +59,31 @@ class EntityScores:
     per_label: dict[str, Score]
     n_sentences: int
 
+    @property
+    def main(self) -> float:
+        """The score that stands for the task."""
+        return self.f1
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class ClassScores:
-    """Share of right classes, and the unweighted mean of F1 over the classes of the model and the file."""
+    """Accuracy, and the mean F1 of all classes.
+
+    The mean is unweighted, over the classes of the model and the file.
+    """
 
     accuracy: float
     macro_f1: float
     per_label: dict[str, Score]
     n_sentences: int
+
+    @property
+    def main(self) -> float:
+        """The score that stands for the task."""
+        return self.macro_f1
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -75,20 +91,30 @@ class ClassScores:
 
 @dataclass(frozen=True, slots=True)
 class SimilarityScores:
-    """Correlation (-1 to 1) of cosine similarity with people's ratings; no number where all cosines are equal."""
+    """Correlation of cosine similarity with people's ratings.
+
+    Each is -1 to 1, and no number where all cosines are equal.
+    """
 
     spearman: float
     pearson: float
     n_pairs: int
 
+    @property
+    def main(self) -> float:
+        """The score that stands for the task."""
+        return self.spearman
+
     def as_dict(self) -> dict[str, Any]:
-        """As JSON knows values: None for what is no number."""
+        """Give the fields as JSON, None for no number."""
         return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What the sets kept aside say of a model; None for a task without one.
+    """The scores of a model on held-out sets.
+
+    None stands for a task without a set.
 
     Attributes:
         entity_f1: 0 to 1, over all entities.
@@ -104,7 +130,7 @@ class Validation:
 
     @property
     def selection_metric(self) -> float:
-        """What the best weights are chosen by: the mean of the measures there are."""
+        """The mean of the scores there are, which the best weights have."""
         known: list[float] = [value for value in astuple(self) if value is not None]
         return sum(known) / len(known)
 
@@ -230,7 +256,7 @@ def _ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _correlation(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> float:
-    """Pearson's; no number where all values of one side are equal."""
+    """Return Pearson's correlation, NaN where one side is constant."""
     if not (np.ptp(first) and np.ptp(second)):
         return math.nan
     return float(np.corrcoef(first, second)[0, 1])

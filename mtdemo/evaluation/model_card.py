@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mtdemo.data.readers import read_labelled, read_pairs, read_tagged
 from mtdemo.errors import DataFileError
 from mtdemo.evaluation.calibration import measure_calibration
 from mtdemo.evaluation.evaluate import analyze_rows
-from mtdemo.evaluation.metrics import right_entities, score_classes, score_entities, score_similarity
+from mtdemo.evaluation.metrics import right_entities
+from mtdemo.evaluation.task_tests import TASK_TESTS
 from mtdemo.files import writing
-from mtdemo.results import SentenceAnalysis
+from mtdemo.models.parts import LEARNED_TASKS
+from mtdemo.results import ProgressCallback, SentenceAnalysis, no_progress
 from mtdemo.serving.service import ModelService
 
-Progress = Callable[[int, int], None]
 REPORT_FILE = "evaluation.json"
 CARD_FILE = "README.md"
 _BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -43,10 +43,11 @@ made, from which data under which licences, and what it is bad at.
 {_END}
 """
 _ALL = "all"
-_ANSWERS = {"ner_head": "entities", "classification_head": "classes"}
 
 
-def measure(service: ModelService, ner: Path, classification: Path, similarity: Path, progress: Progress) -> dict[str, Any]:
+def measure(
+    service: ModelService, ner: Path, classification: Path, similarity: Path, progress: ProgressCallback = no_progress
+) -> dict[str, Any]:
     """Measure the service's model on three files.
 
     Returns:
@@ -57,27 +58,30 @@ def measure(service: ModelService, ner: Path, classification: Path, similarity: 
         CheckpointError: the model cannot be loaded.
     """
     info = service.load()
-    untrained = [answers for head, answers in _ANSWERS.items() if head not in info.trained_heads]
+    untrained = [task.title for task in LEARNED_TASKS if task.head not in info.trained_heads]
     if untrained:
         raise DataFileError(
             f"The {' and '.join(untrained)} of {info.id} are untrained: there is nothing to measure of them."
         )
-    tagged, labelled, pairs = read_tagged(ner), read_labelled(classification), read_pairs(similarity)
-    entities = analyze_rows(service, [row.text for row in tagged], progress, str(ner))
-    classes = analyze_rows(service, [row.text for row in labelled], progress, str(classification))
-    rated = analyze_rows(service, [text for pair in pairs for text in (pair.first, pair.second)], progress, str(similarity))
+    files = (ner, classification, similarity)
+    rows = [test.read(path) for test, path in zip(TASK_TESTS, files, strict=True)]
+    answers = [
+        analyze_rows(service, test.sentences(its_rows), progress, str(path), "measuring")
+        for test, its_rows, path in zip(TASK_TESTS, rows, files, strict=True)
+    ]
+    of_entities, of_classes, of_pairs = TASK_TESTS
+    (tagged, labelled, pairs), (entities, classes, rated) = rows, answers
     right = right_entities(tagged, entities)
     return {
         "weights": _digest_of(Path(service.settings.checkpoint)),
-        "data": {"entities": _name(ner), "classes": _name(classification), "similarity": _name(similarity)},
+        "data": {test.task.title: _name(path) for test, path in zip(TASK_TESTS, files, strict=True)},
         "entities": {
-            source: score_entities(rows, answers).as_dict() for source, rows, answers in _by_source(tagged, entities)
+            source: of_entities.score(some, its, info, ()).as_dict() for source, some, its in _by_source(tagged, entities)
         },
         "classes": {
-            source: score_classes([row.label for row in rows], [a.label for a in answers], info.class_labels).as_dict()
-            for source, rows, answers in _by_source(labelled, classes)
+            source: of_classes.score(some, its, info, ()).as_dict() for source, some, its in _by_source(labelled, classes)
         },
-        "similarity": score_similarity([pair.score for pair in pairs], rated[::2], rated[1::2]).as_dict(),
+        "similarity": of_pairs.score(pairs, rated, info, ()).as_dict(),
         "calibration": {
             "entities": asdict(measure_calibration([score for score, _ in right], [is_right for _, is_right in right])),
             "classes": asdict(
@@ -91,7 +95,7 @@ def measure(service: ModelService, ner: Path, classification: Path, similarity: 
 
 
 def render(report: Mapping[str, Any]) -> str:
-    """The section of a card that a report makes, as Markdown."""
+    """Render a report as a card's section, in Markdown."""
     data, similarity = report["data"], report["similarity"]
     entities, classes = report["entities"], report["classes"]
     parts = [
@@ -153,14 +157,19 @@ def write_report(directory: Path, report: Mapping[str, Any]) -> None:
 
 
 def write_section(directory: Path, section: str) -> None:
-    """Put a section between the two marks of the card; where there is no card, begin one."""
+    """Put a section between the two marks of the card.
+
+    Where there is no card, begin one.
+    """
     before, after = around_section(directory)
     with writing(directory / CARD_FILE):
         (directory / CARD_FILE).write_text(f"{before}{_BEGIN}\n{section}\n{_END}{after}", encoding="utf-8")
 
 
 def around_section(directory: Path) -> tuple[str, str]:
-    """What stands before and after the section of a card, or of a new one.
+    """Return the texts around the section of a card.
+
+    Where there is no card, it is that of a new one.
 
     Raises:
         DataFileError: the card cannot be read, or has no marks.
@@ -178,7 +187,7 @@ def around_section(directory: Path) -> tuple[str, str]:
 
 
 def _digest_of(checkpoint: Path) -> str:
-    """SHA-256 of the weights of a checkpoint, so that numbers stay with what they were measured of."""
+    """Return the SHA-256 of the weights of a checkpoint."""
     digest = hashlib.sha256()
     for path in sorted(checkpoint.expanduser().glob("*.safetensors")):
         digest.update(path.read_bytes())
@@ -225,7 +234,7 @@ def _prf(score: Mapping[str, Any]) -> tuple[float, float, float]:
 
 
 def _name(path: Path) -> str:
-    """The last folder and the file: enough to find it, and nothing of this machine."""
+    """Return folder and file, nothing else of this machine."""
     return "/".join(path.resolve().parts[-2:])
 
 

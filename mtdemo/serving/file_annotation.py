@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AnnotationReport:
-    """What became of the lines of a file.
+    """The numbers of lines by what became of them.
 
     Attributes:
         n_lines: lines read, and lines written.
@@ -111,7 +111,7 @@ def annotate_file(
 
 
 class _Output:
-    """A new file; that it cannot be written, as on a full disk, is told in a sentence."""
+    """A new file whose failures are told in a sentence."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -135,7 +135,10 @@ class _Output:
 
 
 class _RowFile(_Output):
-    """A `.npy` file that grows row by row; its header is written again at the end, when the number is known."""
+    """A `.npy` file that grows row by row.
+
+    Its header is written again at the end, when the number of rows is known.
+    """
 
     def __init__(self, path: Path, width: int) -> None:
         super().__init__(path)
@@ -172,7 +175,7 @@ def _remembered(lines: BinaryIO, read: deque[_Line]) -> Iterator[str]:
 
 
 def _problem(line: _Line, answer: SentenceAnalysis | InputError) -> str | None:
-    """What is to be reported of a line; None for most, blank ones among them."""
+    """Return the problem of a line, None for most."""
     if isinstance(answer, InputError):
         return None if isinstance(answer, EmptyInputError) else f"no result. {answer.reason}"
     return None if line.was_utf8 else "not UTF-8; its unreadable bytes were read as U+FFFD."

@@ -31,7 +31,7 @@ _JOINERS = "\N{ZERO WIDTH JOINER}\N{VARIATION SELECTOR-15}\N{VARIATION SELECTOR-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TagScheme(ArrayRecord):
-    """What the labels of an entity head mean.
+    """The meaning of the labels of an entity head.
 
     Attributes:
         labels: as the model has them, `O` first.
@@ -48,7 +48,10 @@ class TagScheme(ArrayRecord):
 
     @classmethod
     def from_labels(cls, labels: Sequence[str]) -> TagScheme:
-        """Read the scheme off the labels: `PER` is IO, `B-PER` and `I-PER` are BIO."""
+        """Read the scheme off the labels.
+
+        `PER` is IO, `B-PER` and `I-PER` are BIO.
+        """
         types = tuple(dict.fromkeys(entity_type(label) for label in labels))
         membership = np.zeros((len(labels), len(types)), dtype=np.float32)
         for row, label in enumerate(labels):
@@ -71,7 +74,9 @@ class _Word:
 def decode_entities(
     text: str, pieces: Sequence[Piece], probabilities: npt.NDArray[np.float32], scheme: TagScheme
 ) -> tuple[Entity, ...]:
-    """Find the entity spans of one sentence; the module's docstring gives the rule.
+    """Find the entity spans of one sentence.
+
+    The module's docstring gives the rule.
 
     Args:
         text: the sentence.

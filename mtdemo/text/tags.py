@@ -8,10 +8,10 @@ _BIO = {"S-": "B-", "U-": "B-", "E-": "I-", "L-": "I-"}  # what BIOES and BILOU 
 
 
 def entity_type(label: str) -> str:
-    """Strip `B-` or `I-`: the type that a label stands for."""
+    """Return the type that a label stands for."""
     return label[2:] if label[:2] in ("B-", "I-") else label
 
 
 def as_bio(tags: Iterable[str]) -> tuple[str, ...]:
-    """Rewrite tags in BIOES or BILOU as BIO; all others stay."""
+    """Rewrite BIOES or BILOU tags as BIO; others stay."""
     return tuple(_BIO.get(tag[:2], tag[:2]) + tag[2:] for tag in tags)

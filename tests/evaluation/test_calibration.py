@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -37,15 +38,15 @@ def sharpened(model: LoadedModel, factor: float) -> LoadedModel:
 def test_a_head_that_is_twice_as_sure_gets_twice_the_temperature_and_ends_as_the_same(
     embedded: LoadedModel, sets: ValidationSets
 ) -> None:
-    told: list[tuple[int, int]] = []
+    told: list[tuple[str, int, int]] = []
     once, twice = sharpened(embedded, 1.0), sharpened(embedded, 2.0)
     first = fit_temperatures(once, sets, lambda *counts: told.append(counts))
-    second = fit_temperatures(twice, sets, lambda *_: None)
+    second = fit_temperatures(twice, sets)
     assert first.entities is not None and first.classes is not None
     assert second == Temperatures(2 * first.entities, 2 * first.classes)
     for name, tensor in once.model.state_dict().items():
         torch.testing.assert_close(twice.model.state_dict()[name], tensor, atol=1e-6, rtol=1e-6)
-    assert told[0] == (1, 50) and told[-1] == (50, 50)
+    assert told[0] == ("calibrating", 1, 50) and told[-1] == ("calibrating", 50, 50)
 
 
 def test_what_was_too_sure_is_worth_its_confidence_after(embedded: LoadedModel, sets: ValidationSets) -> None:
@@ -62,7 +63,7 @@ def test_what_was_too_sure_is_worth_its_confidence_after(embedded: LoadedModel, 
     labels = [answer.label for answer in sets.answers(model, texts)]
     embeddings = [answer.embedding for answer in sets.answers(model, texts)]
     before = errors()
-    fit_temperatures(model, sets, lambda *_: None)
+    fit_temperatures(model, sets)
     assert all(now < then for now, then in zip(errors(), before, strict=True))
     assert [answer.label for answer in sets.answers(model, texts)] == labels
     assert all((a.embedding == b).all() for a, b in zip(sets.answers(model, texts), embeddings, strict=True))
@@ -72,9 +73,9 @@ def test_an_untrained_head_and_a_task_without_sentences_stay_as_they_are(
     tiny: Callable[..., Path], embedded: LoadedModel, sets: ValidationSets
 ) -> None:
     untrained = load_directory(tiny())
-    assert fit_temperatures(untrained, sets, lambda *_: None) == Temperatures(None, None)
+    assert fit_temperatures(untrained, sets) == Temperatures(None, None)
     model = sharpened(embedded, 1.0)
-    found = fit_temperatures(model, ValidationSets(labelled=sets.labelled), lambda *_: None)
+    found = fit_temperatures(model, ValidationSets(labelled=sets.labelled))
     assert found.entities is None and found.classes is not None
     assert f"classes by {found.classes:.2f}" == found.phrase
     assert torch.equal(model.model.ner_head.linear.weight, embedded.model.ner_head.linear.weight)
@@ -85,9 +86,30 @@ def test_a_head_that_finds_no_entity_stays_as_it_is(embedded: LoadedModel, sets:
     with torch.no_grad():
         model.model.ner_head.linear.bias[0] += 1000
     before = model.model.ner_head.linear.bias.clone()
-    told: list[tuple[int, int]] = []
+    told: list[tuple[str, int, int]] = []
     few = ValidationSets(sets.tagged[:3], sets.labelled[:3])
     found = fit_temperatures(model, few, lambda *counts: told.append(counts))
     assert found.entities is None and found.classes is not None
     assert torch.equal(model.model.ner_head.linear.bias, before)
-    assert told[-1] == (50, 50)
+    assert told[-1] == ("calibrating", 50, 50)
+
+
+def test_calibration_equals_scikit_learn() -> None:
+    from sklearn.calibration import calibration_curve
+
+    draw = np.random.default_rng(1)
+    confidences = draw.random(500)
+    right = draw.random(500) < confidences**2
+    found = measure_calibration(confidences.tolist(), right.tolist())
+    share, mean = calibration_curve(right, confidences, n_bins=10)
+    assert [b.share_right for b in found.bins] == pytest.approx(share)
+    assert [b.confidence for b in found.bins] == pytest.approx(mean)
+    counts = np.histogram(confidences, bins=10, range=(0, 1))[0]
+    assert [b.n_answers for b in found.bins] == counts.tolist()
+    assert found.error == pytest.approx(np.average(np.abs(share - mean), weights=counts))
+
+
+def test_a_sure_model_that_is_right_is_calibrated() -> None:
+    assert measure_calibration([1.0, 1.0], [True, True]).error == 0.0
+    assert measure_calibration([1.0, 1.0], [False, False]).error == 1.0
+    assert measure_calibration([], []).error == 0.0

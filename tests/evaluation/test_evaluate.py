@@ -1,134 +1,27 @@
 import json
-import random
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from mtdemo.config import Settings
-from mtdemo.data.records import TaggedSentence
-from mtdemo.errors import DataFileError
-from mtdemo.evaluation.calibration import measure_calibration
+from mtdemo.errors import UnknownNameError
 from mtdemo.evaluation.evaluate import evaluate_file
-from mtdemo.evaluation.metrics import (
-    right_entities,
-    score_classes,
-    score_entities,
-    score_similarity,
-    tag_spans,
-    token_types,
-)
-from mtdemo.results import Entity, SentenceAnalysis
+from mtdemo.evaluation.metrics import ClassScores
+from mtdemo.evaluation.task_tests import TASK_TESTS
+from mtdemo.models.parts import TASKS
 from mtdemo.serving.service import ModelService
-
-TYPES = ("PER", "ORG", "LOC")
-
-
-def analysis(text: str, entities: tuple[Entity, ...] = (), embedding: np.ndarray | None = None) -> SentenceAnalysis:
-    vector = np.ones(3, dtype=np.float32) if embedding is None else embedding.astype(np.float32)
-    return SentenceAnalysis(text, 3, 0, vector, {"a": 1.0}, entities)
-
-
-def as_entities(tags: list[str], sentence: TaggedSentence) -> tuple[Entity, ...]:
-    spans = sentence.token_spans
-    return tuple(
-        Entity(sentence.text[spans[first][0] : spans[last][1]], label, 0.9, spans[first][0], spans[last][1])
-        for first, last, label in sorted(tag_spans(tags))
-    )
-
-
-def random_case(seed: int) -> tuple[list[TaggedSentence], list[list[str]]]:
-    draw = random.Random(seed)
-    gold, predicted = [], []
-    for _ in range(50):
-        n = draw.randint(1, 12)
-        tags = [draw.choice(["O", "O", *(f"I-{name}" for name in TYPES)]) for _ in range(n)]
-        gold.append(TaggedSentence(tuple("ab" * draw.randint(1, 3) for _ in range(n)), tuple(tags)))
-        predicted.append([tag if draw.random() < 0.7 else draw.choice(["O", "I-PER", "I-LOC"]) for tag in tags])
-    return gold, predicted
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_entity_scores_equal_seqeval(seed: int) -> None:
-    from seqeval.metrics import f1_score, precision_score, recall_score
-
-    gold, predicted = random_case(seed)
-    answers = [analysis(s.text, as_entities(tags, s)) for s, tags in zip(gold, predicted, strict=True)]
-    scores = score_entities(gold, answers)
-    expected = [list(sentence.tags) for sentence in gold]
-    assert scores.precision == pytest.approx(precision_score(expected, predicted))
-    assert scores.recall == pytest.approx(recall_score(expected, predicted))
-    assert scores.f1 == pytest.approx(f1_score(expected, predicted))
-    per_label = dict(zip(TYPES, [scores.per_label[name].f1 for name in TYPES], strict=True))
-    assert per_label == pytest.approx(dict(zip(sorted(TYPES), f1_score(expected, predicted, average=None), strict=True)))
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_class_scores_equal_scikit_learn(seed: int) -> None:
-    from sklearn.metrics import accuracy_score, f1_score
-
-    draw = random.Random(seed)
-    labels = ["negative", "neutral", "positive"]
-    gold = [draw.choice(labels) for _ in range(100)]
-    predicted = [draw.choice([label, *labels]) for label in gold]
-    scores = score_classes(gold, predicted, labels)
-    assert scores.accuracy == pytest.approx(accuracy_score(gold, predicted))
-    assert scores.macro_f1 == pytest.approx(f1_score(gold, predicted, average="macro"))
-
-
-def test_similarity_scores_equal_scipy_with_ties() -> None:
-    from scipy.stats import pearsonr, spearmanr
-
-    generator = np.random.default_rng(0)
-    first, second = generator.normal(size=(2, 40, 8))
-    second[5:10], first[5:10] = second[0], first[0]
-    ratings = generator.integers(0, 5, size=40).astype(float)
-    cosines = (first * second).sum(1) / np.linalg.norm(first, axis=1) / np.linalg.norm(second, axis=1)
-    scores = score_similarity(
-        ratings.tolist(), [analysis("x", embedding=v) for v in first], [analysis("y", embedding=v) for v in second]
-    )
-    assert scores.spearman == pytest.approx(spearmanr(ratings, cosines).statistic, abs=1e-3)
-    assert scores.pearson == pytest.approx(pearsonr(ratings, cosines).statistic, abs=1e-5)
-
-
-def test_ignored_types_are_left_out_on_both_sides() -> None:
-    gold = [TaggedSentence(("a", "b", "c"), ("PER", "MISC", "O"))]
-    answer = analysis("a b c", (Entity("a", "PER", 0.9, 0, 1), Entity("c", "MISC", 0.9, 4, 5)))
-    assert score_entities(gold, [answer], ["MISC"]).f1 == 1.0
-    assert score_entities(gold, [answer]).f1 == pytest.approx(0.5)
-
-
-def test_a_type_that_the_source_does_not_annotate_is_no_mistake() -> None:
-    answer = analysis("a b", (Entity("a", "PER", 0.9, 0, 1), Entity("b", "MISC", 0.9, 2, 3)))
-    assert score_entities([TaggedSentence(("a", "b"), ("PER", "O"), ("PER",))], [answer]).precision == 1.0
-    assert score_entities([TaggedSentence(("a", "b"), ("PER", "O"))], [answer]).precision == 0.5
-
-
-def test_spans_are_runs_of_one_type() -> None:
-    assert tag_spans(["B-PER", "B-PER", "O", "ORG", "I-LOC", "LOC"]) == {(0, 1, "PER"), (3, 3, "ORG"), (4, 5, "LOC")}
-    assert tag_spans([]) == set()
-
-
-def test_a_token_takes_the_type_of_the_entity_it_touches() -> None:
-    entity = Entity("da", "PER", 0.9, 1, 3)
-    assert token_types([entity], [(0, 3), (3, 4), (4, 6)]) == ["PER", "O", "O"]
-
-
-def test_a_correlation_without_variety_is_refused() -> None:
-    with pytest.raises(DataFileError, match="different ratings"):
-        score_similarity([1.0, 1.0], [analysis("a")] * 2, [analysis("b")] * 2)
 
 
 def test_files_are_measured_through_the_service(tmp_path: Path, tiny: Callable[..., Path]) -> None:
     service = ModelService(Settings(checkpoint=str(tiny())))
     path = tmp_path / "data"
     path.write_text('{"tokens": ["john"], "tags": ["B-PER"]}\n' * 3)
-    told: list[tuple[int, int]] = []
+    told: list[tuple[str, int, int]] = []
     result = evaluate_file(service, "ner", path, limit=2, progress=lambda *done: told.append(done)).as_dict()
     assert {"precision", "recall", "f1", "per_label", "n_sentences"} <= result.keys()
     assert result["n_sentences"] == 2
-    assert told[-1] == (2, 2)
+    assert told[-1] == ("evaluating", 2, 2)
     path.write_text('{"text": "the cat", "label": "neutral"}\n')
     result = evaluate_file(service, "classification", path).as_dict()
     assert {"accuracy", "macro_f1", "per_label", "n_sentences"} <= result.keys()
@@ -136,7 +29,7 @@ def test_files_are_measured_through_the_service(tmp_path: Path, tiny: Callable[.
     result = evaluate_file(service, "similarity", path).as_dict()
     assert set(result) == {"spearman", "pearson", "n_pairs"}
     json.dumps(result)
-    with pytest.raises(DataFileError, match="no task 'x'"):
+    with pytest.raises(UnknownNameError, match="no task 'x'"):
         evaluate_file(service, "x", path)
 
 
@@ -147,34 +40,16 @@ def test_the_embedded_checkpoint_knows_easy_sentences(service: ModelService, tmp
     assert evaluate_file(service, "classification", path).accuracy == 1.0  # type: ignore[union-attr]
 
 
-def test_calibration_equals_scikit_learn() -> None:
-    from sklearn.calibration import calibration_curve
-
-    draw = np.random.default_rng(1)
-    confidences = draw.random(500)
-    right = draw.random(500) < confidences**2
-    found = measure_calibration(confidences.tolist(), right.tolist())
-    share, mean = calibration_curve(right, confidences, n_bins=10)
-    assert [b.share_right for b in found.bins] == pytest.approx(share)
-    assert [b.confidence for b in found.bins] == pytest.approx(mean)
-    counts = np.histogram(confidences, bins=10, range=(0, 1))[0]
-    assert [b.n_answers for b in found.bins] == counts.tolist()
-    assert found.error == pytest.approx(np.average(np.abs(share - mean), weights=counts))
+def test_every_task_has_its_test() -> None:
+    assert tuple(test.task for test in TASK_TESTS) == TASKS
 
 
-def test_a_sure_model_that_is_right_is_calibrated() -> None:
-    assert measure_calibration([1.0, 1.0], [True, True]).error == 0.0
-    assert measure_calibration([1.0, 1.0], [False, False]).error == 1.0
-    assert measure_calibration([], []).error == 0.0
-
-
-def test_an_entity_is_right_when_span_and_type_are_and_unmarked_types_say_nothing() -> None:
-    gold = [TaggedSentence(("New", "York", "Ada"), ("LOC", "LOC", "O"), ("LOC", "PER"))]
-    found = (
-        Entity("New York", "LOC", 0.9, 0, 8),
-        Entity("York", "LOC", 0.8, 4, 8),
-        Entity("Ada", "PER", 0.7, 9, 12),
-        Entity("Ada", "MISC", 0.6, 9, 12),
-    )
-    right = [right_entities(gold, [analysis(gold[0].text, (entity,))]) for entity in found]
-    assert right == [[(0.9, True)], [(0.8, False)], [(0.7, False)], []]
+def test_a_limit_draws_rows_of_the_whole_file(service: ModelService, tmp_path: Path) -> None:
+    """The head of a file that is sorted by class holds one class only."""
+    path = tmp_path / "sorted"
+    rows = [(f"I love it, {i}!", "positive") for i in range(40)] + [(f"I hate it, {i}!", "negative") for i in range(40)]
+    path.write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in rows))
+    scores = evaluate_file(service, "classification", path, limit=6)
+    assert isinstance(scores, ClassScores)
+    assert scores.n_sentences == 6
+    assert min(scores.per_label[name].support for name in ("positive", "negative")) > 0
