@@ -23,7 +23,7 @@ from mtdemo.results import FloatArray, SentenceAnalysis
 from mtdemo.serving.service import ModelService
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
