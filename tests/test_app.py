@@ -38,6 +38,7 @@ def test_from_start_to_answer_no_name_but_loopback_is_looked_up(app: AppProcess,
     assert app.names <= LOOPBACK
 
 
+@pytest.mark.model
 def test_a_question_asked_while_the_model_loads_waits_and_is_answered(tmp_path: Path) -> None:
     with run_app(tmp_path) as app:
         assert ask(app)[0]["text"] == "John lives in Paris."
@@ -50,6 +51,7 @@ def test_it_says_where_it_is_and_keeps_sentences_out_of_its_log(app: AppProcess)
     assert "John" not in app.log
 
 
+@pytest.mark.model
 def test_a_checkpoint_that_is_none_leaves_a_page_that_says_so(tmp_path: Path) -> None:
     with run_app(tmp_path, "--checkpoint", "/nowhere") as app, pytest.raises(AppError, match="no such directory"):
         ask(app)

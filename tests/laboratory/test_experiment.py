@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 
-from mtdemo.config import Settings
 from mtdemo.data.marked_text import Sample, read_sample
 from mtdemo.errors import PlanError, TrainingError
 from mtdemo.laboratory.dataset import LabDataset, from_sample
@@ -29,8 +28,8 @@ OWN = ("Ada Lovelace met Charles Babbage in London.", "I am so happy today!")
 
 
 @pytest.fixture(scope="module")
-def model() -> LoadedModel:
-    return load_directory(Path(Settings().checkpoint))
+def model(embedded: LoadedModel) -> LoadedModel:
+    return embedded
 
 
 @pytest.fixture(scope="module")
