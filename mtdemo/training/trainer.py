@@ -152,13 +152,16 @@ class Trainer:
         return losses
 
     def measure(self, evaluator: Evaluator) -> Scores:
-        """Measure the model as it is now, and remember its weights if they are the best so far."""
+        """Measure the model as it is now; keep its weights if they are the best so far.
+
+        A score that is no number, such as a correlation of constants, chooses nothing.
+        """
         now = self.current()
         scores = evaluator(now)
-        selection_metric = scores.selection_metric if math.isfinite(scores.selection_metric) else -math.inf
-        if not self.best or selection_metric > self.best["selection_metric"]:
+        metric = scores.selection_metric
+        if math.isfinite(metric) and (not self.best or metric > self.best["selection_metric"]):
             weights = {name: tensor.clone() for name, tensor in now.model.state_dict().items()}
-            self.best = {"selection_metric": selection_metric, "step": self.n_done, "weights": weights}
+            self.best = {"selection_metric": metric, "step": self.n_done, "weights": weights}
         return scores
 
     def save(self, path: Path) -> None:

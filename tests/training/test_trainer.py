@@ -424,7 +424,14 @@ def test_a_gradient_that_is_no_number_changes_no_weight(directory: Path) -> None
     assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.model.state_dict().items())
 
 
-def test_a_measure_that_is_no_number_is_never_the_best_and_the_log_stays_json(directory: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("metrics", "kept"), [((math.nan, 0.5, math.nan), 1), ((math.nan, math.nan, math.nan), 2), ((math.inf, 0.5, 0.4), 1)]
+)
+def test_a_measure_that_is_no_number_chooses_nothing_and_the_log_stays_json(
+    directory: Path, tmp_path: Path, metrics: tuple[float, ...], kept: int
+) -> None:
+    """Without any number the last weights are kept, as they are without a measurement."""
+
     class Score:
         phrase = "x"
 
@@ -434,7 +441,7 @@ def test_a_measure_that_is_no_number_is_never_the_best_and_the_log_stays_json(di
         def as_dict(self) -> dict[str, float]:
             return {"selection_metric": self.selection_metric}
 
-    scores = iter((math.nan, 0.5, math.nan))
+    scores = iter(metrics)
     trainers: list[LoadedModel] = []
 
     def measure(model: LoadedModel) -> Score:
@@ -442,9 +449,10 @@ def test_a_measure_that_is_no_number_is_never_the_best_and_the_log_stays_json(di
         return Score(next(scores))
 
     trained, _ = run(directory, replace(QUICK, n_steps=6, interval=2), directory=tmp_path / "out", measure=Asked(measure))
-    assert all(torch.equal(tensor, state(trainers[1])[name]) for name, tensor in state(trained).items())
+    assert all(torch.equal(tensor, state(trainers[kept])[name]) for name, tensor in state(trained).items())
     rows = [json.loads(line, parse_constant=pytest.fail) for line in (tmp_path / "out" / LOG_FILE).read_text().splitlines()]
-    assert [row["scores"]["selection_metric"] for row in rows] == [None, 0.5, None]
+    expected = [metric if math.isfinite(metric) else None for metric in metrics]
+    assert [row["scores"]["selection_metric"] for row in rows] == expected
 
 
 def test_no_more_is_read_of_a_sentence_than_the_model_can_read(directory: Path) -> None:
