@@ -95,6 +95,7 @@ class Trainer:
         self.distillation_weight = settings.distillation_weight if moves else 0.0  # what does not move needs no keeping
         self.teacher_weight = settings.teacher_weight if class_teachers else 0.0
         self.tasks = self._make_tasks(tagged, labelled)
+        self.n_active_tasks = sum(task.is_active for task in self.tasks)
         windows = [example.window for task in self.tasks for example in task.examples]
         new_heads = sorted(set(self._trained_heads()) - set(base.model.trained_heads))
         base.model.renew_heads(new_heads)
@@ -338,7 +339,7 @@ class Trainer:
             objective = torch.zeros(())
             for name, taught in self.taught.items():
                 loss = taught.loss(output, indices) * (len(examples) / len(batch))
-                objective = objective + taught.weight * loss / 2  # half of a step's mean is each task's
+                objective = objective + taught.weight * loss / self.n_active_tasks  # the mean over tasks is weighted
                 taught_in_all[name] += loss.item()
             if task.weight:  # a loss times 0 would give gradients of 0, and what has a gradient decays
                 objective = objective + task.weight * torch.stack(losses).sum()

@@ -455,6 +455,25 @@ def test_a_measure_that_is_no_number_chooses_nothing_and_the_log_stays_json(
     assert [row["scores"]["selection_metric"] for row in rows] == expected
 
 
+def test_distillation_weighs_the_same_for_one_task_as_for_two(directory: Path) -> None:
+    """The gradient of keeping embeddings, of the same sentences as one task and as two."""
+    texts = ["the cat sat", "Paris sings on the mat", "John sat"]
+    labelled = [LabelledSentence(text, "positive") for text in texts]
+    tagged = [TaggedSentence(tuple(text.split()), ("O",) * len(text.split())) for text in texts]
+    settings = replace(QUICK, task_weights=(0.0, 0.0), dropout=0.0, casing=False, max_gradient_norm=1e9)
+    norms = []
+    for of_entities, n_sentences in (([], 3), (tagged, 6)):
+        trainer = Trainer(
+            load_directory(directory), of_entities, labelled, replace(settings, sentences_per_step=n_sentences)
+        )
+        bias = trainer.model.backbone.encoder.layer[0].output.dense.bias
+        with torch.no_grad():
+            bias[0] += 1  # what has not drifted has no gradient
+        trainer.step()
+        norms.append(bias.grad.norm().item())
+    assert norms[0] == pytest.approx(norms[1], rel=1e-4) != 0
+
+
 def test_no_more_is_read_of_a_sentence_than_the_model_can_read(directory: Path) -> None:
     long = LabelledSentence("the cat sat on the mat " * 40, "positive")
     trainer = Trainer(load_directory(directory), TAGGED, [long, *LABELLED], QUICK)
