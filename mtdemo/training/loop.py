@@ -6,7 +6,6 @@ import json
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +73,7 @@ def train(
             {
                 "step": trainer.n_done,
                 "seconds": round(time.monotonic() - started),
-                "losses": asdict(StepLosses.mean(recent)),
+                "losses": StepLosses.mean(recent).as_dict(),
                 "scores": _numbers(scores.as_dict()) if scores is not None else None,
             }
         )

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
 class StepLosses:
-    """Losses of one step, or their means over several; None for what was not looked at."""
+    """Losses of one step, or their means over several.
 
-    ner: float | None
-    classification: float | None
-    output: float | None = None
+    None for what was not computed, such as a task without weight.
+
+    Attributes:
+        entities: of the entity head.
+        classes: of the classification head.
+        new_output_layer: of a new output layer, on the same classes.
+        disagreement: with what teachers say of the classes.
+        drift: of the sentence embeddings.
+    """
+
+    entities: float | None
+    classes: float | None
+    new_output_layer: float | None = None
+    disagreement: float | None = None
     drift: float | None = None
-    teacher: float | None = None
 
     @property
     def phrase(self) -> str:
@@ -25,14 +35,7 @@ class StepLosses:
         return ", ".join(f"{name} {value:.{digits}f}" for name, value, digits in named if value is not None)
 
     def as_dict(self) -> dict[str, float | None]:
-        """By what each is a loss of."""
-        return {
-            "entities": self.ner,
-            "classes": self.classification,
-            "new_output_layer": self.output,
-            "disagreement": self.teacher,
-            "drift": self.drift,
-        }
+        return asdict(self)
 
     @classmethod
     def mean(cls, of_steps: Sequence[StepLosses]) -> StepLosses:

@@ -318,7 +318,7 @@ class Trainer:
             )
         if self.teacher_weight:
             classes = self.teachers["classes"]
-            rows["teacher"] = DistillationTerm(
+            rows["disagreement"] = DistillationTerm(
                 self.teacher_weight,
                 lambda output, indices: class_disagreement(output.classification_logits, classes[indices]),
             )

@@ -36,23 +36,23 @@ def test_train_hands_on_how_to_learn(tiny: Write, various: list[str], tmp_path: 
         return row["losses"]
 
     plain = first_losses()
-    assert plain["teacher"] is None and plain["output"] is None
+    assert plain["disagreement"] is None and plain["new_output_layer"] is None
 
     def changed(*more: str) -> set[str]:
         return {name for name, loss in first_losses(*more).items() if loss != plain[name]}
 
-    both = {"ner", "classification", "drift"}
+    both = {"entities", "classes", "drift"}
     assert changed() == set()
     assert changed("--averaging", "0.9") == set(), "averaging changes what is kept, not what is learned"
-    assert changed("--label-smoothing", "0.2") == {"classification"}
+    assert changed("--label-smoothing", "0.2") == {"classes"}
     assert changed("--distillation", "0") == {"drift"}
     assert changed("--mix", "1:3") == changed("--seed", "14") == changed("--word-dropout", "0.5") == both
     assert changed("--dropout", "0.5") == both
-    assert first_losses("--weights", "0", "1", "--distillation", "0")["ner"] is None
-    assert changed("--pooling", "cls") == {"classification"}
+    assert first_losses("--weights", "0", "1", "--distillation", "0")["entities"] is None
+    assert changed("--pooling", "cls") == {"classes"}
     assert load_directory(tmp_path / "out").model.config.classification_pooling == "cls"
     (tmp_path / "out").rename(tmp_path / "teacher")
-    assert changed("--class-teacher", str(tmp_path / "teacher")) == {"teacher"}
+    assert changed("--class-teacher", str(tmp_path / "teacher")) == {"disagreement"}
     assert changed("--class-teacher", str(tmp_path / "teacher"), "--teacher-weight", "0") == set()
 
 

@@ -232,7 +232,7 @@ def test_keeping_embeddings_that_cannot_move_costs_nothing(model: LoadedModel, d
     settings = ExperimentSettings(TrainingPlan(("backbone",), FAST), 3, task_weights=(0.0, 1.0), distillation_weight=5.0)
     plain, _ = conduct(model, dataset, replace(settings, distillation_weight=0.0))
     kept, told = conduct(model, dataset, settings)
-    assert told[-1].losses is not None and told[-1].losses.ner is None
+    assert told[-1].losses is not None and told[-1].losses.entities is None
     assert kept.movement == plain.movement
 
 
@@ -252,7 +252,7 @@ def test_a_task_that_is_not_learned_leaves_its_head_alone(model: LoadedModel, da
     )
     assert outcome.movement["ner_head"] == 0.0
     assert outcome.movement["classification_head"] > 0.0
-    assert told[-1].losses is not None and told[-1].losses.ner is None
+    assert told[-1].losses is not None and told[-1].losses.entities is None
 
 
 def test_a_run_ends_when_its_time_is_over_and_keeps_what_there_is(

@@ -144,7 +144,7 @@ def test_an_output_layer_of_other_labels_is_left_alone(tiny: Callable[..., Path]
     dataset = [*LABELLED, LabelledSentence("the mat", "positive")]
     base = load_directory(directory)
     trainer = Trainer(base, TAGGED, dataset, replace(QUICK, plan=TrainingPlan(optimizer=replace(FAST, weight_decay=0.1))))
-    assert trainer.step().output is None
+    assert trainer.step().new_output_layer is None
     trained = trainer.finished()
     assert all(torch.equal(state(trained)[name], before[name]) for name in before if name.startswith("output_layer"))
     assert trained.info.trained_heads == ("classification_head", "ner_head", "output_layer"), "as it was before"
@@ -162,7 +162,7 @@ def test_a_task_without_sentences_is_not_looked_at(directory: Path, weights: tup
     trainer = Trainer(load_directory(directory), [], LABELLED, replace(QUICK, task_weights=weights))
     assert trainer.distillation_weight
     losses = trainer.step()
-    assert losses.ner is None and losses.classification is not None and losses.drift is not None
+    assert losses.entities is None and losses.classes is not None and losses.drift is not None
     assert trainer.current().info.trained_heads == ("classification_head",)
     with pytest.raises(DataFileError, match="no sentence to learn from"):
         Trainer(load_directory(directory), [], [], QUICK)
@@ -362,8 +362,8 @@ def test_a_teacher_of_classes_is_followed_by_the_sentences_of_both_tasks(directo
         trainer = Trainer(load_directory(directory), TAGGED, LABELLED, settings, [teacher])
         for _ in range(settings.n_steps):
             losses = trainer.step()
-        assert (losses.teacher is None) == (weight == 0), "it is not measured where it is not used"
-        assert losses.classification is not None, "both kinds of sentences are read, also where one task has no weight"
+        assert (losses.disagreement is None) == (weight == 0), "it is not measured where it is not used"
+        assert losses.classes is not None, "both kinds of sentences are read, also where one task has no weight"
         trainer.model.eval()
         examples = [example for task in trainer.tasks for example in task.examples]
         inputs = pad_windows([example.window for example in examples], trainer.base)
@@ -478,7 +478,7 @@ def test_no_more_is_read_of_a_sentence_than_the_model_can_read(directory: Path) 
     long = LabelledSentence("the cat sat on the mat " * 40, "positive")
     trainer = Trainer(load_directory(directory), TAGGED, [long, *LABELLED], QUICK)
     assert max(len(example.window.input_ids) for example in trainer.tasks[1].examples) == 64
-    assert trainer.step().classification is not None
+    assert trainer.step().classes is not None
 
 
 def test_a_backbone_without_segment_embeddings_learns_without_case(directory: Path) -> None:
@@ -584,4 +584,4 @@ def test_sentences_of_which_nothing_can_be_read_do_no_harm(directory: Path) -> N
     assert {example.n_targets for example in trainer.tasks[0].examples} > {0}
     for _ in range(8):
         losses = trainer.step()
-        assert losses.ner is not None and losses.ner == losses.ner
+        assert losses.entities is not None and losses.entities == losses.entities

@@ -24,9 +24,14 @@ def plot_history(snapshots: Sequence[Snapshot]) -> Figure:
     steps = [snapshot.n_done for snapshot in trained]
     scored = _changes(snapshots)
     for name, color, losses, scores in (
-        ("entities", TRAINS, [s.losses.ner for s in trained if s.losses], [s.scores.entity_f1 for s in scored]),
-        ("classes", SECOND, [s.losses.classification for s in trained if s.losses], [s.scores.macro_f1 for s in scored]),
-        ("new output layer", THIRD, [s.losses.output for s in trained if s.losses], [s.scores.output_f1 for s in scored]),
+        ("entities", TRAINS, [s.losses.entities for s in trained if s.losses], [s.scores.entity_f1 for s in scored]),
+        ("classes", SECOND, [s.losses.classes for s in trained if s.losses], [s.scores.macro_f1 for s in scored]),
+        (
+            "new output layer",
+            THIRD,
+            [s.losses.new_output_layer for s in trained if s.losses],
+            [s.scores.output_f1 for s in scored],
+        ),
     ):
         if not any(score is not None for score in scores):
             continue
