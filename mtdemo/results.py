@@ -190,6 +190,15 @@ class SentenceAnalysis(ArrayRecord):
         """The class with the highest probability."""
         return max(self.probabilities, key=self.probabilities.__getitem__)
 
+    @property
+    def entity_spans(self) -> tuple[tuple[int, int, str], ...]:
+        """Start, end and label of each entity, without scores."""
+        return tuple((entity.start, entity.end, entity.label) for entity in self.entities)
+
+    def cosine_to(self, other: SentenceAnalysis) -> float:
+        """Return the cosine of two embeddings, -1 to 1."""
+        return float(self.embedding @ other.embedding) / max(self.norm * other.norm, 1e-12)
+
     def length_as_dict(self) -> dict[str, Any]:
         return {"text": self.text, "n_tokens": self.n_tokens, "n_truncated": self.n_truncated}
 

@@ -13,7 +13,7 @@ from mtdemo.models.loaded import LoadedModel
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How far two models are from each other on the same sentences: the largest of each.
+    """Largest differences of two models on the same sentences.
 
     Attributes:
         embedding: length of the difference of the embeddings, relative to the length of the first.
@@ -36,7 +36,9 @@ class Difference:
 
 
 def compare(one: LoadedModel, other: LoadedModel, texts: Sequence[str], max_length: int = 128) -> Difference:
-    """Compare two models, such as a trained one and its checkpoint, which is rounded to float16.
+    """Compare two models on the same sentences.
+
+    Such as a trained one and its checkpoint, which is rounded to float16.
 
     Args:
         one: a model.
@@ -49,9 +51,6 @@ def compare(one: LoadedModel, other: LoadedModel, texts: Sequence[str], max_leng
     return Difference(
         max(float(np.linalg.norm(a.embedding - b.embedding)) / a.norm for a, b in pairs),
         max(abs(a.probabilities[name] - b.probabilities[name]) for a, b in pairs for name in a.probabilities),
-        sum(
-            [(e.start, e.end, e.label) for e in a.entities] != [(e.start, e.end, e.label) for e in b.entities]
-            for a, b in pairs
-        ),
+        sum(a.entity_spans != b.entity_spans for a, b in pairs),
         len(pairs),
     )

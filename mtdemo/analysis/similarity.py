@@ -27,7 +27,7 @@ def cosine_similarity(embeddings: FloatArray) -> FloatArray:
 
 
 def rank_pairs(matrix: FloatArray, n_pairs: int) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
-    """Find the most and the least similar pairs of different positions.
+    """Find the most and the least similar pairs.
 
     Args:
         matrix: float32 (sentences, sentences), symmetric.

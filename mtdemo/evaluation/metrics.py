@@ -206,9 +206,7 @@ def score_similarity(
     """
     if len(set(ratings)) < 2:
         raise DataFileError("A correlation needs at least two pairs with different ratings.")
-    cosines = np.array(
-        [float(a.embedding @ b.embedding) / max(a.norm * b.norm, 1e-12) for a, b in zip(first, second, strict=True)]
-    )
+    cosines = np.array([a.cosine_to(b) for a, b in zip(first, second, strict=True)])
     rated = np.asarray(ratings, dtype=np.float64)
     return SimilarityScores(
         spearman=_correlation(_ranks(rated), _ranks(cosines)), pearson=_correlation(rated, cosines), n_pairs=len(rated)

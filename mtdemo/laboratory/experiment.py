@@ -2,18 +2,17 @@
 
 The model that is given stays as it is. Before and after training the held-out sentences and the person's own are
 analysed, so that what the plan did to each task can be seen: scores, the share of predictions that changed, how far
-embeddings turned, and how far each part's weights moved. Left out: who may run when, which is the laboratory's.
+embeddings turned, and how far each part's weights moved. Left out: who may run when, which is the run queue's.
 """
 
 from __future__ import annotations
 
 import copy
-import math
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -22,12 +21,10 @@ from mtdemo.config import count_cores
 from mtdemo.evaluation.validation import ValidationSets
 from mtdemo.inference.forward import run_windows
 from mtdemo.inference.hidden_state_cache import CachedRunner, HiddenStateCache
-from mtdemo.inference.pipeline import analyze_batches
 from mtdemo.laboratory.dataset import LabDataset, check_labels
-from mtdemo.laboratory.outcome import CacheSpeedup, Ending, ExperimentSettings, Outcome, Snapshot, TaskDrift
+from mtdemo.laboratory.drift import Answers, class_drift, collect_answers, embedding_cosine, entity_drift, relative_change
+from mtdemo.laboratory.outcome import CacheSpeedup, Ending, ExperimentSettings, Outcome, Snapshot
 from mtdemo.models.loaded import LoadedModel
-from mtdemo.models.parts import Parts
-from mtdemo.results import SentenceAnalysis
 from mtdemo.training.settings import TrainingSettings
 from mtdemo.training.step_losses import StepLosses
 from mtdemo.training.trainer import Trainer
@@ -41,10 +38,16 @@ _turn = threading.Lock()
 
 
 class Experiment:
-    """One run. `run` may be called once; `stop` may be called from any thread at any time.
+    """One run of the laboratory.
 
-    At the end `outcome` tells what it did, and `trained` is the copy: an ordinary model, since adapters have become part of
-    its matrices.
+    `run` may be called once; `stop` may be called from any thread at any time. At the end `outcome` tells what the run did,
+    and `trained` is the copy: an ordinary model, since adapters have become part of its matrices.
+
+    Args:
+        base: the model whose copy is trained.
+        dataset: what it learns, and what is held out.
+        settings: what is tried.
+        n_threads: of torch; one per core by default.
     """
 
     def __init__(
@@ -52,138 +55,110 @@ class Experiment:
     ) -> None:
         self.settings = settings
         self.dataset = dataset
+        self.outcome: Outcome | None = None
+        self.trained: LoadedModel | None = None
         self._base = base
         self._n_threads = n_threads or count_cores()
         self._stop = threading.Event()
         self._is_late = False
-        self._clock: deque[tuple[int, float]] = deque(maxlen=_N_TIMED)
-        self._times: dict[bool, list[float]] = {True: [], False: []}
-        self.outcome: Outcome | None = None
-        self.trained: LoadedModel | None = None
+        self._watch = _Stopwatch(settings.n_steps)
+        self._history: list[Snapshot] = []  # those with a new measurement
+        self._random: torch.Tensor  # the state of torch's random numbers between two steps of this run
 
     def stop(self) -> None:
-        """End the run after the step that it is in; what it has learned is kept."""
+        """End the run after the step that it is in.
+
+        What it has learned is kept.
+        """
         self._stop.set()
 
     def run(self) -> Iterator[Snapshot]:
-        """Train, and tell where it stands before the first step and after each; the outcome is there at the end.
+        """Train, and fill `outcome` and `trained` at the end.
+
+        Yields:
+            Where the run stands: before the first step and after each.
 
         Raises:
-            PlanError: nothing trains in this plan, or it names a part that the model does not have.
+            PlanError: nothing trains in this plan.
+            UnknownNameError: the plan names a part that the model does not have.
             TrainingError: the loss is no number any more, such as where rates are too high.
             DataFileError: the dataset has a label that the model does not have.
         """
-        started = time.monotonic()
-        settings = self.settings
+        self._watch.start()
         copied = replace(self._base, model=copy.deepcopy(self._base.model), tokenizer=copy.deepcopy(self._base.tokenizer))
         check_labels(self.dataset, self._base.info.class_labels, self._base.info.entity_types)
-        before = self._answers(copied)
+        before = self._collect_answers(copied)
         with _turn:
-            trainer = _trainer(copied, self.dataset, settings)
-            random = torch.get_rng_state()
-        run = CachedRunner(_MAX_FEATURE_BYTES) if trainer.features is not None else run_windows
-        held_out = ValidationSets(self.dataset.tagged_heldout, self.dataset.labelled_heldout, run=run)
-        scores = held_out(copied)
-        losses = None
-        kept: list[Snapshot] = []
-        interval = max(1, settings.n_steps // _N_MEASUREMENTS)
-        while True:
-            if time.monotonic() - started > settings.max_seconds:
-                self._stop.set()
-                self._is_late = True
-            is_last = trainer.n_done == settings.n_steps or self._stop.is_set()
-            if trainer.n_done and (is_last or trainer.n_done % interval == 0):
-                trainer.model.eval()
-                scores = held_out(trainer.current())
-            now = Snapshot(
-                trainer.n_done,
-                settings.n_steps,
-                time.monotonic() - started,
-                self._seconds_left(trainer.n_done),
-                losses,
-                scores,
-                _rates(trainer),
-            )
-            if kept and kept[-1].n_done == now.n_done:
-                kept.pop()  # stopped at a step that was measured already
-            if is_last or trainer.n_done % interval == 0:
-                kept.append(now)
-            if is_last:
-                break
-            yield now
-            if self._stop.is_set():
-                continue
-            with _turn:
-                torch.set_num_threads(self._n_threads)  # torch counts them per thread, and steps come from several
-                torch.set_rng_state(random)
-                losses = self._step(trainer)
-                random = torch.get_rng_state()
+            trainer = _make_trainer(copied, self.dataset, self.settings)
+            self._random = torch.get_rng_state()
+        yield from self._train(trainer, copied)
         self.trained = trained = trainer.finished()
-        self.outcome = self._compare(kept, before, self._answers(trained), trained, _reuse(trainer.features, self._times))
-        yield now
+        self.outcome = self._conclude(before, trained, trainer.features)
+        yield self._history[-1]
 
-    def _step(self, trainer: Trainer) -> StepLosses:
-        """One step; how long it took is noted by whether it computed hidden states that are reused later."""
-        started, n_computed = time.monotonic(), trainer.features.n_computed if trainer.features else 0
-        losses = trainer.step()
-        computes = trainer.features is not None and trainer.features.n_computed > n_computed
-        self._times[computes].append(time.monotonic() - started)
+    def _train(self, trainer: Trainer, copied: LoadedModel) -> Iterator[Snapshot]:
+        """Take all steps, and measure at regular intervals.
+
+        The last snapshot is in the history only: it is told when the outcome is there.
+        """
+        history = self._history
+        runner = CachedRunner(_MAX_FEATURE_BYTES) if trainer.features is not None else run_windows
+        evaluate = ValidationSets(self.dataset.tagged_heldout, self.dataset.labelled_heldout, run=runner)
+        scores, losses = evaluate(copied), None
+        n_steps = self.settings.n_steps
+        interval = max(1, n_steps // _N_MEASUREMENTS)
+        while True:
+            n_done = trainer.n_done
+            is_last = self._must_end() or n_done == n_steps
+            is_measured = is_last or n_done % interval == 0
+            if n_done and is_measured:
+                trainer.model.eval()
+                scores = evaluate(trainer.current())
+            seconds, seconds_left = self._watch.seconds, self._watch.seconds_left(n_done)
+            now = Snapshot(n_done, n_steps, seconds, seconds_left, losses, scores, _rates(trainer))
+            if is_measured:
+                if history and history[-1].n_done == n_done:
+                    history.pop()  # stopped at a step that was measured already
+                history.append(now)
+            if is_last:
+                return
+            yield now
+            if not self._stop.is_set():  # else this step is measured and the last one
+                losses = self._take_turn(trainer)
+
+    def _must_end(self) -> bool:
+        if self._watch.seconds > self.settings.max_seconds:
+            self._is_late = True
+            self._stop.set()
+        return self._stop.is_set()
+
+    def _take_turn(self, trainer: Trainer) -> StepLosses:
+        """Take a step while no other run does, with the random numbers of this one."""
+        with _turn:
+            torch.set_num_threads(self._n_threads)  # torch counts them per thread, and steps come from several
+            torch.set_rng_state(self._random)
+            losses = self._watch.time_step(trainer)
+            self._random = torch.get_rng_state()
         return losses
 
-    def _seconds_left(self, n_done: int) -> float | None:
-        """From how long the last steps took, measurements included."""
-        now = time.monotonic()
-        self._clock.append((n_done, now))
-        (n_before, before), *_ = self._clock
-        if n_done == n_before:
-            return None
-        return (now - before) / (n_done - n_before) * (self.settings.n_steps - n_done)
-
-    def _answers(self, model: LoadedModel) -> _Answers:
+    def _collect_answers(self, model: LoadedModel) -> Answers:
         torch.set_num_threads(self._n_threads)
-        tagged, labelled = self.dataset.tagged_heldout, self.dataset.labelled_heldout
-        aside = dict.fromkeys([*(sentence.text for sentence in tagged), *(sentence.text for sentence in labelled)])
-        answers = analyze_batches(model, [*aside, *self.settings.own_sentences], min(_MAX_LENGTH, model.info.max_length))
-        by_text = dict(zip(aside, answers, strict=False))
-        return _Answers(
-            [by_text[sentence.text] for sentence in tagged],
-            [by_text[sentence.text] for sentence in labelled],
-            list(by_text.values()),
-            tuple(answers[len(aside) :]),
-        )
+        return collect_answers(model, self.dataset, self.settings.own_sentences, _MAX_LENGTH)
 
-    def _compare(
-        self,
-        snapshots: Sequence[Snapshot],
-        before: _Answers,
-        after: _Answers,
-        trained: LoadedModel,
-        reuse: CacheSpeedup | None,
-    ) -> Outcome:
-        first, last = snapshots[0].scores, snapshots[-1].scores
-        tagged = list(zip(before.tagged, after.tagged, strict=True))
-        labelled = list(zip(before.labelled, after.labelled, strict=True))
+    def _conclude(self, before: Answers, trained: LoadedModel, features: HiddenStateCache | None) -> Outcome:
+        after = self._collect_answers(trained)
+        first, last = self._history[0].scores, self._history[-1].scores
         return Outcome(
-            tuple(snapshots),
-            sum(seconds for times in self._times.values() for seconds in times),
-            TaskDrift(
-                first.entity_f1 or 0.0,
-                last.entity_f1 or 0.0,
-                float(np.mean([_spans(a) != _spans(b) for a, b in tagged])),
-                all(a.entities == b.entities for a, b in tagged),
-            ),
-            TaskDrift(
-                first.macro_f1 or 0.0,
-                last.macro_f1 or 0.0,
-                float(np.mean([a.label != b.label for a, b in labelled])),
-                all(a.probabilities == b.probabilities for a, b in labelled),
-            ),
-            float(np.mean([_cosine(a, b) for a, b in zip(before.aside, after.aside, strict=True)])),
-            relative_change(self._base, trained, self._base.model.parts()),
-            before.own,
-            after.own,
-            self._ending(snapshots[-1].n_done),
-            reuse,
+            snapshots=tuple(self._history),
+            training_s=self._watch.training_s,
+            entities=entity_drift(before, after, first, last),
+            classes=class_drift(before, after, first, last),
+            embedding_cosine=embedding_cosine(before, after),
+            movement=relative_change(self._base, trained, self._base.model.parts()),
+            own_before=before.own,
+            own_after=after.own,
+            ending=self._ending(self._history[-1].n_done),
+            reuse=self._watch.speedup(features),
         )
 
     def _ending(self, n_done: int) -> Ending:
@@ -192,37 +167,58 @@ class Experiment:
         return "out of time" if self._is_late else "stopped"
 
 
-@dataclass(frozen=True, slots=True)
-class _Answers:
-    """What a model says of the sentences kept aside, by task and in all, and of the person's own."""
+class _Stopwatch:
+    """Times of one run: since it began, of its steps, and what is left."""
 
-    tagged: Sequence[SentenceAnalysis]
-    labelled: Sequence[SentenceAnalysis]
-    aside: Sequence[SentenceAnalysis]
-    own: tuple[SentenceAnalysis, ...]
+    def __init__(self, n_steps: int) -> None:
+        self._n_steps = n_steps
+        self._started = 0.0
+        self._recent: deque[tuple[int, float]] = deque(maxlen=_N_TIMED)  # steps done, and when
+        self._computing: list[float] = []  # seconds of steps that computed hidden states to reuse
+        self._reusing: list[float] = []  # seconds of all other steps
+
+    def start(self) -> None:
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._started
+
+    @property
+    def training_s(self) -> float:
+        """Seconds of all steps together."""
+        return sum(self._computing) + sum(self._reusing)
+
+    def seconds_left(self, n_done: int) -> float | None:
+        """Estimate the time left from the last steps, measurements included.
+
+        [(0, 10.0), (1, 12.0), (2, 14.0)] as steps done and seconds, of 5 steps in all -> 6.0
+        """
+        now = time.monotonic()
+        self._recent.append((n_done, now))
+        n_before, before = self._recent[0]
+        if n_done == n_before:
+            return None
+        return (now - before) / (n_done - n_before) * (self._n_steps - n_done)
+
+    def time_step(self, trainer: Trainer) -> StepLosses:
+        """Take a step, and note how long it took."""
+        started, n_computed = time.monotonic(), trainer.features.n_computed if trainer.features else 0
+        losses = trainer.step()
+        computes = trainer.features is not None and trainer.features.n_computed > n_computed
+        (self._computing if computes else self._reusing).append(time.monotonic() - started)
+        return losses
+
+    def speedup(self, features: HiddenStateCache | None) -> CacheSpeedup | None:
+        """Compare steps that computed hidden states with those that did not."""
+        if features is None or not self._computing or not self._reusing:
+            return None
+        medians = (float(np.median(times)) for times in (self._computing, self._reusing))
+        return CacheSpeedup(features.n_computed, features.n_reused, *medians)
 
 
-def relative_change(before: LoadedModel, after: LoadedModel, parts: Parts) -> dict[str, float]:
-    """How far the weights of each part moved, relative to their length before; 0 where they are bit-identical.
-
-    Args:
-        before: a model as it was.
-        after: the same model later; it may have parts that it did not have.
-        parts: of the earlier one.
-    """
-    old, new = ({name: parameter.detach() for name, parameter in each.model.named_parameters()} for each in (before, after))
-    moved = {}
-    for part in parts:
-        change, length = 0.0, 0.0
-        for name in (parameter.name for parameter in part.parameters):
-            if not torch.equal(old[name], new[name]):
-                change += float((new[name] - old[name]).double().square().sum())
-            length += float(old[name].double().square().sum())
-        moved[part.name] = math.sqrt(change / max(length, 1e-24))
-    return moved
-
-
-def _trainer(model: LoadedModel, dataset: LabDataset, settings: ExperimentSettings) -> Trainer:
+def _make_trainer(model: LoadedModel, dataset: LabDataset, settings: ExperimentSettings) -> Trainer:
     training = TrainingSettings(
         n_steps=settings.n_steps,
         sentences_per_step=settings.sentences_per_step,
@@ -238,23 +234,9 @@ def _trainer(model: LoadedModel, dataset: LabDataset, settings: ExperimentSettin
 
 
 def _rates(trainer: Trainer) -> dict[str, float]:
+    """Read the learning rates by block; 0 where it is still frozen."""
     rates: dict[str, float] = {}
     for group in trainer.optimizer.param_groups:
         trains = any(parameter.requires_grad for parameter in group["params"])
         rates[group["block"]] = max(rates.get(group["block"], 0.0), group["lr"] if trains else 0.0)
     return rates
-
-
-def _reuse(features: HiddenStateCache | None, times: dict[bool, list[float]]) -> CacheSpeedup | None:
-    if features is None or not times[True] or not times[False]:
-        return None
-    medians = (float(np.median(times[computes])) for computes in (True, False))
-    return CacheSpeedup(features.n_computed, features.n_reused, *medians)
-
-
-def _cosine(before: SentenceAnalysis, after: SentenceAnalysis) -> float:
-    return float(before.embedding @ after.embedding) / max(before.norm * after.norm, 1e-12)
-
-
-def _spans(answer: SentenceAnalysis) -> list[tuple[int, int, str]]:
-    return [(entity.start, entity.end, entity.label) for entity in answer.entities]

@@ -14,9 +14,10 @@ import pytest
 import torch
 
 from mtdemo.data.marked_text import Sample, read_sample
-from mtdemo.errors import PlanError, TrainingError
+from mtdemo.errors import PlanError, TrainingError, UnknownNameError
 from mtdemo.laboratory.dataset import LabDataset, from_sample
-from mtdemo.laboratory.experiment import Experiment, relative_change
+from mtdemo.laboratory.drift import relative_change
+from mtdemo.laboratory.experiment import Experiment
 from mtdemo.laboratory.outcome import ExperimentSettings, Outcome, Snapshot
 from mtdemo.models.checkpoints import load_directory
 from mtdemo.models.loaded import LoadedModel
@@ -154,7 +155,7 @@ def test_runs_at_the_same_time_do_not_change_each_other(model: LoadedModel, data
 def test_nothing_to_train_is_told(model: LoadedModel, dataset: LabDataset) -> None:
     with pytest.raises(PlanError, match="Nothing trains"):
         conduct(model, dataset, quick("backbone", "classification_head", "ner_head"))
-    with pytest.raises(PlanError, match="no part 'tail'"):
+    with pytest.raises(UnknownNameError, match="no part 'tail'"):
         conduct(model, dataset, quick("tail"))
 
 
