@@ -15,6 +15,12 @@ PACKAGE_DIRECTORY = Path(__file__).parent
 EMBEDDED_CHECKPOINT = PACKAGE_DIRECTORY / "checkpoint"
 EMBEDDED = "embedded"
 MAX_UPLOAD_BYTES = 4_000_000  # of a file that a visitor brings
+MAX_RUN_SECONDS = 900.0  # of a run of the laboratory
+MAX_RUNS_AT_ONCE = 2
+MAX_RUNS_WAITING = 8
+MAX_RUNS_KEPT = 12  # of a visitor, to compare
+MAX_VISITORS = 64  # whose runs are kept
+MAX_TRAINED_MODELS = 4  # that are kept, of all visitors together; each takes as much memory as the model
 _OF_GRADIO = (("host", "GRADIO_SERVER_NAME"), ("port", "GRADIO_SERVER_PORT"))
 
 

@@ -1,4 +1,4 @@
-"""What a run of the laboratory learns from, and what is kept aside to measure it: the project's sample or a person's file.
+"""Datasets of the laboratory: sentences to learn from and held-out ones, of the project's sample or a person's file.
 
 A person's file replaces the sentences of the tasks that it marks; a task that it says nothing of keeps the project's.
 """
@@ -19,22 +19,21 @@ from mtdemo.data.records import LabelledSentence, TaggedSentence
 from mtdemo.data.subsets import sample_indices, subsample
 from mtdemo.errors import DataFileError
 
-MAX_SENTENCES = 2_000
+MIN_FILE_SENTENCES, MAX_FILE_SENTENCES = 8, 2_000  # of each task
 MAX_CHARACTERS = 1_000  # of a sentence
-FEWEST_SENTENCES = 8
 MAX_HELD_OUT = 200  # measuring more would take longer than training
-_EVERY = 4  # of a file without parts, a quarter of the sentences is kept aside
+_EVERY = 4  # of a file without parts, one sentence in so many is held out
 _MARKED = ".txt"
 OWN = "the sample of this project"
 
 
 @dataclass(frozen=True, slots=True)
 class LabDataset:
-    """Sentences to learn from, and sentences kept aside, for each task.
+    """Sentences to learn from and held-out ones, by task.
 
     Attributes:
         tagged, labelled: to learn from, for the entity head and for the classification head.
-        tagged_heldout, labelled_heldout: kept aside.
+        tagged_heldout, labelled_heldout: to measure on.
     """
 
     tagged: tuple[TaggedSentence, ...]
@@ -42,22 +41,23 @@ class LabDataset:
     tagged_heldout: tuple[TaggedSentence, ...]
     labelled_heldout: tuple[LabelledSentence, ...]
 
+    @classmethod
+    def from_sample(cls, sample: Sample) -> LabDataset:
+        """Use every marked sentence for both tasks."""
+        return cls(
+            tagged=tuple(sentence.tagged for sentence in sample.train),
+            labelled=tuple(sentence.labelled for sentence in sample.train),
+            tagged_heldout=tuple(sentence.tagged for sentence in sample.test),
+            labelled_heldout=tuple(sentence.labelled for sentence in sample.test),
+        )
+
     @property
     def phrase(self) -> str:
-        """How many sentences there are, in words."""
+        """Say in words how many sentences there are."""
         return (
             f"{len(self.tagged)} sentences with entities and {len(self.labelled)} with a class to learn from, "
             f"{len(self.tagged_heldout)} and {len(self.labelled_heldout)} others kept aside"
         )
-
-
-def from_sample(sample: Sample) -> LabDataset:
-    """What a sample teaches: every sentence serves both tasks."""
-    (tagged, labelled), (tagged_heldout, labelled_heldout) = (
-        (tuple(sentence.tagged for sentence in part), tuple(sentence.labelled for sentence in part))
-        for part in (sample.train, sample.test)
-    )
-    return LabDataset(tagged, labelled, tagged_heldout, labelled_heldout)
 
 
 def read_dataset(path: Path | None = None) -> LabDataset:
@@ -65,12 +65,12 @@ def read_dataset(path: Path | None = None) -> LabDataset:
 
     The file is one of: JSON lines with `tokens` and `tags` or with `text` and `label`, CSV with `text` and `label`,
     columns of tokens and tags as CoNLL-2003 has, or marked sentences like the project's own (`.txt`, which may hold columns
-    too), which alone say themselves what is kept aside.
+    too), which alone say themselves what is held out.
 
     Raises:
         DataFileError: naming the file, without its directory, and the line.
     """
-    own = from_sample(read_sample(SAMPLE, OWN))
+    own = LabDataset.from_sample(read_sample(SAMPLE, OWN))
     if path is None:
         return own
     try:
@@ -84,15 +84,15 @@ def read_dataset(path: Path | None = None) -> LabDataset:
     if suffix == _MARKED and not in_columns:
         sample = read_sample(path, path.name)
         _check_lengths([(sentence.place, len(sentence.text)) for sentence in (*sample.train, *sample.test)])
-        dataset = from_sample(sample)
+        dataset = LabDataset.from_sample(sample)
     elif in_columns or (suffix != ".csv" and _first_keys(path) >= {"tokens"}):
-        tagged = read_tagged(path, MAX_SENTENCES + 1, path.name)
-        learned, aside = _split(tagged)
-        dataset = replace(own, tagged=learned, tagged_heldout=aside)
+        tagged = read_tagged(path, MAX_FILE_SENTENCES + 1, path.name)
+        learned, heldout = _split(tagged)
+        dataset = replace(own, tagged=learned, tagged_heldout=heldout)
     else:
-        labelled = read_labelled(path, MAX_SENTENCES + 1, path.name)
-        learned, aside = _split(labelled)
-        dataset = replace(own, labelled=learned, labelled_heldout=aside)
+        labelled = read_labelled(path, MAX_FILE_SENTENCES + 1, path.name)
+        learned, heldout = _split(labelled)
+        dataset = replace(own, labelled=learned, labelled_heldout=heldout)
     _check_sizes(dataset, path.name)
     for places in (dataset.tagged, dataset.tagged_heldout, dataset.labelled, dataset.labelled_heldout):
         _check_lengths([(sentence.place, len(sentence.text.strip())) for sentence in places])
@@ -104,10 +104,10 @@ def read_dataset(path: Path | None = None) -> LabDataset:
 
 
 def check_labels(dataset: LabDataset, classes: Sequence[str], types: Sequence[str]) -> None:
-    """Make sure that a model knows every label, also of what is kept aside.
+    """Make sure that a model knows every label.
 
     Args:
-        dataset: what is to be learned and measured.
+        dataset: what is to be learned, and what is held out.
         classes: names of the model's classes.
         types: of its entities, without `O`.
 
@@ -125,7 +125,10 @@ def check_labels(dataset: LabDataset, classes: Sequence[str], types: Sequence[st
 
 
 def _first_keys(path: Path) -> set[str]:
-    """The fields of the first line, where it is a JSON object; what is wrong with it is told when it is read."""
+    """Read the field names of the first line.
+
+    They are none where it is no JSON object; what is wrong with it is told when the whole file is read.
+    """
     try:
         with path.open(encoding="utf-8-sig") as file:
             first = json.loads(next((line for line in file if line.strip()), ""))
@@ -135,13 +138,15 @@ def _first_keys(path: Path) -> set[str]:
 
 
 def _check_sizes(dataset: LabDataset, name: str) -> None:
-    for learned, aside in ((dataset.tagged, dataset.tagged_heldout), (dataset.labelled, dataset.labelled_heldout)):
-        n_sentences = len(learned) + len(aside)
-        if n_sentences > MAX_SENTENCES:
-            raise DataFileError(f"{name} has more than {MAX_SENTENCES:,} sentences, which is the most that is read here.")
-        if n_sentences < FEWEST_SENTENCES:
+    for learned, heldout in ((dataset.tagged, dataset.tagged_heldout), (dataset.labelled, dataset.labelled_heldout)):
+        n_sentences = len(learned) + len(heldout)
+        if n_sentences > MAX_FILE_SENTENCES:
             raise DataFileError(
-                f"{name} has {n_sentences} sentences; at least {FEWEST_SENTENCES} are needed, since some are kept aside."
+                f"{name} has more than {MAX_FILE_SENTENCES:,} sentences, which is the most that is read here."
+            )
+        if n_sentences < MIN_FILE_SENTENCES:
+            raise DataFileError(
+                f"{name} has {n_sentences} sentences; at least {MIN_FILE_SENTENCES} are needed, since some are kept aside."
             )
 
 
@@ -154,7 +159,10 @@ def _check_lengths(sentences: Sequence[tuple[str, int]]) -> None:
 
 
 def _split(rows: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Rows to learn from, and those kept aside."""
-    aside = sample_indices(len(rows), len(rows) // _EVERY)
-    learned = sorted({*range(len(rows))} - {*aside})
-    return tuple(rows[place] for place in learned), tuple(rows[place] for place in aside)
+    """Split rows into those to learn from and held-out ones.
+
+    A quarter is held out, drawn at random with a fixed seed; both keep the order of the file.
+    """
+    heldout = sample_indices(len(rows), len(rows) // _EVERY)
+    learned = sorted({*range(len(rows))} - {*heldout})
+    return tuple(rows[place] for place in learned), tuple(rows[place] for place in heldout)

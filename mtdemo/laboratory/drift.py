@@ -20,7 +20,7 @@ from mtdemo.results import SentenceAnalysis
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Answers of a model to the held-out sentences and a person's own.
+    """Answers to the held-out sentences and a person's own.
 
     Attributes:
         tagged, labelled: one for each held-out sentence of a task, in order.
@@ -35,12 +35,12 @@ class Answers:
 
 
 def collect_answers(model: LoadedModel, dataset: LabDataset, own: Sequence[str], max_length: int) -> Answers:
-    """Ask a model about the held-out sentences and a person's own.
+    """Analyse the held-out sentences and a person's own.
 
     A sentence that both tasks hold out is read once.
 
     Args:
-        model: whom to ask.
+        model: that analyses them.
         dataset: whose held-out sentences are read.
         own: the person's sentences.
         max_length: word pieces read of a sentence, if the model can read so many.

@@ -133,7 +133,10 @@ class Experiment:
         return self._stop.is_set()
 
     def _take_turn(self, trainer: Trainer) -> StepLosses:
-        """Take a step while no other run does, with the random numbers of this one."""
+        """Take a step while no other run takes one.
+
+        It draws from the random numbers of this run.
+        """
         with _turn:
             torch.set_num_threads(self._n_threads)  # torch counts them per thread, and steps come from several
             torch.set_rng_state(self._random)
@@ -168,7 +171,7 @@ class Experiment:
 
 
 class _Stopwatch:
-    """Times of one run: since it began, of its steps, and what is left."""
+    """Times of one run and of its steps."""
 
     def __init__(self, n_steps: int) -> None:
         self._n_steps = n_steps
@@ -211,7 +214,7 @@ class _Stopwatch:
         return losses
 
     def speedup(self, features: HiddenStateCache | None) -> CacheSpeedup | None:
-        """Compare steps that computed hidden states with those that did not."""
+        """Compare steps that computed hidden states with others."""
         if features is None or not self._computing or not self._reusing:
             return None
         medians = (float(np.median(times)) for times in (self._computing, self._reusing))
@@ -234,7 +237,7 @@ def _make_trainer(model: LoadedModel, dataset: LabDataset, settings: ExperimentS
 
 
 def _rates(trainer: Trainer) -> dict[str, float]:
-    """Read the learning rates by block; 0 where it is still frozen."""
+    """Return the learning rate of each block; 0 while frozen."""
     rates: dict[str, float] = {}
     for group in trainer.optimizer.param_groups:
         trains = any(parameter.requires_grad for parameter in group["params"])

@@ -31,7 +31,7 @@ def pack_run(run: Run, runs: Sequence[Run], trained: LoadedModel) -> bytes:
 
     Args:
         run: the one to pack.
-        runs: all runs of the visit.
+        runs: all runs of the visitor.
         trained: the model at its end.
 
     Returns:
@@ -76,7 +76,7 @@ def _summary(run: Run) -> dict[str, Any]:
 
 
 def _as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A table of rows; what is nested gets a column per entry."""
+    """Write rows as CSV, a column for each nested entry."""
     flat = [_flatten(row) for row in rows]
     columns = dict.fromkeys(name for row in flat for name in row)
     text = io.StringIO()

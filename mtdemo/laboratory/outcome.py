@@ -8,26 +8,27 @@ from typing import Any, Literal
 
 from mtdemo.errors import PlanError
 from mtdemo.evaluation.metrics import Validation
+from mtdemo.models.parts import LEARNED_TASKS
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.results import SentenceAnalysis
 from mtdemo.training.step_losses import StepLosses
 
-MAX_STEPS, MAX_SENTENCES = 1_000, 64
+MAX_STEPS, MAX_SENTENCES_PER_STEP = 1_000, 64
 Ending = Literal["done", "stopped", "out of time"]
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentSettings:
-    """What is tried.
+    """Settings of one experiment.
 
     Attributes:
         plan: what trains, and how fast.
         n_steps: 1 to `MAX_STEPS`.
-        sentences_per_step: of both tasks together, 2 to `MAX_SENTENCES`.
+        sentences_per_step: of both tasks together, 2 to `MAX_SENTENCES_PER_STEP`.
         task_weights: of the losses of entities and classes, at least 0, not both 0.
         distillation_weight: of keeping the embeddings, at least 0.
         seed: of order and dropout.
-        own_sentences: analysed before and after, beside the held-out ones.
+        own_sentences: a person's, analysed before and after beside the held-out ones.
         max_seconds: after which the run ends as if it had been stopped, more than 0.
 
     Raises:
@@ -46,7 +47,7 @@ class ExperimentSettings:
     def __post_init__(self) -> None:
         for name, value, least, most in (
             ("The number of steps", self.n_steps, 1, MAX_STEPS),
-            ("Sentences per step", self.sentences_per_step, 2, MAX_SENTENCES),
+            ("Sentences per step", self.sentences_per_step, 2, MAX_SENTENCES_PER_STEP),
             ("The seed", self.seed, 0, 2**31),
         ):
             if not isinstance(value, int) or not least <= value <= most:
@@ -58,12 +59,14 @@ class ExperimentSettings:
             raise PlanError("The weights of the losses must be 0 or more, and one of the two tasks must have more than 0.")
 
     def as_dict(self) -> dict[str, Any]:
-        """All that is needed to try it again, but for the plan and the person's sentences."""
-        entities, classes = self.task_weights
+        """Return all that repeats the run, but for the plan.
+
+        The sentences of the person are left out, too.
+        """
         return {
             "n_steps": self.n_steps,
             "sentences_per_step": self.sentences_per_step,
-            "task_weights": {"entities": entities, "classes": classes},
+            "task_weights": {task.title: weight for task, weight in zip(LEARNED_TASKS, self.task_weights, strict=True)},
             "distillation_weight": self.distillation_weight,
             "seed": self.seed,
         }
@@ -93,7 +96,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class TaskDrift:
-    """How much a task's answers on the held-out sentences changed.
+    """Change of a task's answers on the held-out sentences.
 
     Attributes:
         score_before, score_after: entity F1, macro-F1 of classes, 0 to 1.
@@ -109,7 +112,7 @@ class TaskDrift:
 
 @dataclass(frozen=True, slots=True)
 class CacheSpeedup:
-    """What it was worth to compute the hidden states of a frozen backbone once.
+    """Gain from computing a frozen backbone's hidden states once.
 
     Attributes:
         n_computed, n_reused: sentences whose hidden states were computed, and taken from memory.
@@ -124,7 +127,7 @@ class CacheSpeedup:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an experiment did.
+    """Results of one experiment.
 
     Attributes:
         snapshots: before the first step, at each measurement, and at the end.

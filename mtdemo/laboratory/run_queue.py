@@ -1,4 +1,4 @@
-"""Who may experiment when: one run per visitor, a bounded number at once, the rest in a line, nobody sees another's.
+"""The queue of runs: one per visitor, a bounded number at once, the rest in a line, and nobody sees another's.
 
 A run is an iterator; whoever stops asking for its next step, because a tab was closed, ends it and frees its place.
 """
@@ -11,7 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mtdemo.config import EMBEDDED, count_cores
+from mtdemo.config import (
+    EMBEDDED,
+    MAX_RUN_SECONDS,
+    MAX_RUNS_AT_ONCE,
+    MAX_RUNS_KEPT,
+    MAX_RUNS_WAITING,
+    MAX_TRAINED_MODELS,
+    MAX_VISITORS,
+    count_cores,
+)
 from mtdemo.errors import LaboratoryError
 from mtdemo.laboratory.dataset import LabDataset, read_dataset
 from mtdemo.planning.training_plan import TrainingPlan
@@ -23,11 +32,6 @@ if TYPE_CHECKING:
     from mtdemo.laboratory.outcome import Outcome, Snapshot
     from mtdemo.models.loaded import LoadedModel
 
-MAX_SECONDS = 900.0  # of a run
-MAX_AT_ONCE = 2  # runs
-MAX_VISITORS = 64  # whose results are kept
-MAX_RUNS = 12  # of a visitor, that are kept to compare
-MAX_MODELS = 4  # trained ones that are kept, of all visitors together; each takes as much memory as the model
 _WAIT_S = 0.5
 _N_TOKENS = 32  # word pieces of a sentence, for the estimate of a step's memory
 
@@ -62,7 +66,15 @@ class Run:
 
 @dataclass(slots=True)
 class _VisitorState:
-    """What is known of a visitor; `active` is true from the line to the end of a run."""
+    """State of one visitor.
+
+    Attributes:
+        running: the experiment, once it has a place.
+        active: from joining the line to the end of the run.
+        cancelled: the run was stopped, or the line left.
+        outcome: of the last finished run.
+        runs: finished ones, oldest first.
+    """
 
     running: Experiment | None = None
     active: bool = False
@@ -72,7 +84,7 @@ class _VisitorState:
 
 
 class Laboratory:
-    """Conducts experiments on copies of the service's models.
+    """Runs experiments on copies of the service's models.
 
     Args:
         service: whose models are copied.
@@ -80,11 +92,13 @@ class Laboratory:
         max_waiting: runs in line; more are refused.
     """
 
-    def __init__(self, service: ModelService, max_running: int = MAX_AT_ONCE, max_waiting: int = 8) -> None:
+    def __init__(
+        self, service: ModelService, max_running: int = MAX_RUNS_AT_ONCE, max_waiting: int = MAX_RUNS_WAITING
+    ) -> None:
         self._service = service
         self._max_running = max_running
         self._max_waiting = max_waiting
-        self._visits: OrderedDict[str, _VisitorState] = OrderedDict()
+        self._states: OrderedDict[str, _VisitorState] = OrderedDict()
         self._trained: OrderedDict[str, tuple[Run, LoadedModel]] = OrderedDict()  # by visitor, the last one at the end
         self._line: list[object] = []
         self._n_running = 0
@@ -93,7 +107,7 @@ class Laboratory:
     def run(
         self, visitor: str, plan: TrainingPlan, title: str, dataset: LabDataset | None = None, **settings: Any
     ) -> Iterator[Waiting | Snapshot]:
-        """Wait for a place, then train a copy of the embedded model.
+        """Wait in line, then train a copy of the model.
 
         Args:
             visitor: whose run it is.
@@ -113,47 +127,50 @@ class Laboratory:
         from mtdemo.laboratory.experiment import Experiment
         from mtdemo.laboratory.outcome import ExperimentSettings
 
-        wanted = ExperimentSettings(plan=plan, **{"max_seconds": MAX_SECONDS, **settings})
+        wanted = ExperimentSettings(plan=plan, **{"max_seconds": MAX_RUN_SECONDS, **settings})
         ticket = object()
-        visit = self._enter(visitor, ticket)
+        state = self._enter(visitor, ticket)
         has_place = False
         try:
             while not (has_place := self._take_place(ticket)):
                 yield Waiting(self._place(ticket))
                 with self._changed:
-                    if visit.cancelled or self._changed.wait_for(lambda: visit.cancelled, _WAIT_S):
+                    if state.cancelled or self._changed.wait_for(lambda: state.cancelled, _WAIT_S):
                         return
             n_threads = self._service.settings.threads or count_cores()
             experiment = Experiment(self._service.get_model(EMBEDDED), dataset or read_dataset(), wanted, n_threads)
             with self._changed:
-                if visit.cancelled:
+                if state.cancelled:
                     return
-                visit.running = experiment
+                state.running = experiment
             yield from experiment.run()
             if experiment.outcome is not None and experiment.trained is not None:
-                run = _describe(visit, title, experiment, experiment.outcome, experiment.trained)
-                self._keep(visitor, visit, run, experiment.outcome, experiment.trained)
+                run = _describe(state, title, experiment, experiment.outcome, experiment.trained)
+                self._keep(visitor, state, run, experiment.outcome, experiment.trained)
         finally:
-            self._leave(visit, ticket, has_place)
+            self._leave(state, ticket, has_place)
 
     def stop(self, visitor: str) -> None:
-        """End the visitor's run after the step that it is in, or leave the line; nothing happens where there is none."""
-        visit = self._visits.get(visitor)
-        if visit is None:
+        """End the visitor's run after its current step.
+
+        A run that is still in line leaves it; nothing happens where there is none.
+        """
+        state = self._states.get(visitor)
+        if state is None:
             return
         with self._changed:
-            visit.cancelled = visit.active
-            if visit.running is not None:
-                visit.running.stop()
+            state.cancelled = state.active
+            if state.running is not None:
+                state.running.stop()
             self._changed.notify_all()
 
     def outcome(self, visitor: str) -> Outcome | None:
-        """What the visitor's last finished run did."""
-        visit = self._visits.get(visitor)
-        return visit.outcome if visit is not None else None
+        """Return the outcome of the visitor's last finished run."""
+        state = self._states.get(visitor)
+        return state.outcome if state is not None else None
 
     def trained(self, visitor: str) -> tuple[Run, LoadedModel]:
-        """The visitor's last run and the model that it has trained.
+        """Return the visitor's last run and its trained model.
 
         Raises:
             LaboratoryError: there is none, it had to make room for those of others, or nobody knows any more who this is.
@@ -163,43 +180,46 @@ class Laboratory:
         if trained is None:
             raise LaboratoryError(
                 "There is no trained model of yours here: none was trained yet, this page lost its connection for a while, "
-                f"or others trained theirs since (the last {MAX_MODELS} are kept). Train it again; the same seed gives "
-                "the same model."
+                f"or others trained theirs since (the last {MAX_TRAINED_MODELS} are kept). Train it again; the same seed "
+                "gives the same model."
             )
         return trained
 
     def runs(self, visitor: str) -> tuple[Run, ...]:
-        """The visitor's finished runs, oldest first."""
-        visit = self._visits.get(visitor)
-        return tuple(visit.runs) if visit is not None else ()
+        """Return the visitor's finished runs, oldest first."""
+        state = self._states.get(visitor)
+        return tuple(state.runs) if state is not None else ()
 
     def forget(self, visitor: str) -> None:
-        """Stop the visitor's run and drop all results, a model that answers the visitor included."""
+        """Stop the visitor's run and drop all results.
+
+        A trained model that answers the visitor goes, too.
+        """
         self.stop(visitor)
         with self._changed:
             self._drop(visitor)
 
     def _drop(self, visitor: str) -> None:
-        self._visits.pop(visitor, None)
+        self._states.pop(visitor, None)
         self._trained.pop(visitor, None)
         self._service.unregister(visitor)
 
     def _enter(self, visitor: str, ticket: object) -> _VisitorState:
         _check_known(visitor)
         with self._changed:
-            visit = self._visits.get(visitor) or _VisitorState()
-            if visit.active:
+            state = self._states.get(visitor) or _VisitorState()
+            if state.active:
                 raise LaboratoryError("A run of yours is going on already. Stop it, or wait until it has ended.")
             if len(self._line) >= self._max_waiting:
                 raise LaboratoryError(f"{len(self._line)} runs are waiting already, which is the limit. Try again soon.")
-            self._visits[visitor] = visit
-            self._visits.move_to_end(visitor)
-            for other in [name for name, v in self._visits.items() if not v.active and v is not visit]:
-                if len(self._visits) > MAX_VISITORS:
-                    self._drop(other)
-            visit.active, visit.cancelled = True, False
+            self._states[visitor] = state
+            self._states.move_to_end(visitor)
+            for idle in [name for name, other in self._states.items() if not other.active and other is not state]:
+                if len(self._states) > MAX_VISITORS:
+                    self._drop(idle)
+            state.active, state.cancelled = True, False
             self._line.append(ticket)
-            return visit
+            return state
 
     def _take_place(self, ticket: object) -> bool:
         with self._changed:
@@ -213,33 +233,36 @@ class Laboratory:
         with self._changed:
             return self._line.index(ticket) + 1
 
-    def _leave(self, visit: _VisitorState, ticket: object, had_place: bool) -> None:
+    def _leave(self, state: _VisitorState, ticket: object, had_place: bool) -> None:
         with self._changed:
-            visit.running, visit.active = None, False
+            state.running, state.active = None, False
             if had_place:
                 self._n_running -= 1
             else:
                 self._line.remove(ticket)
             self._changed.notify_all()
 
-    def _keep(self, visitor: str, visit: _VisitorState, run: Run, outcome: Outcome, trained: LoadedModel) -> None:
+    def _keep(self, visitor: str, state: _VisitorState, run: Run, outcome: Outcome, trained: LoadedModel) -> None:
         with self._changed:
-            visit.outcome = outcome
-            visit.runs = [*visit.runs, run][-MAX_RUNS:]
-            if self._visits.get(visitor) is visit:  # else the tab was closed in the meantime
+            state.outcome = outcome
+            state.runs = [*state.runs, run][-MAX_RUNS_KEPT:]
+            if self._states.get(visitor) is state:  # else the tab was closed in the meantime
                 self._trained[visitor] = (run, trained)
                 self._trained.move_to_end(visitor)
-            while len(self._trained) > MAX_MODELS:
+            while len(self._trained) > MAX_TRAINED_MODELS:
                 self._trained.popitem(last=False)
 
 
 def _check_known(visitor: str) -> None:
-    """A page that was asleep for an hour is forgotten by its server, and all such pages would be one visitor."""
+    """Refuse pages whose visitor the server forgot.
+
+    It forgets a page that was asleep for an hour, and all such pages would be one visitor.
+    """
     if not visitor:
         raise LaboratoryError("This page was left alone for too long, and the server forgot whose it is. Reload it.")
 
 
-def _describe(visit: _VisitorState, title: str, experiment: Experiment, outcome: Outcome, trained: LoadedModel) -> Run:
+def _describe(state: _VisitorState, title: str, experiment: Experiment, outcome: Outcome, trained: LoadedModel) -> Run:
     from mtdemo.planning.adapters import extended_parts
     from mtdemo.planning.costs import Batch, estimate_step
     from mtdemo.training.batches import MIXES, active_tasks, sentences_per_task
@@ -251,6 +274,6 @@ def _describe(visit: _VisitorState, title: str, experiment: Experiment, outcome:
     is_active = active_tasks(settings.task_weights, keeping)
     n_at_once = max(sentences_per_task(settings.sentences_per_step, (1, 1), MIXES["equal"], is_active))  # tasks take turns
     batch = Batch(n_at_once, _N_TOKENS, config.backbone.num_attention_heads)
-    number = visit.runs[-1].number + 1 if visit.runs else 1
+    number = state.runs[-1].number + 1 if state.runs else 1
     report = {**outcome.as_dict(), "settings": settings.as_dict(), "learned_from": experiment.dataset.phrase}
     return Run(number, title, settings.plan, freezing.n_trainable, estimate_step(freezing, batch).n_bytes, report)

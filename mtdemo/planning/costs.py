@@ -232,7 +232,7 @@ def _attention(plan: PartPlan, batch: Batch) -> int:
 
 
 def _kept_bytes(plan: PartPlan, batch: Batch) -> int:
-    """Count the bytes that a layer keeps until the backward pass."""
+    """Count the bytes that a layer keeps for its gradients."""
     modules, readers = _modules(plan), _readers(plan)
     widest = max(weight.shape[0] for weight in _matrices(plan))
     reading = [weight for name in readers for weight in modules[name] if ".lora_B" not in weight.name]

@@ -22,7 +22,7 @@ from mtdemo.planning.script import write_script
 from mtdemo.planning.training_plan import WARMUP_SHARE, AdapterSettings, TrainingPlan
 from mtdemo.runtime import import_libraries, import_lock
 
-MAX_SENTENCES, MAX_TOKENS = 1_024, 512  # of a planned step
+MAX_PLANNED_SENTENCES, MAX_PLANNED_TOKENS = 1_024, 512  # of a planned step
 _PROJECT = PACKAGE_DIRECTORY.parent
 
 
@@ -42,7 +42,8 @@ class PlanRequest:
         adapters: what is added where the selection is `adapters`.
         optimizer: learning rates and weight decay.
         warmup_share: share of the steps in which the rates rise, 0 to 1.
-        n_sentences, n_tokens: what a step reads, 1 to `MAX_SENTENCES` sentences of 1 to `MAX_TOKENS` word pieces.
+        n_sentences, n_tokens: what a step reads, 1 to `MAX_PLANNED_SENTENCES` sentences of 1 to `MAX_PLANNED_TOKENS` word
+            pieces.
     """
 
     backbone: str = EMBEDDED
@@ -82,7 +83,7 @@ class PlanReport:
 
     @property
     def starts(self) -> dict[str, float]:
-        """Return when each trainable part begins, as a share (0 to 1)."""
+        """Share of the run (0 to 1) when each part begins."""
         return self.plan.unfreeze_schedule(self.freezing)
 
     @property
@@ -183,8 +184,8 @@ class Planner:
 
     def _batch(self, request: PlanRequest) -> Batch:
         for name, value, most in (
-            ("Sentences per step", request.n_sentences, MAX_SENTENCES),
-            ("Word pieces per sentence", request.n_tokens, MAX_TOKENS),
+            ("Sentences per step", request.n_sentences, MAX_PLANNED_SENTENCES),
+            ("Word pieces per sentence", request.n_tokens, MAX_PLANNED_TOKENS),
         ):
             if not isinstance(value, int) or not 1 <= value <= most:
                 raise PlanError(f"{name} must be a whole number from 1 to {most}, not {value}.")

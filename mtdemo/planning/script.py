@@ -162,7 +162,7 @@ def _blocks(freezing: FreezingPlan, optimizer: OptimizerPlan) -> Iterator[str]:
 
 
 def _beginnings(plan: PartPlan, freezing: FreezingPlan) -> tuple[str, ...]:
-    """Find the beginning that names of a part have in common.
+    """Find the common beginning of a part's parameter names.
 
     It is `backbone.encoder.layer.0.`, for instance. Where another part has a name that begins so, too, all names of
     the part are given instead.

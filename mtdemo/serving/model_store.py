@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtdemo.config import EMBEDDED, Settings
+from mtdemo.config import EMBEDDED, MAX_TRAINED_MODELS, Settings
 from mtdemo.errors import CheckpointNotFoundError
 from mtdemo.runtime import import_libraries, import_lock
 from mtdemo.serving.lru_cache import LruCache
@@ -18,7 +18,6 @@ from mtdemo.serving.lru_cache import LruCache
 if TYPE_CHECKING:
     from mtdemo.models.loaded import LoadedModel
 
-MAX_MADE = 4
 _MADE_HERE = "made here: "
 _logger = logging.getLogger(__name__)
 
@@ -44,7 +43,7 @@ class ModelStore:
             settings.max_model_bytes, lambda entry: entry.loaded.n_bytes, settings.max_models
         )
         self._made: LruCache[str, ModelEntry] = LruCache(
-            settings.max_model_bytes, lambda entry: entry.loaded.n_bytes, MAX_MADE
+            settings.max_model_bytes, lambda entry: entry.loaded.n_bytes, MAX_TRAINED_MODELS
         )
         self._numbers = count()
         self._loading: dict[str, Future[ModelEntry]] = {}
@@ -85,7 +84,7 @@ class ModelStore:
 
     def register(self, loaded: LoadedModel, owner: str) -> str:
         """Keep a model that was made here, in the place of the owner's last one. It never takes the place of one that was
-        loaded, and leaves when `MAX_MADE` others were used after it.
+        loaded, and leaves when `MAX_TRAINED_MODELS` others were used after it.
 
         Args:
             loaded: the model.

@@ -15,7 +15,7 @@ import torch
 
 from mtdemo.data.marked_text import Sample, read_sample
 from mtdemo.errors import PlanError, TrainingError, UnknownNameError
-from mtdemo.laboratory.dataset import LabDataset, from_sample
+from mtdemo.laboratory.dataset import LabDataset
 from mtdemo.laboratory.drift import relative_change
 from mtdemo.laboratory.experiment import Experiment
 from mtdemo.laboratory.outcome import ExperimentSettings, Outcome, Snapshot
@@ -36,7 +36,7 @@ def model(embedded: LoadedModel) -> LoadedModel:
 @pytest.fixture(scope="module")
 def dataset() -> LabDataset:
     whole = read_sample()
-    return from_sample(Sample(whole.train[::4], whole.test[::3]))
+    return LabDataset.from_sample(Sample(whole.train[::4], whole.test[::3]))
 
 
 def conduct(model: LoadedModel, dataset: LabDataset, settings: ExperimentSettings) -> tuple[Outcome, list[Snapshot]]:

@@ -9,14 +9,14 @@ import pytest
 from mtdemo.config import Settings
 from mtdemo.data.marked_text import Sample, read_sample
 from mtdemo.errors import LaboratoryError, PlanError
-from mtdemo.laboratory.dataset import from_sample
+from mtdemo.laboratory.dataset import LabDataset
 from mtdemo.laboratory.run_queue import Laboratory, Waiting
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.serving.service import ModelService
 
 HEADS_ONLY = TrainingPlan(("backbone",))
 WHOLE = read_sample()
-FEW = from_sample(Sample(WHOLE.train[:12], WHOLE.test[:6]))
+FEW = LabDataset.from_sample(Sample(WHOLE.train[:12], WHOLE.test[:6]))
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +180,7 @@ def test_what_a_closed_page_had_trained_answers_no_more_and_is_not_given_to_its_
 
 def test_results_are_bounded(service: ModelService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mtdemo.laboratory.run_queue.MAX_VISITORS", 2)
-    monkeypatch.setattr("mtdemo.laboratory.run_queue.MAX_RUNS", 2)
+    monkeypatch.setattr("mtdemo.laboratory.run_queue.MAX_RUNS_KEPT", 2)
     laboratory = Laboratory(service)
     for visitor in ("a", "a", "a", "b", "c"):
         list(begin(laboratory, visitor, 1))
@@ -214,7 +214,7 @@ def test_a_run_in_line_can_be_given_up(service: ModelService) -> None:
 
 
 def test_trained_models_are_kept_while_there_is_room(service: ModelService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtdemo.laboratory.run_queue.MAX_MODELS", 1)
+    monkeypatch.setattr("mtdemo.laboratory.run_queue.MAX_TRAINED_MODELS", 1)
     laboratory = Laboratory(service)
     with pytest.raises(LaboratoryError, match="none was trained yet"):
         laboratory.trained("a")[1]

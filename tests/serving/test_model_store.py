@@ -6,10 +6,10 @@ from time import sleep
 
 import pytest
 
-from mtdemo.config import Settings
+from mtdemo.config import MAX_TRAINED_MODELS, Settings
 from mtdemo.errors import CheckpointNotFoundError
 from mtdemo.models import hub
-from mtdemo.serving.model_store import MAX_MADE, ModelStore
+from mtdemo.serving.model_store import ModelStore
 
 Write = Callable[..., Path]
 
@@ -103,7 +103,7 @@ def test_visitors_load_nothing_where_that_is_switched_off(loads: list[str]) -> N
 def test_models_made_here_never_push_out_loaded_ones_and_leave_in_their_turn(loads: list[str]) -> None:
     store = ModelStore(Settings(max_models=1))
     loaded = store.get("a").loaded
-    names = [store.register(loaded, f"owner {number}") for number in range(MAX_MADE + 1)]
+    names = [store.register(loaded, f"owner {number}") for number in range(MAX_TRAINED_MODELS + 1)]
     assert store.find("a") is not None
     assert [name for name in names if store.find(name) is None] == names[:1]
     with pytest.raises(CheckpointNotFoundError, match="had to make room"):

@@ -10,7 +10,7 @@ import gradio as gr
 
 from mtdemo.config import EMBEDDED
 from mtdemo.errors import MtdemoError
-from mtdemo.laboratory.dataset import MAX_SENTENCES, check_labels, read_dataset
+from mtdemo.laboratory.dataset import MAX_FILE_SENTENCES, check_labels, read_dataset
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.charts.run import AXES
 from mtdemo.ui.components.messages import as_plain_markdown
@@ -91,7 +91,7 @@ def add_run_controls() -> RunControls:
         seed = gr.Number(13, label="Seed", precision=0, minimum=0)
     own = gr.Textbox(_OWN, label=f"Your own sentences, before and after (at most {MAX_OWN})", lines=2, max_lines=6)
     with gr.Accordion("Learn your own labelled sentences instead", open=False):
-        file = gr.File(label=f"At most {MAX_SENTENCES:,} sentences", file_types=SUFFIXES, height=160)
+        file = gr.File(label=f"At most {MAX_FILE_SENTENCES:,} sentences", file_types=SUFFIXES, height=160)
         described = gr.Markdown(elem_classes="note", visible=False)
         gr.Markdown(_FORMATS)
     return RunControls(tasks, own, file, keep, n_steps, n_sentences, seed, described)

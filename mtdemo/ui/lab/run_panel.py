@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
 
-from mtdemo.config import EMBEDDED
+from mtdemo.config import EMBEDDED, MAX_RUN_SECONDS, MAX_RUNS_AT_ONCE, MAX_TRAINED_MODELS
 from mtdemo.errors import MtdemoError, PlanError, TooMuchInputError
 from mtdemo.laboratory.dataset import MAX_CHARACTERS, LabDataset, read_dataset
 from mtdemo.laboratory.export import pack_run
-from mtdemo.laboratory.run_queue import MAX_AT_ONCE, MAX_MODELS, MAX_SECONDS, Laboratory, Waiting
+from mtdemo.laboratory.run_queue import Laboratory, Waiting
 from mtdemo.planning.planner import Planner
 from mtdemo.planning.training_plan import TrainingPlan, run_warnings
 from mtdemo.serving.service import ModelService
@@ -73,9 +73,9 @@ def add_laboratory(
         f"A **copy** of the embedded model learns {len(own_dataset.tagged)} small sentences under the plan above and is "
         f"measured on {len(own_dataset.tagged_heldout)} others, before, during and after. The model that answers in the "
         "other tabs stays as it is. The rates that the plan begins with are those of BERT; this small model wants about "
-        f"ten times as much. {MAX_AT_ONCE} runs go on at once on this page, others wait in line; a run ends after "
-        f"{MAX_SECONDS / 60:.0f} minutes at the latest, and is yours alone. The trained copy of your last run is kept, as "
-        f"long as fewer than {MAX_MODELS} others train one after it; pack it to take it with you."
+        f"ten times as much. {MAX_RUNS_AT_ONCE} runs go on at once on this page, others wait in line; a run ends after "
+        f"{MAX_RUN_SECONDS / 60:.0f} minutes at the latest, and is yours alone. The trained copy of your last run is kept, "
+        f"as long as fewer than {MAX_TRAINED_MODELS} others train one after it; pack it to take it with you."
     )
     visitor = gr.State("")
     page.load(_visitor, None, visitor, api_visibility="private", show_progress="hidden")
