@@ -13,8 +13,8 @@ import torch
 from mtdemo.data.records import LabelledSentence, RatedPair, TaggedSentence
 from mtdemo.evaluation.metrics import Validation, score_classes
 from mtdemo.evaluation.task_tests import TASK_TESTS
-from mtdemo.inference.forward import run_windows
-from mtdemo.inference.pipeline import WindowRunner, analyze_batches
+from mtdemo.inference.forward import WindowRunner, run_windows
+from mtdemo.inference.pipeline import analyze_batches
 from mtdemo.models.loaded import LoadedModel
 from mtdemo.results import SentenceAnalysis
 

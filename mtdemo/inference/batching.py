@@ -1,4 +1,4 @@
-"""Which inputs run together: sorted by length, cut into batches under a token budget. Pure arithmetic."""
+"""Batches of inputs: sorted by length, cut under a token budget. Pure arithmetic."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def plan_batches(lengths: Sequence[int], max_tokens: int) -> tuple[tuple[int, ..
             itself forms a batch of its own.
 
     Returns:
-        BatchSampler of indices into `lengths`; every index stands in exactly one. No inputs give no batches.
+        Batches of indices into `lengths`; every index stands in exactly one. No inputs give no batches.
     """
     batches: list[tuple[int, ...]] = []
     current: list[int] = []

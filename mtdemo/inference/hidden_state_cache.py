@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from mtdemo.inference.forward import WindowOutput, pad_windows, read_output
+from mtdemo.models.answering import WindowOutput
 from mtdemo.models.loaded import LoadedModel
+from mtdemo.models.windows import read_output
 from mtdemo.text.tokenization import Window
 
 
 class HiddenStateCache:
-    """Those of a backbone that does not change, computed once per window while there is room.
+    """Hidden states per window, computed once while there is room.
 
     Args:
         max_bytes: of what is kept; what does not fit is computed again.
@@ -26,7 +27,11 @@ class HiddenStateCache:
         self.n_computed = self.n_reused = 0  # windows
 
     def __call__(self, loaded: LoadedModel, windows: Sequence[Window]) -> tuple[Tensor, Tensor]:
-        """Hidden states, float32 (windows, longest window, hidden), and attention mask, int64 (windows, longest window)."""
+        """Look hidden states up, and compute those that are missing in one pass.
+
+        Returns:
+            Hidden states, float32 (windows, longest window, hidden), and attention mask, int64 (windows, longest window).
+        """
         keys = [(window.input_ids, window.token_type_ids) for window in windows]
         states = {key: self._states[key] for key in keys if key in self._states}
         missing = [row for row, key in enumerate(keys) if key not in states]
@@ -34,7 +39,7 @@ class HiddenStateCache:
         self.n_reused += len(keys) - len(missing)
         if missing:
             with torch.no_grad():
-                hidden = loaded.model.backbone(**pad_windows([windows[row] for row in missing], loaded)).last_hidden_state
+                hidden = loaded.model.backbone(**loaded.pad([windows[row] for row in missing])).last_hidden_state
             for place, row in enumerate(missing):
                 states[keys[row]] = hidden[place, : len(keys[row][0])].clone()
                 self._keep(keys[row], states[keys[row]])
@@ -49,13 +54,13 @@ class HiddenStateCache:
 
 
 class CachedRunner:
-    """Runs windows as `run_windows` does, on hidden states that are computed once; for a model whose heads alone change."""
+    """A `WindowRunner` that computes hidden states once; for a model whose heads alone change."""
 
     def __init__(self, max_bytes: int) -> None:
         self._states = HiddenStateCache(max_bytes)
 
     def __call__(self, loaded: LoadedModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
-        """The same arguments and results as those of `run_windows`."""
+        """Run windows; arguments and results are those of `run_windows`."""
         torch.set_num_threads(n_threads)
         with torch.inference_mode():
             return read_output(loaded.model.apply_heads(*self._states(loaded, windows)), windows)

@@ -1,8 +1,4 @@
-"""From a directory or a hub id to a model that can answer. All knowledge of checkpoints on disk is here.
-
-A hub model is first downloaded as a snapshot (JSON, vocabulary and safetensors files only, never a pickle, never code)
-and then loaded as a directory is, so there is one way to load and one set of errors.
-"""
+"""Checkpoints on disk: reading a directory, checking what it holds, and saving a model into one."""
 
 from __future__ import annotations
 
@@ -14,13 +10,10 @@ import torch
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 from transformers import logging as transformers_logging
 
-from mtdemo.errors import (
-    CheckpointNotFoundError,
-    InvalidCheckpointError,
-    ModelTooLargeError,
-)
+from mtdemo.errors import CheckpointNotFoundError, InvalidCheckpointError, ModelTooLargeError
 from mtdemo.files import writing
 from mtdemo.models.configuration import MultiTaskConfig
+from mtdemo.models.formats import CheckpointFormat, find_format
 from mtdemo.models.loaded import BYTES_PER_PARAMETER, LoadedModel, describe_model
 from mtdemo.models.multitask import SEED_OF_UNTRAINED, MultiTaskModel
 from mtdemo.models.parts import HEAD_NAMES
@@ -31,7 +24,7 @@ _SHORTEST_INPUT = 8  # word pieces
 
 
 def load_directory(directory: Path, max_bytes: int | None = None, name: str | None = None) -> LoadedModel:
-    """Load a multi-task checkpoint or a plain backbone from a directory, as float32.
+    """Load a checkpoint of any known format, as float32.
 
     Args:
         directory: with `config.json`, safetensors weights and the files of a fast tokenizer.
@@ -44,9 +37,9 @@ def load_directory(directory: Path, max_bytes: int | None = None, name: str | No
         ModelTooLargeError: the weights would take more than `max_bytes`.
     """
     name = name or str(directory)
-    config = read_config(directory, name)
+    format_, config = _recognise(directory, name)
     check_size(config, name, max_bytes)
-    model = _load_weights(directory, name)
+    model = _load_weights(format_, directory, name)
     tokenizer = load_tokenizer(directory, name)
     scheme = TagScheme.from_labels(model.config.entity_labels)
     loaded = LoadedModel(model, tokenizer, scheme, describe_model(model, tokenizer, name))
@@ -55,12 +48,12 @@ def load_directory(directory: Path, max_bytes: int | None = None, name: str | No
 
 
 def save_checkpoint(loaded: LoadedModel, directory: Path) -> None:
-    """Write weights (float16 safetensors), configuration and tokenizer into a directory that `load_directory` reads.
+    """Save a model as a directory that `load_directory` reads.
 
-    Rounding to float16 moves an embedding by about 1e-3 of its norm; what is loaded from it again is float32.
+    Weights are float16 safetensors. Rounding moves an embedding by about 1e-3 of its norm; what is loaded again is float32.
 
     Raises:
-        DataFileError: it could not be written.
+        FileWriteError: it could not be written.
     """
     model = copy.deepcopy(loaded.model).half()
     model.config.backbone.name_or_path = model.config.name_or_path = ""  # a path of this machine is of no use elsewhere
@@ -81,11 +74,17 @@ def model_without_weights(config: MultiTaskConfig) -> MultiTaskModel:
 
 
 def read_config(directory: Path, name: str) -> MultiTaskConfig:
-    """Read what a checkpoint is built from; a plain backbone's configuration is wrapped.
+    """Read what a checkpoint is built from.
+
+    A plain backbone's configuration is wrapped.
 
     Raises:
         CheckpointNotFoundError, InvalidCheckpointError: as `load_directory`.
     """
+    return _recognise(directory, name)[1]
+
+
+def _recognise(directory: Path, name: str) -> tuple[CheckpointFormat, MultiTaskConfig]:
     if not directory.is_dir():
         raise CheckpointNotFoundError(f"There is no checkpoint {name!r}: no such directory.")
     if not (directory / "config.json").is_file():
@@ -94,8 +93,9 @@ def read_config(directory: Path, name: str) -> MultiTaskConfig:
             "model.safetensors and the tokenizer's files."
         )
     try:
-        config = AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
-        config = config if isinstance(config, MultiTaskConfig) else MultiTaskConfig(backbone=config)
+        found = AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
+        format_ = find_format(found)
+        config = format_.configure(found)
     except Exception as error:
         raise InvalidCheckpointError(f"The config.json of {name!r} cannot be used: {_reason(error)}") from error
     if getattr(config.backbone, "is_encoder_decoder", False) or getattr(config.backbone, "is_decoder", False):
@@ -106,7 +106,7 @@ def read_config(directory: Path, name: str) -> MultiTaskConfig:
         raise InvalidCheckpointError(
             f"{name!r} is a {getattr(config.backbone, 'model_type', 'strange')} model, not a text encoder."
         )
-    return config
+    return format_, config
 
 
 def check_size(config: MultiTaskConfig, name: str, max_bytes: int | None) -> None:
@@ -132,7 +132,7 @@ def check_size(config: MultiTaskConfig, name: str, max_bytes: int | None) -> Non
         )
 
 
-def _load_weights(directory: Path, name: str) -> MultiTaskModel:
+def _load_weights(format_: CheckpointFormat, directory: Path, name: str) -> MultiTaskModel:
     if not any(directory.glob("*.safetensors")):
         raise InvalidCheckpointError(
             f"{name!r} has no safetensors weights (model.safetensors). Pickled weights (pytorch_model.bin) are never "
@@ -142,16 +142,14 @@ def _load_weights(directory: Path, name: str) -> MultiTaskModel:
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     try:
-        model, report = MultiTaskModel.from_pretrained(
-            directory, local_files_only=True, dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True
-        )
+        model, report = format_.load(directory)
     except Exception as error:
         raise InvalidCheckpointError(f"The weights of {name!r} cannot be read: {_reason(error)}") from error
     finally:
         transformers_logging.set_verbosity(verbosity)
     _check_report(report, model, name)
-    loaded: MultiTaskModel = model.eval()
-    return loaded
+    model.eval()
+    return model
 
 
 def _check_report(report: dict[str, Any], model: MultiTaskModel, name: str) -> None:
@@ -191,7 +189,10 @@ def load_tokenizer(directory: Path, name: str) -> PreTrainedTokenizerBase:
 
 
 def _smoke_test(loaded: LoadedModel) -> None:
-    """Read a sentence twice, the second time with another last piece, which an encoder's first piece must notice."""
+    """Read a sentence twice, as a proof that the model works.
+
+    The second time it has another last piece, which an encoder's first piece must notice.
+    """
     name = loaded.info.id
     if loaded.info.max_length < _SHORTEST_INPUT:
         raise InvalidCheckpointError(f"{name!r} can read only {loaded.info.max_length} word pieces, too few to be of use.")

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import torch
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from mtdemo.errors import PlanError
+from mtdemo.models.answering import WindowOutput
 from mtdemo.models.multitask import MultiTaskModel
+from mtdemo.models.windows import pad_windows, read_output
 from mtdemo.results import ModelInfo
 from mtdemo.text.entity_spans import TagScheme
-from mtdemo.text.tokenization import EncodedSentence, encode_sentences
+from mtdemo.text.tokenization import EncodedSentence, Window, encode_sentences
 
 BYTES_PER_PARAMETER = 4  # float32
 _PREFIXES = ("B-", "I-", "E-", "S-", "L-", "U-")
@@ -19,7 +23,14 @@ _PREFIXES = ("B-", "I-", "E-", "S-", "L-", "U-")
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model in memory, in evaluation mode, with its tokenizer and what is to be said about it."""
+    """A network in evaluation mode with its tokenizer and its description.
+
+    Attributes:
+        model: the network; it is never changed while it serves.
+        tokenizer: a fast one.
+        scheme: the meaning of the entity labels.
+        info: what people are told.
+    """
 
     model: MultiTaskModel
     tokenizer: PreTrainedTokenizerBase
@@ -30,6 +41,16 @@ class LoadedModel:
         """Tokenise texts as this model reads them; not safe to call from several threads at once."""
         return encode_sentences(self.tokenizer, texts, max_length, self.model.config.casing)
 
+    def pad(self, windows: Sequence[Window]) -> dict[str, Tensor]:
+        """Make the network's inputs from windows; see `pad_windows`."""
+        with_segments = "token_type_ids" in self.tokenizer.model_input_names or self.model.config.casing
+        return pad_windows(windows, self.tokenizer.pad_token_id or 0, with_segments)
+
+    def run(self, windows: Sequence[Window]) -> tuple[WindowOutput, ...]:
+        """Run one forward pass over windows of similar length, at least one."""
+        with torch.inference_mode():
+            return read_output(self.model(**self.pad(windows)), windows)
+
     @property
     def n_bytes(self) -> int:
         """Memory of the weights."""
@@ -39,7 +60,9 @@ class LoadedModel:
 def relabel(
     loaded: LoadedModel, class_labels: Sequence[str] | None = None, entity_types: Sequence[str] | None = None
 ) -> LoadedModel:
-    """A model with other labels, whose heads are new and untrained where theirs change; the model itself is changed.
+    """Give a model other labels; the model itself is changed.
+
+    A head whose labels change is new and untrained; the other stays as it is.
 
     Args:
         loaded: the model.

@@ -1,14 +1,14 @@
 """The model: one shared transformer backbone, a sentence embedding, and a head per task, from one forward pass.
 
 `MultiTaskConfig` says everything that varies (backbone, labels, pooling); `MultiTaskModel` is an ordinary
-`PreTrainedModel`. It also declares its parts (`MultiTaskModel.parts`), which is all that freezing and optimizer code
-ever sees. Left out on purpose: tokenisation, truncation and decoding, which belong to the service.
+`PreTrainedModel`. It also declares its parts (`MultiTaskModel.parts`), from which freezing and optimizer code work. Left
+out on purpose: tokenisation, truncation and decoding, which belong to `mtdemo.text`.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,21 +16,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
 from mtdemo.models.configuration import MultiTaskConfig
+from mtdemo.models.declaration import declare_parts
 from mtdemo.models.heads import ClassificationHead, LinearHead, mean_pool
-from mtdemo.models.parts import HEAD_NAMES, ParameterSpec, Part, PartKind, Parts
+from mtdemo.models.parts import HEAD_NAMES, Parts
 from mtdemo.models.random_numbers import OwnGenerator
 
 N_CASES = 4
 SEED_OF_UNTRAINED = 0  # the same model, read twice, has the same heads also where these are random
-
-# Where backbones keep their stack of layers, and which of their modules turn ids into vectors. Rows for bert, roberta
-# and electra; distilbert; modernbert. A parameter that matches no row belongs to "rest of the backbone".
-_LAYER_PATHS = ("encoder.layer", "transformer.layer", "layers")
-_EMBEDDING_MODULES = ("embeddings", "embeddings_project")
 
 
 @dataclass
@@ -91,24 +87,23 @@ class MultiTaskModel(PreTrainedModel):
         safetensors only, never a pickle. Labels and the like for a plain backbone can be given by `config`, a
         `MultiTaskConfig` whose backbone is then replaced.
         """
-        with OwnGenerator(SEED_OF_UNTRAINED):  # for weights that the checkpoint lacks
-            return cls._from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
-
-    @classmethod
-    def _from_pretrained(cls, pretrained_model_name_or_path: str | Path, *args: Any, **kwargs: Any) -> Any:
         kwargs.setdefault("use_safetensors", True)
         hub = {key: kwargs[key] for key in _HUB_ARGUMENTS if key in kwargs}
         found = AutoConfig.from_pretrained(pretrained_model_name_or_path, trust_remote_code=False, **hub)
-        if isinstance(found, MultiTaskConfig):
-            return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+        with OwnGenerator(SEED_OF_UNTRAINED):  # for weights that the checkpoint lacks
+            if isinstance(found, MultiTaskConfig):
+                return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+            return cls._from_backbone(pretrained_model_name_or_path, found, *args, **kwargs)
+
+    @classmethod
+    def _from_backbone(cls, place: str | Path, found: PreTrainedConfig, *args: Any, **kwargs: Any) -> Any:
+        """Load a backbone and put new heads on it."""
         given = kwargs.pop("config", None)
         with_info = kwargs.pop("output_loading_info", False)
         backbone_class: Any = AutoModel._model_mapping[type(found)]
         if "add_pooling_layer" in inspect.signature(backbone_class).parameters:
             kwargs["add_pooling_layer"] = False
-        backbone, info = AutoModel.from_pretrained(
-            pretrained_model_name_or_path, *args, config=found, output_loading_info=True, **kwargs
-        )
+        backbone, info = AutoModel.from_pretrained(place, *args, config=found, output_loading_info=True, **kwargs)
         config = MultiTaskConfig(**{**(given.to_dict() if given else {}), "backbone": found, "trained_heads": []})
         model = cls(config, backbone=backbone).eval()
         model.renew_heads([name for name, _ in model.named_children() if name in HEAD_NAMES], SEED_OF_UNTRAINED)
@@ -184,7 +179,11 @@ class MultiTaskModel(PreTrainedModel):
         return getattr(self.backbone, "embeddings", None)
 
     def add_casing(self) -> None:
-        """Give the segment embeddings four rows, all equal to the first, so that nothing changes until they are trained.
+        """Let the segment embeddings carry the case of words.
+
+        There are then four rows, one per case (`mtdemo.text.tokenization.word_case`), all equal to the first one before:
+        `[[a], [b]] -> [[a], [a], [a], [a]]`. Every piece of a single sentence was read with the first row, so nothing
+        changes until the rows are trained.
 
         Raises:
             ValueError: the backbone has no segment embeddings.
@@ -192,6 +191,7 @@ class MultiTaskModel(PreTrainedModel):
         if not self.can_carry_case:
             raise ValueError(f"A {self.config.backbone.model_type} backbone has no segment embeddings to carry case.")
         segments = self._embeddings.token_type_embeddings
+        # A new module, not new rows of the old one: only so does `num_embeddings` say how many there are.
         self._embeddings.token_type_embeddings = nn.Embedding.from_pretrained(
             segments.weight.detach()[:1].repeat(N_CASES, 1), freeze=False
         )
@@ -199,16 +199,21 @@ class MultiTaskModel(PreTrainedModel):
         self.config.casing = True
 
     def add_output_layer(self, labels: Sequence[str]) -> None:
-        """Add an untrained linear layer over the sentence embedding, with an output per label."""
+        """Add an untrained linear layer over the sentence embedding.
+
+        Args:
+            labels: one output each.
+        """
         self.config.output_labels = list(labels)
         self.config.trained_heads = [head for head in self.config.trained_heads if head != "output_layer"]
         self.output_layer = LinearHead(self.config.hidden_size, len(labels), 0.0)
-        self.output_layer.to(self.device)
+        self.output_layer.to(self.device).train(self.training)
 
     def relabel(self, class_labels: Sequence[str], entity_labels: Sequence[str]) -> None:
-        """Give the heads other labels. A head whose labels change is a new, untrained one; the other stays as it is.
+        """Give the heads other labels.
 
-        An output layer of the old classes is taken away with them.
+        A head whose labels change is a new, untrained one; the other stays as it is. An output layer of the old classes
+        is taken away with them.
         """
         config, dropout = self.config, self.config.head_dropout
         with OwnGenerator(SEED_OF_UNTRAINED):
@@ -230,7 +235,13 @@ class MultiTaskModel(PreTrainedModel):
         self.config.trained_heads = [head for head in self.config.trained_heads if head != name]
 
     def renew_heads(self, names: Sequence[str], seed: int | None = None) -> None:
-        """Draw the weights of heads anew, so that they follow from a seed; from torch's where none is given."""
+        """Draw the weights of heads anew.
+
+        Args:
+            names: of the heads.
+            seed: that the weights follow from; None to draw from torch's process-wide generator, as a run does that has
+                seeded it.
+        """
         generator = None if seed is None else torch.Generator(self.device).manual_seed(seed)
         for name in names:
             for module in self.get_submodule(name).modules():
@@ -239,41 +250,11 @@ class MultiTaskModel(PreTrainedModel):
                     nn.init.zeros_(module.bias)
 
     def parts(self) -> Parts:
-        """Declare the parts, lowest first: embeddings, each encoder layer, what else the backbone has, each head.
+        """Declare the parts, lowest first: embeddings, layers, rest, heads.
 
         Every parameter stands in exactly one part and a tied one is counted once, so the parts sum to the model.
         """
-        prefix_of_layers = self._prefix_of_layers()
-        grouped: dict[tuple[str, PartKind], list[ParameterSpec]] = {
-            ("embeddings", PartKind.EMBEDDINGS): [],
-            **{(f"layer_{index}", PartKind.LAYER): [] for index in range(self.config.n_layers if prefix_of_layers else 0)},
-            ("backbone_rest", PartKind.BACKBONE_REST): [],
-            **{(head, PartKind.HEAD): [] for head in HEAD_NAMES},
-        }
-        for name, parameter, decays in self._parameters_with_decay():
-            key = _part_of(name, prefix_of_layers)
-            grouped[key].append(ParameterSpec(name, tuple(parameter.shape), decays))
-        return tuple(Part(name, kind, tuple(specs)) for (name, kind), specs in grouped.items() if specs)
-
-    def _prefix_of_layers(self) -> str | None:
-        for path in _LAYER_PATHS:
-            try:
-                found = self.backbone.get_submodule(path)
-            except AttributeError:
-                continue
-            if isinstance(found, nn.ModuleList) and len(found) == self.config.n_layers:
-                return f"backbone.{path}."
-        return None
-
-    def _parameters_with_decay(self) -> Iterator[tuple[str, nn.Parameter, bool]]:
-        normalisation = {
-            f"{module_name}.{name}"
-            for module_name, module in self.named_modules()
-            if "norm" in type(module).__name__.lower()
-            for name, _ in module.named_parameters(recurse=False)
-        }
-        for name, parameter in self.named_parameters():
-            yield name, parameter, not (name.endswith("bias") or name in normalisation)
+        return declare_parts(self, self.config.n_layers)
 
 
 _HUB_ARGUMENTS = ("revision", "cache_dir", "token", "subfolder", "local_files_only", "force_download", "proxies")
@@ -286,19 +267,6 @@ def _cross_entropy(logits: Tensor | None, labels: Tensor | None) -> Tensor | Non
     if logits is None:
         raise ValueError("Labels were given for an output layer that this model does not have; see output_labels.")
     return functional.cross_entropy(logits.flatten(0, -2), labels.flatten())
-
-
-def _part_of(name: str, prefix_of_layers: str | None) -> tuple[str, PartKind]:
-    """Which part a parameter belongs to, by its full name in the model."""
-    root, _, rest = name.partition(".")
-    if root != "backbone":
-        return root, PartKind.HEAD
-    if prefix_of_layers and name.startswith(prefix_of_layers):
-        index = name[len(prefix_of_layers) :].partition(".")[0]
-        return f"layer_{index}", PartKind.LAYER
-    if rest.partition(".")[0] in _EMBEDDING_MODULES:
-        return "embeddings", PartKind.EMBEDDINGS
-    return "backbone_rest", PartKind.BACKBONE_REST
 
 
 AutoModel.register(MultiTaskConfig, MultiTaskModel)

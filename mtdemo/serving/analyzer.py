@@ -9,22 +9,17 @@ that request failed.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from mtdemo.config import Settings, count_cores
-from mtdemo.inference.batching import plan_batches
-from mtdemo.results import SentenceAnalysis
+from mtdemo.models.answering import AnsweringModel, WindowOutput
+from mtdemo.results import ProgressCallback, SentenceAnalysis, no_progress
 from mtdemo.serving.lru_cache import LruCache
 from mtdemo.serving.model_store import ModelEntry
 from mtdemo.text.tokenization import Window
 
-if TYPE_CHECKING:
-    from mtdemo.inference.forward import WindowOutput
-    from mtdemo.models.loaded import LoadedModel
-
-Progress = Callable[[int, int], None]
 _SHORT_REQUEST = 512  # word pieces
 
 
@@ -48,7 +43,11 @@ class Analyzer:
         self.n_forward_passes = 0
 
     def analyze(
-        self, entry: ModelEntry, sentences: Sequence[str], max_length: int, progress: Progress | None = None
+        self,
+        entry: ModelEntry,
+        sentences: Sequence[str],
+        max_length: int,
+        progress: ProgressCallback = no_progress,
     ) -> tuple[SentenceAnalysis, ...]:
         """Analyse sentences with a model, each different one at most once.
 
@@ -56,7 +55,7 @@ class Analyzer:
             entry: the model.
             sentences: checked and not blank.
             max_length: word pieces per window, special ones included.
-            progress: called with windows done and windows in all, when there is more than one batch.
+            progress: told of windows done and windows in all, when there is more than one batch.
 
         Returns:
             One result per sentence, in the given order.
@@ -110,30 +109,30 @@ class Analyzer:
                 future.set_result(outcome[key])
 
     def _compute(
-        self, loaded: LoadedModel, texts: Sequence[str], max_length: int, progress: Progress | None
+        self, loaded: AnsweringModel, texts: Sequence[str], max_length: int, progress: ProgressCallback
     ) -> list[SentenceAnalysis]:
-        from mtdemo.inference.pipeline import to_analysis
+        from mtdemo.inference.pipeline import run_batches, to_analyses, windows_of
 
         encoded = self._thread.submit(loaded.encode, texts, max_length).result()
-        windows = [window for sentence in encoded for window in sentence.windows]
-        lengths = [len(window.input_ids) for window in windows]
-        batches = plan_batches(lengths, self._settings.tokens_per_batch)
-        n_threads = self._n_threads(sum(lengths))
+        windows = windows_of(encoded)
+        n_threads = self._n_threads(sum(len(window.input_ids) for window in windows))
         outputs: dict[int, WindowOutput] = {}
-        for batch in batches:
-            run = self._thread.submit(self._run, loaded, [windows[index] for index in batch], n_threads)
-            outputs.update(zip(batch, run.result(), strict=True))
-            if progress is not None and len(batches) > 1:
-                progress(len(outputs), len(windows))
-        in_order = iter([outputs[index] for index in range(len(windows))])
-        return [to_analysis(loaded, sentence, [next(in_order) for _ in sentence.windows]) for sentence in encoded]
+        for batch in run_batches(loaded, windows, self._settings.tokens_per_batch, n_threads, self._run_on_thread):
+            outputs |= batch
+            if len(batch) < len(windows):
+                progress("reading", len(outputs), len(windows))
+        return to_analyses(loaded, encoded, outputs)
 
-    def _run(self, loaded: LoadedModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
-        """One batch; on the inference thread alone, so the count needs no lock."""
-        from mtdemo.inference import forward as inference
+    def _run_on_thread(self, loaded: AnsweringModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
+        """Wait for a batch in the queue of the inference thread; a `WindowRunner`."""
+        return self._thread.submit(self._run, loaded, windows, n_threads).result()
+
+    def _run(self, loaded: AnsweringModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
+        """Run a batch; on the inference thread alone, so the count needs no lock."""
+        from mtdemo.inference import forward
 
         self.n_forward_passes += 1
-        return inference.run_windows(loaded, windows, n_threads)
+        return forward.run_windows(loaded, windows, n_threads)
 
     def _n_threads(self, n_tokens: int) -> int:
         """All threads for a long request; few for a short one, which only loses by sharing the cores."""

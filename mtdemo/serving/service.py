@@ -17,8 +17,8 @@ from mtdemo.models.parts import Parts
 from mtdemo.planning.freezing import FreezingPlan
 from mtdemo.planning.planner import Planner, PlanReport, PlanRequest
 from mtdemo.planning.training_plan import TrainingPlan
-from mtdemo.results import Analysis, ModelInfo, SentenceAnalysis, Similarity
-from mtdemo.serving.analyzer import Analyzer, Progress
+from mtdemo.results import Analysis, ModelInfo, ProgressCallback, SentenceAnalysis, Similarity, no_progress
+from mtdemo.serving.analyzer import Analyzer
 from mtdemo.serving.model_store import ModelStore
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class ModelService:
         sentences: Sequence[str],
         model: str | None = None,
         max_length: int | None = None,
-        progress: Progress | None = None,
+        progress: ProgressCallback = no_progress,
     ) -> Analysis:
         """Embed, classify and find entities, all from one forward pass.
 
@@ -103,7 +103,7 @@ class ModelService:
             sentences: at least one, none of them blank.
             model: `embedded` or an id of the hub; the settings' model by default.
             max_length: word pieces read for embedding and class; the settings' by default, at most what the model can.
-            progress: called with windows done and windows in all, when there is more than one batch.
+            progress: told of windows done and windows in all, when there is more than one batch.
 
         Returns:
             One analysis per sentence, in the given order.
@@ -140,7 +140,7 @@ class ModelService:
         sentences: Sequence[str],
         model: str | None = None,
         max_length: int | None = None,
-        progress: Progress | None = None,
+        progress: ProgressCallback = no_progress,
     ) -> Similarity:
         """Compare every sentence with every other by cosine similarity; arguments and errors are those of `analyze`."""
         analysis = self.analyze(sentences, model, max_length, progress)

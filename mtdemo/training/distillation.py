@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from mtdemo.errors import DataFileError
-from mtdemo.inference.forward import pad_windows
 from mtdemo.models.loaded import LoadedModel
 from mtdemo.text.tokenization import Window
 
@@ -30,7 +29,7 @@ class FrozenModel:
 
     def __call__(self, indices: Sequence[int]) -> Tensor:
         """float32 (sentences, width) for indices into the windows."""
-        inputs = pad_windows([self._windows[index] for index in indices], self._copy)
+        inputs = self._copy.pad([self._windows[index] for index in indices])
         with torch.no_grad():
             return self._read(self._copy.model(**inputs))
 

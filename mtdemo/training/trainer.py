@@ -26,7 +26,6 @@ from mtdemo.data.records import LabelledSentence, TaggedSentence
 from mtdemo.errors import DataFileError, TrainingError
 from mtdemo.files import writing
 from mtdemo.inference.batching import plan_batches
-from mtdemo.inference.forward import pad_windows
 from mtdemo.inference.hidden_state_cache import HiddenStateCache
 from mtdemo.models.loaded import LoadedModel
 from mtdemo.models.multitask import MultiTaskModel
@@ -365,7 +364,7 @@ class Trainer:
         """The model's output for windows in disguise, or for the examples as they are where hidden states are kept."""
         if self.features is not None:
             return self.model.apply_heads(*self.features(self.base, [example.window for example in examples]))
-        return self.model(**pad_windows(windows, self.base))
+        return self.model(**self.base.pad(windows))
 
 
 def _plan(base: LoadedModel, settings: TrainingSettings) -> FreezingPlan:

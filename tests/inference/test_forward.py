@@ -12,9 +12,10 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from mtdemo.config import EMBEDDED_CHECKPOINT, Settings
 from mtdemo.inference import forward as inference
-from mtdemo.inference.forward import WindowOutput, pad_windows, run_windows
+from mtdemo.inference.forward import run_windows
 from mtdemo.inference.hidden_state_cache import CachedRunner
 from mtdemo.inference.pipeline import analyze_batches
+from mtdemo.models.answering import WindowOutput
 from mtdemo.models.loaded import LoadedModel
 from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.serving.service import ModelService
@@ -98,7 +99,7 @@ def test_padding_changes_nothing(embedded: LoadedModel) -> None:
     (alone,), (padded, _) = run_windows(embedded, [short], 1), run_windows(embedded, [short, long], 1)
     np.testing.assert_allclose(alone.embedding, padded.embedding, atol=ATOL)
     np.testing.assert_allclose(alone.entity_probabilities, padded.entity_probabilities, atol=ATOL)
-    inputs = pad_windows([short, long], embedded)
+    inputs = embedded.pad([short, long])
     assert inputs["attention_mask"].sum().item() == len(short.input_ids) + len(long.input_ids)
 
 

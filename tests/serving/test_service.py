@@ -163,9 +163,9 @@ def test_a_request_that_fails_for_its_own_reasons_fails_nobody_else(
 def test_progress_is_told_for_long_requests_only(tiny: Write) -> None:
     service = ModelService(Settings(checkpoint=str(tiny()), tokens_per_batch=32))
     told: list[tuple[int, int]] = []
-    service.embed(["the cat"], progress=lambda done, total: told.append((done, total)))
+    service.embed(["the cat"], progress=lambda phrase, done, total: told.append((done, total)))
     assert told == []
-    service.embed(["the " * n for n in range(1, 30)], progress=lambda done, total: told.append((done, total)))
+    service.embed(["the " * n for n in range(1, 30)], progress=lambda phrase, done, total: told.append((done, total)))
     assert told[-1] == (29, 29)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
 

@@ -16,7 +16,6 @@ from transformers import BertModel, DistilBertConfig
 from mtdemo.data.records import LabelledSentence, TaggedSentence
 from mtdemo.errors import DataFileError, TrainingError
 from mtdemo.evaluation.validation import ValidationSets
-from mtdemo.inference.forward import pad_windows
 from mtdemo.inference.pipeline import analyze_batches
 from mtdemo.models.checkpoints import load_directory
 from mtdemo.models.configuration import MultiTaskConfig
@@ -347,7 +346,7 @@ def test_distillation_keeps_embeddings_where_training_without_it_loses_them(dire
         assert (losses.drift is None) == (weight == 0), "it is not measured where it is not used"
         trainer.model.eval()
         indices = range(len(TAGGED))
-        inputs = pad_windows([example.window for example in trainer.tasks[0].examples], trainer.base)
+        inputs = trainer.base.pad([example.window for example in trainer.tasks[0].examples])
         with torch.no_grad():
             embeddings = trainer.model(**inputs).sentence_embedding
         teacher = Teacher.of_embeddings(load_directory(directory), [e.window for e in trainer.tasks[0].examples])
@@ -366,7 +365,7 @@ def test_a_teacher_of_classes_is_followed_by_the_sentences_of_both_tasks(directo
         assert losses.classes is not None, "both kinds of sentences are read, also where one task has no weight"
         trainer.model.eval()
         examples = [example for task in trainer.tasks for example in task.examples]
-        inputs = pad_windows([example.window for example in examples], trainer.base)
+        inputs = trainer.base.pad([example.window for example in examples])
         with torch.no_grad():
             logits = trainer.model(**inputs).classification_logits
         said = Teacher.of_classes([teacher], [s.text for s in (*TAGGED, *LABELLED)], teacher.info.class_labels, 128)

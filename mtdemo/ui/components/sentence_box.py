@@ -55,8 +55,8 @@ def ask(
     if service.loaded(model) is None:
         progress(None, desc="The model is still loading; your question is answered as soon as it is there")
 
-    def follow(n_done: int, n_windows: int) -> None:
-        progress((n_done, n_windows), desc="Reading", unit="pieces of text")
+    def follow(phrase: str, n_done: int, n_windows: int) -> None:
+        progress((n_done, n_windows), desc=phrase.capitalize(), unit="pieces of text")
 
     return question(sentences, model, progress=follow)
 

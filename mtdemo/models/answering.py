@@ -1,0 +1,48 @@
+"""The seam for other models: all that service, laboratory and evaluation need of one that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mtdemo.results import ArrayRecord, FloatArray, ModelInfo
+from mtdemo.text.entity_spans import TagScheme
+from mtdemo.text.tokenization import EncodedSentence, Window
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowOutput(ArrayRecord):
+    """What the model says of one window.
+
+    Attributes:
+        embedding: float32 (hidden,).
+        class_probabilities: float32 (classes,), in the order of `ModelInfo.class_labels`.
+        entity_probabilities: float32 (content pieces, entity labels), in the order of `TagScheme.labels`.
+    """
+
+    embedding: FloatArray
+    class_probabilities: FloatArray
+    entity_probabilities: FloatArray
+
+
+class AnsweringModel(Protocol):
+    """A model that tokenises, runs windows and says what it is.
+
+    `LoadedModel` is one, whatever checkpoint it comes from (`mtdemo.models.formats`); a model of another library would
+    be another. Nothing here needs torch.
+    """
+
+    @property
+    def info(self) -> ModelInfo:
+        """The description that people see."""
+
+    @property
+    def scheme(self) -> TagScheme:
+        """The meaning of the entity labels."""
+
+    def encode(self, texts: Sequence[str], max_length: int) -> tuple[EncodedSentence, ...]:
+        """Tokenise texts into windows of at most `max_length` word pieces; one thread at a time."""
+
+    def run(self, windows: Sequence[Window]) -> tuple[WindowOutput, ...]:
+        """Run one forward pass over windows of similar length, at least one."""
