@@ -70,7 +70,7 @@ def main() -> None:
     uncached = ModelService(replace(Settings(), max_cache_bytes=0))
     cached = ModelService(Settings())
     for service in (uncached, cached):
-        service.embed(sentences)
+        service.analyze(sentences)
 
     def loop(size: int) -> None:
         for start in range(0, len(sentences), size):

@@ -13,10 +13,6 @@ from typing import TYPE_CHECKING
 from mtdemo.analysis.similarity import cosine_similarity, rank_pairs
 from mtdemo.config import Settings
 from mtdemo.errors import EmptyInputError, InputError, TooMuchInputError
-from mtdemo.models.parts import Parts
-from mtdemo.planning.freezing import FreezingPlan
-from mtdemo.planning.planner import Planner, PlanReport, PlanRequest
-from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.results import Analysis, ModelInfo, ProgressCallback, SentenceAnalysis, Similarity, no_progress
 from mtdemo.serving.analyzer import Analyzer
 from mtdemo.serving.model_store import ModelStore
@@ -42,7 +38,6 @@ class ModelService:
         self.settings = settings
         self._models = ModelStore(settings)
         self._analyzer = Analyzer(settings)
-        self._planner = Planner(settings.checkpoint)
 
     @property
     def n_forward_passes(self) -> int:
@@ -132,9 +127,6 @@ class ModelService:
             for item in portion:
                 yield next(answers) if isinstance(item, str) else item
 
-    # One pass gives all three, so asking for one of them is asking for all.
-    embed = classify = entities = analyze
-
     def similarity(
         self,
         sentences: Sequence[str],
@@ -146,18 +138,6 @@ class ModelService:
         analysis = self.analyze(sentences, model, max_length, progress)
         matrix = cosine_similarity(analysis.embeddings)
         return Similarity(analysis, matrix, *rank_pairs(matrix, N_PAIRS))
-
-    def parts(self, backbone: str, new_output_layer: bool = False) -> Parts:
-        """The parts of a catalogued backbone; arguments and errors are those of `Planner.parts`."""
-        return self._planner.parts(backbone, new_output_layer)
-
-    def freezing(self, backbone: str, plan: TrainingPlan) -> FreezingPlan:
-        """What a plan means for a catalogued backbone; arguments and errors are those of `Planner.freezing`."""
-        return self._planner.freezing(backbone, plan)
-
-    def freezing_plan(self, request: PlanRequest) -> PlanReport:
-        """Plan what trains and how; arguments and errors are those of `Planner.plan`."""
-        return self._planner.plan(request)
 
     def _check(self, sentences: Sequence[str]) -> None:
         limits = self.settings

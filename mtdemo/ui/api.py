@@ -20,19 +20,19 @@ def add_endpoints(service: ModelService, planner: Planner) -> None:
 
     def embed(sentences: list[str]) -> Records:
         """Embed sentences. Returns per sentence: text, n_tokens, n_truncated, embedding (not normalised), norm, model."""
-        analysis = service.embed(_readable(sentences))
+        analysis = service.analyze(_readable(sentences))
         return [{**sentence.embedding_as_dict(), "model": analysis.model.id} for sentence in analysis]
 
     def classify(sentences: list[str]) -> Records:
         """Classify sentences. Returns per sentence: text, n_tokens, n_truncated, label, probabilities, model, trained."""
-        analysis = service.classify(_readable(sentences))
+        analysis = service.analyze(_readable(sentences))
         about = {"model": analysis.model.id, "trained": analysis.model.classifies}
         return [{**sentence.classification_as_dict(), **about} for sentence in analysis]
 
     def entities(sentences: list[str]) -> Records:
         """Find entities. Returns per sentence: text, n_tokens, n_truncated, model, trained, and entities: text, label,
         score (0 to 1), start and end (characters, end exclusive)."""
-        analysis = service.entities(_readable(sentences))
+        analysis = service.analyze(_readable(sentences))
         about = {"model": analysis.model.id, "trained": analysis.model.finds_entities}
         return [{**sentence.entities_as_dict(), **about} for sentence in analysis]
 

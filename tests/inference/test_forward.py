@@ -39,14 +39,14 @@ def test_embeddings_equal_sentence_transformers_batched(
     upstream: Path, sentences: list[str], reference_embeddings: np.ndarray
 ) -> None:
     service = ModelService(Settings(checkpoint=str(upstream)))
-    np.testing.assert_allclose(service.embed(sentences).embeddings, reference_embeddings, atol=ATOL, rtol=0)
+    np.testing.assert_allclose(service.analyze(sentences).embeddings, reference_embeddings, atol=ATOL, rtol=0)
 
 
 def test_embeddings_equal_sentence_transformers_one_by_one(
     upstream: Path, sentences: list[str], reference_embeddings: np.ndarray
 ) -> None:
     service = ModelService(Settings(checkpoint=str(upstream)))
-    alone = np.concatenate([service.embed([sentence]).embeddings for sentence in sentences])
+    alone = np.concatenate([service.analyze([sentence]).embeddings for sentence in sentences])
     np.testing.assert_allclose(alone, reference_embeddings, atol=ATOL, rtol=0)
 
 
@@ -128,7 +128,7 @@ def test_the_values_that_the_reference_printed_for_bert_base_uncased() -> None:
         pytest.skip("bert-base-uncased is not in the local cache of the hub, and tests never download")
     service = ModelService(Settings(model=names[0]))
     for text, values in REFERENCE_VALUES.items():
-        (answer,) = service.embed([text])
+        (answer,) = service.analyze([text])
         assert answer.embedding[: len(values)].tolist() == pytest.approx(values, abs=1e-5)
 
 
@@ -136,7 +136,7 @@ def test_a_name_at_word_1000_is_found_once(service: ModelService) -> None:
     filler = "the weather was nice and the road was long so we kept on walking"
     words = " ".join([filler] * 80).split()[:999]
     text = " ".join([*words, "Angela Merkel visited Paris with John Smith ."])
-    (answer,) = service.entities([text])
+    (answer,) = service.analyze([text])
     assert [(e.text, e.label) for e in answer.entities] == [
         ("Angela Merkel", "PER"), ("Paris", "LOC"), ("John Smith", "PER"),
     ]  # fmt: skip

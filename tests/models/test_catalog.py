@@ -2,13 +2,14 @@ import pytest
 
 from mtdemo.errors import UnknownNameError
 from mtdemo.models.catalog import KNOWN_MODELS, find_model
+from mtdemo.planning.planner import Planner
 from mtdemo.results import ModelInfo
 from mtdemo.serving.service import ModelService
 
 
-def test_the_embedded_model_is_planned_as_it_is(service: ModelService) -> None:
+def test_the_embedded_model_is_planned_as_it_is(service: ModelService, planner: Planner) -> None:
     info: ModelInfo = service.load()
-    assert sum(part.n_parameters for part in service.parts("embedded")) == info.n_parameters
+    assert sum(part.n_parameters for part in planner.parts("embedded")) == info.n_parameters
 
 
 @pytest.mark.parametrize("known", KNOWN_MODELS[1:], ids=lambda known: known.id)

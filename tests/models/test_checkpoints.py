@@ -291,7 +291,7 @@ def test_after_an_error_the_model_in_use_stays_in_use(tiny: Write) -> None:
     with pytest.raises(CheckpointNotFoundError):
         service.load("../not/an/id")
     assert service.loaded() is before
-    assert len(service.embed(["the cat"])) == 1
+    assert len(service.analyze(["the cat"])) == 1
 
 
 def test_saving_in_half_precision_moves_embeddings_little(tiny: Write, tmp_path: Path) -> None:
@@ -321,4 +321,4 @@ def test_a_copy_elsewhere_answers_the_same(embedded: LoadedModel, tmp_path: Path
     shutil.copytree(EMBEDDED_CHECKPOINT, tmp_path / "copy")
     here, there = ModelService(Settings()), ModelService(Settings(checkpoint=str(tmp_path / "copy")))
     sentence = ["Ada Lovelace wrote to Charles Babbage."]
-    assert np.array_equal(here.embed(sentence).embeddings, there.embed(sentence).embeddings)
+    assert np.array_equal(here.analyze(sentence).embeddings, there.analyze(sentence).embeddings)

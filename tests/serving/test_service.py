@@ -29,21 +29,23 @@ def small(tiny: Write) -> ModelService:
 
 
 def test_three_questions_about_one_sentence_cost_one_pass(fresh: ModelService) -> None:
-    for question in (fresh.embed, fresh.classify, fresh.entities, fresh.analyze, fresh.similarity):
+    (answer,) = fresh.analyze(["John lives in Paris."])
+    assert {"embedding", "label", "entities"} <= answer.as_dict().keys()
+    for question in (fresh.analyze, fresh.similarity):
         question(["John lives in Paris."])
     assert fresh.n_forward_passes == 1
 
 
 def test_only_what_is_missing_is_computed(small: ModelService) -> None:
-    small.embed(["the cat", "the mat"])
-    small.embed(["the mat", "the cat sat", "the cat"])
+    small.analyze(["the cat", "the mat"])
+    small.analyze(["the mat", "the cat sat", "the cat"])
     assert small.n_forward_passes == 2
-    small.embed(["the cat sat"])
+    small.analyze(["the cat sat"])
     assert small.n_forward_passes == 2
 
 
 def test_a_repeated_sentence_is_computed_once_and_given_every_time(small: ModelService) -> None:
-    answers = small.embed(["the cat"] * 3 + ["the mat"]).sentences
+    answers = small.analyze(["the cat"] * 3 + ["the mat"]).sentences
     assert small.n_forward_passes == 1
     assert answers[0] is answers[1] is answers[2]
     assert [a.text for a in answers] == ["the cat"] * 3 + ["the mat"]
@@ -64,13 +66,13 @@ def test_a_limit_that_leaves_nothing_to_read_is_refused(small: ModelService, max
 
 def test_the_cache_is_bounded(tiny: Write) -> None:
     service = ModelService(Settings(checkpoint=str(tiny()), max_cache_bytes=0))
-    service.embed(["the cat"])
-    service.embed(["the cat"])
+    service.analyze(["the cat"])
+    service.analyze(["the cat"])
     assert service.n_forward_passes == 2
 
 
 def test_results_cannot_be_changed_by_whoever_gets_them(small: ModelService) -> None:
-    (answer,) = small.embed(["the cat"])
+    (answer,) = small.analyze(["the cat"])
     with pytest.raises(FrozenInstanceError):
         answer.text = "x"  # type: ignore[misc]
     with pytest.raises(ValueError, match="read-only"):
@@ -93,7 +95,7 @@ def test_two_requests_for_one_sentence_at_once_compute_it_once(
     run = inference.run_windows
     monkeypatch.setattr(inference, "run_windows", lambda *args: (time.sleep(0.3), run(*args))[1])
     with ThreadPoolExecutor(4) as pool:
-        answers = [f.result().sentences[0] for f in [pool.submit(small.embed, ["the cat"]) for _ in range(4)]]
+        answers = [f.result().sentences[0] for f in [pool.submit(small.analyze, ["the cat"]) for _ in range(4)]]
     assert small.n_forward_passes == 1
     assert all(answer is answers[0] for answer in answers)
 
@@ -111,11 +113,11 @@ def test_a_short_question_does_not_wait_for_the_whole_of_a_long_one(tiny: Write,
     monkeypatch.setattr(inference, "run_windows", slow)
     order: list[str] = []
     long = threading.Thread(
-        target=lambda: (service.embed(["the cat sat " * 7 + "on " * n for n in range(60)]), order.append("long"))
+        target=lambda: (service.analyze(["the cat sat " * 7 + "on " * n for n in range(60)]), order.append("long"))
     )
     long.start()
     assert first_batch.wait(10)
-    service.embed(["the mat"])
+    service.analyze(["the mat"])
     order.append("short")
     long.join()
     assert order == ["short", "long"]
@@ -130,8 +132,8 @@ def test_a_failure_is_told_to_everyone_and_forgotten(small: ModelService, monkey
     with monkeypatch.context() as broken:
         broken.setattr(inference, "run_windows", fail)
         with pytest.raises(MemoryError):
-            small.embed(["the cat"])
-    assert len(small.embed(["the cat"])) == 1
+            small.analyze(["the cat"])
+    assert len(small.analyze(["the cat"])) == 1
 
 
 def test_a_request_that_fails_for_its_own_reasons_fails_nobody_else(
@@ -150,9 +152,9 @@ def test_a_request_that_fails_for_its_own_reasons_fails_nobody_else(
 
     monkeypatch.setattr(inference, "run_windows", first_fails)
     with ThreadPoolExecutor(2) as pool:
-        failing = pool.submit(small.embed, ["the cat"])
+        failing = pool.submit(small.analyze, ["the cat"])
         assert started.wait(10)
-        waiting = pool.submit(small.embed, ["the cat"])
+        waiting = pool.submit(small.analyze, ["the cat"])
         time.sleep(0.1)
         go_on.set()
         with pytest.raises(MemoryError):
@@ -163,9 +165,9 @@ def test_a_request_that_fails_for_its_own_reasons_fails_nobody_else(
 def test_progress_is_told_for_long_requests_only(tiny: Write) -> None:
     service = ModelService(Settings(checkpoint=str(tiny()), tokens_per_batch=32))
     told: list[tuple[int, int]] = []
-    service.embed(["the cat"], progress=lambda phrase, done, total: told.append((done, total)))
+    service.analyze(["the cat"], progress=lambda phrase, done, total: told.append((done, total)))
     assert told == []
-    service.embed(["the " * n for n in range(1, 30)], progress=lambda phrase, done, total: told.append((done, total)))
+    service.analyze(["the " * n for n in range(1, 30)], progress=lambda phrase, done, total: told.append((done, total)))
     assert told[-1] == (29, 29)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
 
@@ -175,8 +177,8 @@ def test_threads_are_few_for_short_requests_and_all_for_long_ones(tiny: Write, m
     used: list[int] = []
     run = inference.run_windows
     monkeypatch.setattr(inference, "run_windows", lambda *args: (used.append(args[2]), run(*args[:2], 1))[1])
-    service.embed(["the cat"])
-    service.embed(["the " * n for n in range(1, 50)])
+    service.analyze(["the cat"])
+    service.analyze(["the " * n for n in range(1, 50)])
     assert used[0] == 3
     assert set(used[1:]) == {7}
 
@@ -268,11 +270,12 @@ def test_the_first_questions_may_all_come_at_once() -> None:
     """In a process of its own, since imports happen once: loading and planning from many threads, all cold."""
     code = """
 from concurrent.futures import ThreadPoolExecutor
-from mtdemo import PlanRequest, ModelService, Settings
-service = ModelService(Settings())
+from mtdemo import ModelService, PlanRequest, Settings
+from mtdemo.planning.planner import Planner
+service, planner = ModelService(Settings()), Planner(Settings().checkpoint)
 with ThreadPoolExecutor(8) as pool:
-    plans = [pool.submit(service.freezing_plan, PlanRequest("bert-base-uncased")) for _ in range(5)]
-    answers = [pool.submit(service.embed, ["John lives in Paris."]) for _ in range(3)]
+    plans = [pool.submit(planner.plan, PlanRequest("bert-base-uncased")) for _ in range(5)]
+    answers = [pool.submit(service.analyze, ["John lives in Paris."]) for _ in range(3)]
     assert {plan.result().freezing.n_parameters for plan in plans} == {109488392}
     assert all(len(answer.result()) == 1 for answer in answers)
 """

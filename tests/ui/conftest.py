@@ -50,8 +50,6 @@ class FakeService(ModelService):
         self.asked.append((tuple(sentences), model))
         return Analysis(self.info, tuple(analyse(s, 7 if s.startswith("long") else 0) for s in sentences))
 
-    embed = classify = entities = analyze
-
     def similarity(self, sentences: Sequence[str], model: str | None = None, *_: object, **__: object) -> Similarity:
         analysis = self.analyze(sentences, model)
         matrix = cosine_similarity(analysis.embeddings)

@@ -54,7 +54,7 @@ def test_markup_in_sentences_is_text_in_the_picture(fake: FakeService) -> None:
 
 
 def test_files_hold_every_value(fake: FakeService, tmp_path: Path) -> None:
-    analysis = fake.embed(['comma, "quote"', "long one"])
+    analysis = fake.analyze(['comma, "quote"', "long one"])
     table = pd.read_csv(io.BytesIO(as_csv(analysis)))
     assert list(table["sentence"]) == ['comma, "quote"', "long one"]
     assert list(table["n_truncated"]) == [0, 7]
@@ -118,12 +118,12 @@ def test_untrained_heads_are_called_so_where_they_speak(untrained: FakeService, 
 
 
 def test_truncation_is_always_told_except_for_entities(fake: FakeService) -> None:
-    one = fake.embed(["long text", "short"])
+    one = fake.analyze(["long text", "short"])
     assert "sentence 1 has 4 word pieces" in describe_answer(one)
     assert "the other 7 were not read" in describe_answer(one)
     assert "Its class comes" in describe_answer(one, "classification_head")
     assert "Cut" not in describe_answer(one, "ner_head")
-    assert "9 sentences were too long" in describe_answer(fake.embed(["long"] * 9))
+    assert "9 sentences were too long" in describe_answer(fake.analyze(["long"] * 9))
 
 
 def test_text_is_shortened_for_labels_that_stay_different() -> None:

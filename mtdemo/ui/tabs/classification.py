@@ -47,7 +47,7 @@ def show_classes(
     service: ModelService, text: str, model: str | None, progress: gr.Progress = gr.Progress()
 ) -> tuple[str, Any, Any]:
     """Sentences to a note, and to bars for one of them or a table for many."""
-    analysis = ask(service, service.classify, text, model, progress)
+    analysis = ask(service, service.analyze, text, model, progress)
     one = len(analysis) == 1
     return (
         describe_answer(analysis, "classification_head"),

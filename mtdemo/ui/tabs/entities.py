@@ -59,7 +59,7 @@ def show_entities(
     service: ModelService, text: str, model: str | None, progress: gr.Progress = gr.Progress()
 ) -> tuple[str, Highlights, pd.DataFrame]:
     """Sentences to a note, highlighted text and a table of spans."""
-    analysis = ask(service, service.entities, text, model, progress)
+    analysis = ask(service, service.analyze, text, model, progress)
     return _note(analysis), highlight(analysis.sentences[:MAX_HIGHLIGHTED]), tabulate_entities(analysis)
 
 
