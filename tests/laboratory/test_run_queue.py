@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,10 @@ from mtdemo.data.marked_text import Sample, read_sample
 from mtdemo.errors import LaboratoryError, PlanError
 from mtdemo.laboratory.dataset import LabDataset
 from mtdemo.laboratory.run_queue import Laboratory, Waiting
+from mtdemo.models.multitask import MultiTaskConfig
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.serving.service import ModelService
+from tests.conftest import tiny_config
 
 HEADS_ONLY = TrainingPlan(("backbone",))
 WHOLE = read_sample()
@@ -20,8 +23,10 @@ FEW = LabDataset.from_sample(Sample(WHOLE.train[:12], WHOLE.test[:6]))
 
 
 @pytest.fixture(scope="module")
-def service() -> ModelService:
-    return ModelService(Settings())
+def small(checkpoints: Callable[[MultiTaskConfig, int], Path]) -> ModelService:
+    """A service whose runs take a moment: for everything that is not about what is learned."""
+    config = tiny_config(trained_heads=["classification_head", "ner_head"])
+    return ModelService(Settings(checkpoint=str(checkpoints(config, 0))))
 
 
 def begin(laboratory: Laboratory, visitor: str, n_steps: int = 3) -> Iterator[object]:
@@ -41,16 +46,16 @@ def test_a_run_leaves_an_outcome_and_a_row_to_compare(service: ModelService) -> 
     assert run.report["learned_from"] == FEW.phrase
 
 
-def test_pages_that_the_server_forgot_are_not_one_visitor(service: ModelService) -> None:
-    laboratory = Laboratory(service)
+def test_pages_that_the_server_forgot_are_not_one_visitor(small: ModelService) -> None:
+    laboratory = Laboratory(small)
     for ask in (lambda: next(begin(laboratory, "")), lambda: laboratory.trained("")[1]):
         with pytest.raises(LaboratoryError, match="left alone for too long"):
             ask()
     assert laboratory.runs("") == ()
 
 
-def test_a_run_can_be_tried_again_from_what_is_told_of_it(service: ModelService) -> None:
-    laboratory = Laboratory(service)
+def test_a_run_can_be_tried_again_from_what_is_told_of_it(small: ModelService) -> None:
+    laboratory = Laboratory(small)
     list(laboratory.run("ada", TrainingPlan(("embeddings",)), "a", FEW, n_steps=3, sentences_per_step=6, seed=5))
     (first,) = laboratory.runs("ada")
     told = {**first.report["settings"], "task_weights": tuple(first.report["settings"]["task_weights"].values())}
@@ -59,8 +64,8 @@ def test_a_run_can_be_tried_again_from_what_is_told_of_it(service: ModelService)
     assert second.report["movement"] == first.report["movement"]
 
 
-def test_nobody_sees_anothers_runs_and_stops_only_ones_own(service: ModelService) -> None:
-    laboratory = Laboratory(service)
+def test_nobody_sees_anothers_runs_and_stops_only_ones_own(small: ModelService) -> None:
+    laboratory = Laboratory(small)
     ada, bob = begin(laboratory, "ada", 50), begin(laboratory, "bob", 5)
     next(ada), next(bob), next(ada), next(bob)
     laboratory.stop("bob")
@@ -100,8 +105,8 @@ def test_the_served_answers_stay_the_same_while_two_others_train_different_plans
     assert laboratory.runs("bob")[0].report["movement"]["layer_0"] == 0
 
 
-def test_one_visitor_has_one_run(service: ModelService) -> None:
-    laboratory = Laboratory(service)
+def test_one_visitor_has_one_run(small: ModelService) -> None:
+    laboratory = Laboratory(small)
     run = begin(laboratory, "ada")
     next(run)
     with pytest.raises(LaboratoryError, match="going on already"):
@@ -111,8 +116,8 @@ def test_one_visitor_has_one_run(service: ModelService) -> None:
     assert [each.number for each in laboratory.runs("ada")] == [1, 2]
 
 
-def test_runs_wait_in_line_and_see_their_place(service: ModelService) -> None:
-    laboratory = Laboratory(service, max_running=1, max_waiting=2)
+def test_runs_wait_in_line_and_see_their_place(small: ModelService) -> None:
+    laboratory = Laboratory(small, max_running=1, max_waiting=2)
     first, second, third = (begin(laboratory, name) for name in ("a", "b", "c"))
     next(first)
     assert next(second) == Waiting(1)
@@ -127,8 +132,8 @@ def test_runs_wait_in_line_and_see_their_place(service: ModelService) -> None:
     assert not isinstance(next(third), Waiting)
 
 
-def test_a_closed_tab_frees_its_place_in_the_line_and_in_the_room(service: ModelService) -> None:
-    laboratory = Laboratory(service, max_running=1)
+def test_a_closed_tab_frees_its_place_in_the_line_and_in_the_room(small: ModelService) -> None:
+    laboratory = Laboratory(small, max_running=1)
     running, waiting = begin(laboratory, "a"), begin(laboratory, "b")
     next(running)
     assert next(waiting) == Waiting(1)
@@ -138,8 +143,8 @@ def test_a_closed_tab_frees_its_place_in_the_line_and_in_the_room(service: Model
     assert laboratory.runs("a") == ()
 
 
-def test_what_cannot_run_takes_no_place(service: ModelService) -> None:
-    laboratory = Laboratory(service, max_running=1)
+def test_what_cannot_run_takes_no_place(small: ModelService) -> None:
+    laboratory = Laboratory(small, max_running=1)
     nothing = TrainingPlan(("backbone", "classification_head", "ner_head"))
     with pytest.raises(PlanError, match="Nothing trains"):
         list(laboratory.run("a", nothing, "none", FEW))
@@ -148,8 +153,8 @@ def test_what_cannot_run_takes_no_place(service: ModelService) -> None:
     list(begin(laboratory, "a"))
 
 
-def test_forgetting_stops_and_drops(service: ModelService) -> None:
-    laboratory = Laboratory(service)
+def test_forgetting_stops_and_drops(small: ModelService) -> None:
+    laboratory = Laboratory(small)
     list(begin(laboratory, "a"))
     run = begin(laboratory, "a", 500)
     next(run)
@@ -159,16 +164,16 @@ def test_forgetting_stops_and_drops(service: ModelService) -> None:
     assert laboratory.runs("a") == ()
 
 
-def test_what_a_closed_page_had_trained_answers_no_more_and_is_not_given_to_its_next_visit(service: ModelService) -> None:
-    laboratory = Laboratory(service)
+def test_what_a_closed_page_had_trained_answers_no_more_and_is_not_given_to_its_next_visit(small: ModelService) -> None:
+    laboratory = Laboratory(small)
     list(begin(laboratory, "a", 1))
     run, trained = laboratory.trained("a")
     assert run.number == 1
-    name = service.register(trained, "run 1", "a")
+    name = small.register(trained, "run 1", "a")
     late = begin(laboratory, "a", 500)
     next(late)
     laboratory.forget("a")
-    assert service.loaded(name) is None
+    assert small.loaded(name) is None
     again = begin(laboratory, "a", 1)
     next(again)
     list(late)
@@ -178,10 +183,10 @@ def test_what_a_closed_page_had_trained_answers_no_more_and_is_not_given_to_its_
     assert laboratory.trained("a")[0] is laboratory.runs("a")[0]
 
 
-def test_results_are_bounded(service: ModelService, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_are_bounded(small: ModelService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mtdemo.laboratory.run_queue.MAX_VISITORS", 2)
     monkeypatch.setattr("mtdemo.laboratory.run_queue.MAX_RUNS_KEPT", 2)
-    laboratory = Laboratory(service)
+    laboratory = Laboratory(small)
     for visitor in ("a", "a", "a", "b", "c"):
         list(begin(laboratory, visitor, 1))
     assert laboratory.runs("a") == ()
@@ -191,8 +196,8 @@ def test_results_are_bounded(service: ModelService, monkeypatch: pytest.MonkeyPa
     assert [run.number for run in laboratory.runs("c")] == [2, 3]
 
 
-def test_two_visitors_in_two_threads_both_end(service: ModelService) -> None:
-    laboratory = Laboratory(service)
+def test_two_visitors_in_two_threads_both_end(small: ModelService) -> None:
+    laboratory = Laboratory(small)
     threads = [threading.Thread(target=lambda name=name: list(begin(laboratory, name, 4))) for name in ("a", "b", "c")]
     for thread in threads:
         thread.start()
@@ -201,8 +206,8 @@ def test_two_visitors_in_two_threads_both_end(service: ModelService) -> None:
     assert all(len(laboratory.runs(name)) == 1 for name in ("a", "b", "c"))
 
 
-def test_a_run_in_line_can_be_given_up(service: ModelService) -> None:
-    laboratory = Laboratory(service, max_running=1)
+def test_a_run_in_line_can_be_given_up(small: ModelService) -> None:
+    laboratory = Laboratory(small, max_running=1)
     running, waiting = begin(laboratory, "a"), begin(laboratory, "b")
     next(running)
     assert next(waiting) == Waiting(1)
@@ -213,13 +218,13 @@ def test_a_run_in_line_can_be_given_up(service: ModelService) -> None:
     assert not isinstance(next(begin(laboratory, "b")), Waiting)
 
 
-def test_trained_models_are_kept_while_there_is_room(service: ModelService, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trained_models_are_kept_while_there_is_room(small: ModelService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mtdemo.laboratory.run_queue.MAX_TRAINED_MODELS", 1)
-    laboratory = Laboratory(service)
+    laboratory = Laboratory(small)
     with pytest.raises(LaboratoryError, match="none was trained yet"):
         laboratory.trained("a")[1]
     list(begin(laboratory, "a", 1))
-    assert laboratory.trained("a")[1].model is not service.get_model().model
+    assert laboratory.trained("a")[1].model is not small.get_model().model
     list(begin(laboratory, "b", 1))
     with pytest.raises(LaboratoryError, match="others trained theirs since"):
         laboratory.trained("a")[1]
