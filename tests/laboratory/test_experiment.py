@@ -277,15 +277,15 @@ def test_a_run_ends_when_its_time_is_over_and_keeps_what_there_is(
     assert outcome.movement["ner_head"] > 0
 
 
-def test_what_reusing_hidden_states_was_worth_is_told(model: LoadedModel, dataset: LabDataset) -> None:
-    outcome, _ = conduct(model, dataset, ExperimentSettings(TrainingPlan(("backbone",), FAST), 30))
+def test_what_reusing_hidden_states_was_worth_is_told(embedded: LoadedModel, dataset: LabDataset) -> None:
+    outcome, _ = conduct(embedded, dataset, ExperimentSettings(TrainingPlan(("backbone",), FAST), 30))
     assert outcome.reuse is not None
     texts = [sentence.text for sentence in (*dataset.tagged, *dataset.labelled)]
-    different = {sentence.windows[0].input_ids for sentence in model.encode(texts, 128)}
+    different = {sentence.windows[0].input_ids for sentence in embedded.encode(texts, 128)}
     assert outcome.reuse.n_computed == len(different) < len(texts), "a sentence of both tasks is computed once"
     assert outcome.reuse.n_computed + outcome.reuse.n_reused == 30 * 16
     assert json.loads(json.dumps(outcome.as_dict()))["reuse"]["n_computed"] == outcome.reuse.n_computed
-    moving, _ = conduct(model, dataset, quick("embeddings", n_steps=1))
+    moving, _ = conduct(embedded, dataset, quick("embeddings", n_steps=1))
     assert moving.reuse is None
 
 
