@@ -1,17 +1,17 @@
 """How good predictions are: entities, classes and similarity against what people say. Pure arithmetic.
 
 Entities are compared as the literature does (Tjong Kim Sang & De Meulder 2003, https://aclanthology.org/W03-0419): an
-entity is right when type, first and last token are. Spans are maximal runs of tokens of one type after `B-` and `I-` are
-stripped, on both sides.
+entity is right when type, first and last token are. Gold entities are counted as conlleval and seqeval count them, touching
+ones of one type apart (`mtdemo.text.tags.tag_spans`), whatever the labels of the model can tell.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, astuple, dataclass
-from itertools import groupby
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,7 @@ import pandas as pd
 from mtdemo.data.records import TaggedSentence
 from mtdemo.errors import DataFileError
 from mtdemo.results import Entity, SentenceAnalysis
-from mtdemo.text.tags import entity_type
-
-Span = tuple[int, int, str]
+from mtdemo.text.tags import TagSpan, tag_spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +49,21 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class EntityScores:
-    """Entity-level scores, over all entities (micro average) and per type."""
+    """Entity-level scores, over all entities (micro average) and per type.
+
+    Attributes:
+        precision, recall, f1: 0 to 1, over all entities.
+        per_label: of each type.
+        n_sentences: how many were read.
+        n_touching: gold entities that directly follow another of their type; IO labels cannot tell them apart.
+    """
 
     precision: float
     recall: float
     f1: float
     per_label: dict[str, Score]
     n_sentences: int
+    n_touching: int = 0
 
     @property
     def main(self) -> float:
@@ -159,22 +165,24 @@ def score_entities(
     n_right: Counter[str] = Counter()
     n_predicted: Counter[str] = Counter()
     n_gold: Counter[str] = Counter()
+    n_touching = 0
     for sentence, answer in zip(gold, predicted, strict=True):
-        expected = {span for span in tag_spans(sentence.tags) if span[2] not in ignored}
+        expected = [span for span in tag_spans(sentence.tags) if span[2] not in ignored]
         found = {
             span
-            for span in tag_spans(token_types(answer.entities, sentence.token_spans))
+            for span, _ in predicted_spans(sentence, answer.entities)
             if span[2] not in ignored and (sentence.annotated is None or span[2] in sentence.annotated)
         }
         n_gold.update(span[2] for span in expected)
         n_predicted.update(span[2] for span in found)
-        n_right.update(span[2] for span in expected & found)
+        n_right.update(span[2] for span in found.intersection(expected))
+        n_touching += sum(a[2] == b[2] and a[1] + 1 == b[0] for a, b in pairwise(expected))
     overall = Score.from_counts(n_right.total(), n_predicted.total(), n_gold.total())
     per_label = {
         label: Score.from_counts(n_right[label], n_predicted[label], n_gold[label])
         for label in sorted({*n_gold, *n_predicted})
     }
-    return EntityScores(overall.precision, overall.recall, overall.f1, per_label, len(gold))
+    return EntityScores(overall.precision, overall.recall, overall.f1, per_label, len(gold), n_touching)
 
 
 def score_classes(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> ClassScores:
@@ -185,13 +193,13 @@ def score_classes(gold: Sequence[str], predicted: Sequence[str], labels: Sequenc
         predicted: the class found for each sentence.
         labels: the classes of the model; classes that only the file has are added.
     """
+    n_gold, n_predicted = Counter(gold), Counter(predicted)
+    n_right = Counter(g for g, p in zip(gold, predicted, strict=True) if g == p)
     per_label = {
-        label: Score.from_counts(
-            sum(g == p == label for g, p in zip(gold, predicted, strict=True)), predicted.count(label), gold.count(label)
-        )
-        for label in dict.fromkeys((*labels, *sorted(set(gold))))
+        label: Score.from_counts(n_right[label], n_predicted[label], n_gold[label])
+        for label in dict.fromkeys((*labels, *sorted(n_gold)))
     }
-    accuracy = sum(g == p for g, p in zip(gold, predicted, strict=True)) / len(gold)
+    accuracy = n_right.total() / len(gold)
     macro_f1 = sum(score.f1 for score in per_label.values()) / len(per_label)
     return ClassScores(accuracy, macro_f1, per_label, len(gold))
 
@@ -214,38 +222,45 @@ def score_similarity(
 
 
 def right_entities(gold: Sequence[TaggedSentence], predicted: Sequence[SentenceAnalysis]) -> list[tuple[float, bool]]:
-    """Score of every predicted entity, and whether it is right; types that a source does not annotate are left out.
+    """Return score and rightness of every predicted entity.
 
-    Entities are counted as `score_entities` counts them: neighbours of one type are one, whose score is the mean of theirs.
+    They are counted as `score_entities` counts them; types that a source does not annotate are left out.
     """
     answers = []
     for sentence, answer in zip(gold, predicted, strict=True):
-        expected, places = tag_spans(sentence.tags), sentence.token_spans
-        for span in sorted(tag_spans(token_types(answer.entities, places))):
-            first, last, label = span
-            if sentence.annotated is None or label in sentence.annotated:
-                start, end = places[first][0], places[last][1]
-                scores = [e.score for e in answer.entities if e.label == label and e.start < end and start < e.end]
-                answers.append((sum(scores) / len(scores), span in expected))
+        expected = set(tag_spans(sentence.tags))
+        answers += [
+            (score, span in expected)
+            for span, score in predicted_spans(sentence, answer.entities)
+            if sentence.annotated is None or span[2] in sentence.annotated
+        ]
     return answers
 
 
-def tag_spans(tags: Iterable[str]) -> set[Span]:
-    """Maximal runs of one type, as (first token, last token, type)."""
-    spans: set[Span] = set()
-    for name, run in groupby(enumerate(tags), key=lambda item: entity_type(item[1])):
-        positions = [position for position, _ in run]
-        if name != "O":
-            spans.add((positions[0], positions[-1], name))
-    return spans
+def predicted_spans(sentence: TaggedSentence, entities: Sequence[Entity]) -> list[tuple[TagSpan, float]]:
+    """Return the tokens that each entity covers, and its score.
 
+    A token belongs to the first entity that shares a character with it. Entities of one type within one token are one,
+    whose score is the mean of theirs: `Paris` and `Rome` in the token `Paris-Rome` -> that token. An entity that is left
+    without a token by one of another type is none.
 
-def token_types(entities: Sequence[Entity], token_spans: Sequence[tuple[int, int]]) -> list[str]:
-    """The entity type of each token: that of the first entity that shares a character with it, else `O`."""
-    return [
-        next((entity.label for entity in entities if entity.start < end and start < entity.end), "O")
-        for start, end in token_spans
-    ]
+    Args:
+        sentence: its tokens.
+        entities: ordered by start, never overlapping.
+    """
+    spans: list[tuple[TagSpan, list[float]]] = []
+    places, token = sentence.token_spans, 0
+    for entity in entities:
+        while token < len(places) and places[token][1] <= entity.start:
+            token += 1
+        first = token
+        while token < len(places) and places[token][0] < entity.end:
+            token += 1
+        if token > first:
+            spans.append(((first, token - 1, entity.label), [entity.score]))
+        elif spans and spans[-1][0][2] == entity.label and places[spans[-1][0][1]][1] > entity.start:
+            spans[-1][1].append(entity.score)
+    return [(span, sum(scores) / len(scores)) for span, scores in spans]
 
 
 def _ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -3,30 +3,34 @@
 The rule, for IO and BIO labels alike:
 
 1. The probability of a type at a word piece is the sum of its labels' (`B-PER` and `I-PER` make PER).
-2. A word is what the tokenizer splits text into before it makes word pieces; its probabilities are the mean of those of
-   its pieces, and its type the most probable one, `O` included. So a name is never cut inside a word.
+2. A word is what `mtdemo.text.words` calls one, whatever the tokenizer does; in a script without spaces it is a word piece,
+   though never a part of a grapheme cluster. Its probabilities are the mean of those of its pieces, and its type the most
+   probable one, `O` included. So a name is never cut inside a word. Web and mail addresses and @handles are `O`.
 3. Neighbouring words of one type form one span. With BIO labels a span also ends before a word whose first piece finds
    `B-` more probable than `I-`. Between IO labels nothing can tell two touching names of one type apart.
-4. The span reaches from its first word to its last, and over combining marks, joiners and variation selectors that
-   follow, so that a letter keeps its accent and an emoji its colour.
+4. The span reaches from its first letter or digit to its last, with the marks of that letter: punctuation at the edge of
+   a name is no part of it, but for the last point of initials (`U.S.`), and nothing without a letter or digit is a name.
+   A possessive 's at the end is no part of it either.
 5. The score is the mean of the words' probabilities of the span's type, 0 to 1.
 """
 
 from __future__ import annotations
 
-import unicodedata
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import takewhile
 
 import numpy as np
 import numpy.typing as npt
+import regex
 
 from mtdemo.results import ArrayRecord, Entity
 from mtdemo.text.tags import entity_type
 from mtdemo.text.tokenization import Piece
+from mtdemo.text.words import Span, cluster_starts, is_readable, is_unspaced, nameless_spans, trim, word_spans
 
-_JOINERS = "\N{ZERO WIDTH JOINER}\N{VARIATION SELECTOR-15}\N{VARIATION SELECTOR-16}"
+_POSSESSIVE = regex.compile(r"(?<=\w) ?['’]s$", regex.IGNORECASE)  # after a space in text that was split into tokens
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,25 +93,75 @@ def decode_entities(
     """
     entities: list[Entity] = []
     position = 0
-    for span in _spans(_words(pieces, probabilities, scheme)):
-        start, end = _fit_to_text(text, max(position, span[0].start), span[-1].end)
-        if start < end:
+    for span in _spans(_words(text, pieces, probabilities, scheme)):
+        start, end = _trim(text, max(position, span[0].start), span[-1].end)
+        inside = [word.probability for word in span if word.start < end and start < word.end]
+        if inside:
             position = end
-            score = float(np.mean([word.probability for word in span]))
-            entities.append(Entity(text[start:end], scheme.types[span[0].type], score, start, end))
+            entities.append(Entity(text[start:end], scheme.types[span[0].type], float(np.mean(inside)), start, end))
     return tuple(entities)
 
 
-def _words(pieces: Sequence[Piece], probabilities: npt.NDArray[np.float32], scheme: TagScheme) -> Iterator[_Word]:
+def _words(
+    text: str, pieces: Sequence[Piece], probabilities: npt.NDArray[np.float32], scheme: TagScheme
+) -> Iterator[_Word]:
     by_type = probabilities @ scheme.membership
-    for _, group in groupby(range(len(pieces)), key=lambda index: pieces[index].word):
-        indices = list(group)
+    nameless = deque(nameless_spans(text))
+    for indices in group_pieces(text, pieces):
+        start, end = pieces[indices[0]].start, pieces[indices[-1]].end
+        while nameless and nameless[0][1] <= start:
+            nameless.popleft()
         of_word = by_type[indices].mean(axis=0)
-        best = int(of_word.argmax())
+        best = 0 if nameless and nameless[0][0] < end else int(of_word.argmax())
         begin, go_on = scheme.begins[best], scheme.continues[best]
         first = probabilities[indices[0]]
         begins = begin >= 0 and (go_on < 0 or bool(first[begin] > first[go_on]))
-        yield _Word(pieces[indices[0]].start, pieces[indices[-1]].end, best, float(of_word[best]), begins)
+        yield _Word(start, end, best, float(of_word[best]), begins)
+
+
+def group_pieces(text: str, pieces: Sequence[Piece]) -> Iterator[list[int]]:
+    """Group word pieces into words, by their indices.
+
+    A piece of several words goes to the first that has a letter or digit: with pieces of the words of `St. "Ann"`,
+    `St.|_"|Ann|"` -> `[St.] [_"] [Ann] ["]`. Pieces of nothing but white space are in none.
+    """
+    spans = word_spans(text)
+    group: list[int] = []
+    number, previous = 0, -1
+    breaks: set[int] = set()
+    for index, piece in enumerate(pieces):
+        while number < len(spans) and spans[number][1] <= piece.start:
+            number += 1
+        its = _word_of(text, piece, spans, number)
+        if its is None:
+            continue
+        if its != previous:
+            breaks = _places_to_part(text, spans[its])
+        if group and (its != previous or piece.start in breaks):
+            yield group
+            group = []
+        group.append(index)
+        previous = its
+    if group:
+        yield group
+
+
+def _word_of(text: str, piece: Piece, words: Sequence[Span], first: int) -> int | None:
+    """Return the number of the word that a piece belongs to, from `first` on."""
+    touched = list(takewhile(lambda number: words[number][0] < piece.end, range(first, len(words))))
+    for number in touched:
+        start, end = words[number]
+        if is_readable(text, max(start, piece.start), min(end, piece.end)):
+            return number
+    return touched[0] if touched else None
+
+
+def _places_to_part(text: str, word: Span) -> set[int]:
+    """Return where a word may be parted: between clusters of a script without spaces."""
+    start, end = word
+    unspaced = [place for place in range(start, end) if is_unspaced(text[place])]
+    beside = {place for at in unspaced for place in (at, at + 1)} - {start, end}
+    return beside & cluster_starts(text, start, end) if beside else set()
 
 
 def _spans(words: Iterator[_Word]) -> Iterator[list[_Word]]:
@@ -122,11 +176,8 @@ def _spans(words: Iterator[_Word]) -> Iterator[list[_Word]]:
         yield span
 
 
-def _fit_to_text(text: str, start: int, end: int) -> tuple[int, int]:
-    while end < len(text) and (text[end] in _JOINERS or unicodedata.category(text[end]) in ("Mn", "Me", "Mc")):
-        end += 1
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return start, end
+def _trim(text: str, start: int, end: int) -> Span:
+    """Narrow a span to the name that it holds."""
+    start, end = trim(text, start, end)
+    possessive = _POSSESSIVE.search(text, start, end)
+    return trim(text, start, possessive.start()) if possessive else (start, end)

@@ -1,10 +1,17 @@
-"""Entity tags: the type that a tag stands for, and the other ways to write the same spans."""
+"""Entity tags: the type that a tag stands for, and the entities that a sequence of tags marks.
+
+IO, IOB1, IOB2, BIOES and BILOU are read by one rule, that of conlleval and of seqeval's default mode
+(https://github.com/chakki-works/seqeval): `B-PER I-PER`, `I-PER I-PER` and `B-PER E-PER` are the same entity. A tag without
+a prefix is read as if it had `I-`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-_BIO = {"S-": "B-", "U-": "B-", "E-": "I-", "L-": "I-"}  # what BIOES and BILOU say beyond BIO
+TagSpan = tuple[int, int, str]  # first token, last token, type
+_PREFIXES = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S"}  # BILOU says L and U for E and S
+_ENDS, _BEGINS = {"E", "S"}, {"B", "S"}
 
 
 def entity_type(label: str) -> str:
@@ -13,5 +20,39 @@ def entity_type(label: str) -> str:
 
 
 def as_bio(tags: Iterable[str]) -> tuple[str, ...]:
-    """Rewrite BIOES or BILOU tags as BIO; others stay."""
-    return tuple(_BIO.get(tag[:2], tag[:2]) + tag[2:] for tag in tags)
+    """Rewrite BIOES or BILOU tags as BIO; others stay.
+
+    Worked example: `S-LOC E-PER I-PER` -> `B-LOC B-PER B-PER`, since an end is followed by another entity.
+    """
+    given = tuple(tags)
+    if not any(tag[:2] in ("E-", "S-", "L-", "U-") for tag in given):
+        return given
+    rewritten = ["O"] * len(given)
+    for first, last, name in tag_spans(given):
+        rewritten[first : last + 1] = [f"B-{name}", *[f"I-{name}"] * (last - first)]
+    return tuple(rewritten)
+
+
+def tag_spans(tags: Sequence[str]) -> list[TagSpan]:
+    """Return the entities that tags mark, in order, touching ones apart.
+
+    An entity ends before `O`, before another type, before `B` and `S`, and after `E` and `S`.
+    """
+    spans: list[TagSpan] = []
+    begin, before, its_type = 0, "O", ""  # of the entity that is open while `before` is not O
+    for position, tag in enumerate((*tags, "O")):
+        prefix, name = _split(tag)
+        is_new = prefix in _BEGINS or before in _ENDS or name != its_type
+        if before != "O" and (prefix == "O" or is_new):
+            spans.append((begin, position - 1, its_type))
+        if prefix != "O" and (before == "O" or is_new):
+            begin = position
+        before, its_type = prefix, name
+    return spans
+
+
+def _split(tag: str) -> tuple[str, str]:
+    if tag == "O":
+        return "O", ""
+    prefix, dash, name = tag.partition("-")
+    return (_PREFIXES[prefix], name) if dash and name and prefix in _PREFIXES else ("I", tag)

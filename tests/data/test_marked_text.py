@@ -5,9 +5,8 @@ import pytest
 
 from mtdemo.data.marked_text import Sample, read_sample
 from mtdemo.errors import DataFileError
-from mtdemo.evaluation.metrics import tag_spans
 from mtdemo.models.configuration import CLASS_LABELS, ENTITY_LABELS
-from mtdemo.text.tags import entity_type
+from mtdemo.text.tags import entity_type, tag_spans
 
 GOOD = "[train]\nneutral | [Ada](PER) left [New York](LOC).\n[test]\n# a remark\n\npositive | fine | really\n"
 

@@ -10,14 +10,14 @@ import pytest
 from mtdemo.data.records import TaggedSentence
 from mtdemo.errors import DataFileError
 from mtdemo.evaluation.metrics import (
+    predicted_spans,
     right_entities,
     score_classes,
     score_entities,
     score_similarity,
-    tag_spans,
-    token_types,
 )
 from mtdemo.results import Entity, SentenceAnalysis
+from mtdemo.text.tags import tag_spans
 
 TYPES = ("PER", "ORG", "LOC")
 
@@ -31,7 +31,7 @@ def as_entities(tags: list[str], sentence: TaggedSentence) -> tuple[Entity, ...]
     spans = sentence.token_spans
     return tuple(
         Entity(sentence.text[spans[first][0] : spans[last][1]], label, 0.9, spans[first][0], spans[last][1])
-        for first, last, label in sorted(tag_spans(tags))
+        for first, last, label in tag_spans(tags)
     )
 
 
@@ -40,9 +40,9 @@ def random_case(seed: int) -> tuple[list[TaggedSentence], list[list[str]]]:
     gold, predicted = [], []
     for _ in range(50):
         n = draw.randint(1, 12)
-        tags = [draw.choice(["O", "O", *(f"I-{name}" for name in TYPES)]) for _ in range(n)]
+        tags = [draw.choice(["O", "O", *(f"{prefix}-{name}" for prefix in "BI" for name in TYPES)]) for _ in range(n)]
         gold.append(TaggedSentence(tuple("ab" * draw.randint(1, 3) for _ in range(n)), tuple(tags)))
-        predicted.append([tag if draw.random() < 0.7 else draw.choice(["O", "I-PER", "I-LOC"]) for tag in tags])
+        predicted.append([tag if draw.random() < 0.7 else draw.choice(["O", "B-PER", "I-LOC"]) for tag in tags])
     return gold, predicted
 
 
@@ -102,14 +102,13 @@ def test_a_type_that_the_source_does_not_annotate_is_no_mistake() -> None:
     assert score_entities([TaggedSentence(("a", "b"), ("PER", "O"))], [answer]).precision == 0.5
 
 
-def test_spans_are_runs_of_one_type() -> None:
-    assert tag_spans(["B-PER", "B-PER", "O", "ORG", "I-LOC", "LOC"]) == {(0, 1, "PER"), (3, 3, "ORG"), (4, 5, "LOC")}
-    assert tag_spans([]) == set()
-
-
-def test_a_token_takes_the_type_of_the_entity_it_touches() -> None:
-    entity = Entity("da", "PER", 0.9, 1, 3)
-    assert token_types([entity], [(0, 3), (3, 4), (4, 6)]) == ["PER", "O", "O"]
+def test_a_token_belongs_to_the_first_entity_that_touches_it() -> None:
+    sentence = TaggedSentence(("Ada", "b", "Rome-Oslo", "c"), ("O",) * 4)
+    found = [
+        Entity("da", "PER", 0.9, 1, 3), Entity("Rome", "LOC", 0.8, 6, 10), Entity("Oslo", "LOC", 0.6, 11, 15),
+        Entity("slo", "ORG", 0.5, 12, 15),
+    ]  # fmt: skip
+    assert predicted_spans(sentence, found) == [((0, 0, "PER"), 0.9), ((2, 2, "LOC"), pytest.approx(0.7))]
 
 
 def test_a_correlation_without_variety_is_refused() -> None:
@@ -129,12 +128,15 @@ def test_an_entity_is_right_when_span_and_type_are_and_unmarked_types_say_nothin
     assert right == [[(0.9, True)], [(0.8, False)], [(0.7, False)], []]
 
 
-def test_neighbours_of_one_type_are_one_entity_with_the_mean_of_their_scores() -> None:
+def test_touching_names_of_one_type_count_as_conlleval_counts_them() -> None:
     gold = [TaggedSentence(("Ada", "Bob", "sat"), ("B-PER", "B-PER", "O"))]
-    found = (Entity("Ada", "PER", 0.9, 0, 3), Entity("Bob", "PER", 0.5, 4, 7))
-    assert score_entities(gold, [analysis("Ada Bob sat", found)]).f1 == 1.0
-    assert right_entities(gold, [analysis("Ada Bob sat", found)]) == [(pytest.approx(0.7), True)]
-    assert right_entities(gold, [analysis("Ada Bob sat", found[:1])]) == [(0.9, False)]
+    apart = (Entity("Ada", "PER", 0.9, 0, 3), Entity("Bob", "PER", 0.5, 4, 7))
+    scores = score_entities(gold, [analysis("Ada Bob sat", apart)])
+    assert (scores.f1, scores.per_label["PER"].support, scores.n_touching) == (1.0, 2, 1)
+    assert right_entities(gold, [analysis("Ada Bob sat", apart)]) == [(0.9, True), (0.5, True)]
+    as_one = (Entity("Ada Bob", "PER", 0.8, 0, 7),)  # all that IO labels can say
+    assert score_entities(gold, [analysis("Ada Bob sat", as_one)]).f1 == 0.0
+    assert right_entities(gold, [analysis("Ada Bob sat", as_one)]) == [(0.8, False)]
 
 
 def test_two_entities_in_one_token_are_one() -> None:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from mtdemo.models.loaded import LoadedModel
 from mtdemo.text.entity_spans import TagScheme, decode_entities
 from mtdemo.text.tokenization import Piece, encode_sentences
+from mtdemo.text.words import is_readable
 
 IO = TagScheme.from_labels(["O", "PER", "ORG"])
 BIO = TagScheme.from_labels(["O", "B-PER", "I-PER", "B-ORG", "I-ORG"])
@@ -85,6 +86,47 @@ def test_nothing_gives_nothing() -> None:
     assert decode_entities("a b", words("a b"), rows("O", "O"), IO) == ()
 
 
+SENTENCES = [  # text, pieces and the tokenizer's word of each, as SentencePiece and byte-level tokenizers give them
+    ("to Paris.", [(0, 2, 0), (2, 8, 1), (8, 9, 1)], "Paris"),
+    ("to Paris.", [(0, 2, 0), (3, 6, 1), (6, 9, 1)], "Paris"),
+    ('to "Paris".', [(0, 2, 0), (3, 4, 1), (4, 9, 1), (9, 11, 1)], "Paris"),
+    ("to Zu\u0308rich", [(0, 2, 0), (2, 5, 1), (5, 6, 2), (6, 10, 3)], "Zu\u0308rich"),
+    ("to Rio's", [(0, 2, 0), (2, 6, 1), (6, 8, 2)], "Rio"),
+    ("to #Oslo 🎉", [(0, 2, 0), (3, 4, 1), (4, 8, 2), (9, 10, 3)], "Oslo"),
+    ("in U.S.", [(0, 2, 0), (3, 4, 1), (4, 5, 2), (5, 6, 3), (6, 7, 4)], "U.S."),
+]
+
+
+@pytest.mark.parametrize(("text", "offsets", "name"), SENTENCES)
+def test_a_name_has_letters_at_its_edges_whatever_the_tokenizer_calls_a_word(
+    text: str, offsets: list[tuple[int, int, int]], name: str
+) -> None:
+    pieces = [Piece(*offset) for offset in offsets]
+    (entity,) = decode_entities(text, pieces, rows("O", *["PER"] * (len(pieces) - 1)), IO)
+    assert (entity.text, entity.score) == (name, pytest.approx(0.9))
+    assert text[entity.start : entity.end] == name
+
+
+@pytest.mark.parametrize("text", ["...", "🎉 🎉", "@ada", "https://ada.org", "ada@lovelace.org", "' s"])
+def test_addresses_handles_and_signs_are_no_names(embedded: LoadedModel, text: str) -> None:
+    (sentence,) = encode_sentences(embedded.tokenizer, [text], 16)
+    found = decode_entities(text, sentence.pieces, rows(*["PER"] * len(sentence.pieces)), IO)
+    assert [entity.text for entity in found] == ([] if text != "' s" else ["s"])
+
+
+def test_a_handle_parts_two_names() -> None:
+    text = "Ada @bob IBM"
+    found = decode_entities(text, [Piece(0, 3, 0), Piece(4, 5, 1), Piece(5, 8, 2), Piece(9, 12, 3)], rows(*["PER"] * 4), IO)
+    assert [entity.text for entity in found] == ["Ada", "IBM"]
+
+
+def test_pieces_are_the_words_of_a_script_without_spaces() -> None:
+    """SentencePiece calls all of it one word, which would make it all one name or none."""
+    text = "我在北京工作"
+    (entity,) = decode_entities(text, [Piece(0, 2, 0), Piece(2, 4, 0), Piece(4, 6, 0)], rows("O", "PER", "O"), IO)
+    assert entity.text == "北京"
+
+
 @settings(deadline=None, max_examples=150)
 @given(st.text(max_size=120), st.randoms(use_true_random=False))
 def test_offsets_round_trip_on_any_text(embedded: LoadedModel, text: str, draw: object) -> None:
@@ -95,7 +137,7 @@ def test_offsets_round_trip_on_any_text(embedded: LoadedModel, text: str, draw: 
     position = 0
     for entity in entities:
         assert text[entity.start : entity.end] == entity.text != ""
-        assert entity.text == entity.text.strip()
+        assert entity.text == entity.text.strip() and is_readable(entity.text[0])
         assert entity.start >= position, "spans are in order and never overlap"
         assert 0 < entity.score <= 1 + 1e-6
         position = entity.end

@@ -1,0 +1,77 @@
+"""Words of a text, by one definition for marked text, for columns and for the decoder.
+
+A word is a run of letters, digits and underscores with everything that belongs to them: combining marks, vowel signs,
+joiners, soft hyphens and other invisible characters. Every other visible character is a word of its own, with its marks:
+`Zürich's` -> `Zürich`, `'`, `s`. A grapheme cluster is never torn, so composed and decomposed text have the same words.
+Left out: dictionaries. A run of letters in a script without spaces, such as Thai, is one word here.
+"""
+
+from __future__ import annotations
+
+import regex
+
+# An alternative per kind: a run of letters or digits, any other cluster, and invisible characters that stand alone.
+_WORD = regex.compile(r"\p{Cf}*+(?:\w[\p{M}\p{Cf}]*+)++|\p{Cf}*+(?!\s)\X[\p{M}\p{Cf}]*+|\p{Cf}++")
+_CLUSTER = regex.compile(r"\X")
+_READABLE = regex.compile(r"[\p{L}\p{N}]")
+_MARKS = regex.compile(r"[\p{M}\N{ZERO WIDTH JOINER}]*+")
+_UNSPACED = regex.compile(
+    r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]"
+)
+_INITIALS = regex.compile(r"(?<![\p{L}\p{N}])(?:\p{L}\p{M}*+\.){2,}+")
+_NO_NAME = regex.compile(
+    r"(?<!\w)(?:(?:https?|ftp)://|www\.)\S++"  # an address of the web
+    r"|(?<![\w.+-])[\w.+-]++@[\w-]++\.[\w.-]++"  # of mail
+    r"|(?<!\w)@\w++",  # of a person, as social networks write it
+    regex.IGNORECASE,
+)
+
+Span = tuple[int, int]
+
+
+def word_spans(text: str) -> list[Span]:
+    """Return start and end of each word, in order; white space is in none."""
+    return [match.span() for match in _WORD.finditer(text)]
+
+
+def nameless_spans(text: str) -> list[Span]:
+    """Return where web and mail addresses and @handles stand, which are no names."""
+    return [match.span() for match in _NO_NAME.finditer(text)]
+
+
+def is_readable(text: str, start: int = 0, end: int | None = None) -> bool:
+    """Whether there is a letter or a digit in a stretch of text."""
+    return _READABLE.search(text, start, len(text) if end is None else end) is not None
+
+
+def is_unspaced(character: str) -> bool:
+    """Whether a character is of a script that writes no spaces between words."""
+    return _UNSPACED.match(character) is not None
+
+
+def cluster_starts(text: str, start: int, end: int) -> set[int]:
+    """Return where the grapheme clusters of a stretch of text begin."""
+    return {match.start() for match in _CLUSTER.finditer(text, start, end)}
+
+
+def trim(text: str, start: int, end: int) -> Span:
+    """Narrow a stretch to its first and last letter or digit, with the marks of the last.
+
+    Initials keep their last point: `the U.S., too` -> `the U.S., too`; `"Paris".` -> `Paris`.
+
+    Returns:
+        Start and end; equal where nothing is left.
+    """
+    first = _READABLE.search(text, start, end)
+    if first is None:
+        return start, start
+    last = end
+    while not _READABLE.match(text, last - 1):
+        last -= 1
+    marked = _MARKS.match(text, last)
+    last = marked.end() if marked else last
+    if text[last : last + 1] == "." and last < end:
+        start_of_word = max(first.start(), text.rfind(" ", first.start(), last) + 1)
+        initials = _INITIALS.match(text, start_of_word, last + 1)
+        last = last + 1 if initials and initials.end() == last + 1 else last
+    return first.start(), last
