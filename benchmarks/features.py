@@ -20,6 +20,7 @@ import torch  # noqa: E402
 from mtdemo.laboratory.dataset import read_dataset  # noqa: E402
 from mtdemo.models.checkpoints import load_directory  # noqa: E402
 from mtdemo.planning.training_plan import TrainingPlan  # noqa: E402
+from mtdemo.training.preparation import prepare  # noqa: E402
 from mtdemo.training.settings import TrainingSettings  # noqa: E402
 from mtdemo.training.trainer import Trainer  # noqa: E402
 
@@ -27,7 +28,7 @@ from mtdemo.training.trainer import Trainer  # noqa: E402
 def run(settings: TrainingSettings) -> tuple[float, dict[str, torch.Tensor]]:
     """Seconds of a run without loading, and the heads' weights at its end."""
     dataset = read_dataset()
-    trainer = Trainer(load_directory(EMBEDDED_CHECKPOINT), dataset.tagged, dataset.labelled, settings)
+    trainer = Trainer(prepare(load_directory(EMBEDDED_CHECKPOINT), dataset.tagged, dataset.labelled, settings))
     start = time.perf_counter()
     for _ in range(settings.n_steps):
         trainer.step()

@@ -25,6 +25,7 @@ from mtdemo.laboratory.dataset import LabDataset, check_labels
 from mtdemo.laboratory.drift import Answers, class_drift, collect_answers, embedding_cosine, entity_drift, relative_change
 from mtdemo.laboratory.outcome import CacheSpeedup, Ending, ExperimentSettings, Outcome, Snapshot
 from mtdemo.models.loaded import LoadedModel
+from mtdemo.training.preparation import prepare
 from mtdemo.training.settings import TrainingSettings
 from mtdemo.training.step_losses import StepLosses
 from mtdemo.training.trainer import Trainer
@@ -93,7 +94,7 @@ class Experiment:
             self._random = torch.get_rng_state()
         yield from self._train(trainer, copied)
         self.trained = trained = trainer.finished()
-        self.outcome = self._conclude(before, trained, trainer.features)
+        self.outcome = self._conclude(before, trained, trainer.hidden_states)
         yield self._history[-1]
 
     def _train(self, trainer: Trainer, copied: LoadedModel) -> Iterator[Snapshot]:
@@ -102,7 +103,7 @@ class Experiment:
         The last snapshot is in the history only: it is told when the outcome is there.
         """
         history = self._history
-        runner = CachedRunner(_MAX_FEATURE_BYTES) if trainer.features is not None else run_windows
+        runner = CachedRunner(_MAX_FEATURE_BYTES) if trainer.hidden_states is not None else run_windows
         evaluate = ValidationSets(self.dataset.tagged_heldout, self.dataset.labelled_heldout, run=runner)
         scores, losses = evaluate(copied), None
         n_steps = self.settings.n_steps
@@ -112,10 +113,9 @@ class Experiment:
             is_last = self._must_end() or n_done == n_steps
             is_measured = is_last or n_done % interval == 0
             if n_done and is_measured:
-                trainer.model.eval()
                 scores = evaluate(trainer.current())
             seconds, seconds_left = self._watch.seconds, self._watch.seconds_left(n_done)
-            now = Snapshot(n_done, n_steps, seconds, seconds_left, losses, scores, _rates(trainer))
+            now = Snapshot(n_done, n_steps, seconds, seconds_left, losses, scores, trainer.learning_rates)
             if is_measured:
                 if history and history[-1].n_done == n_done:
                     history.pop()  # stopped at a step that was measured already
@@ -207,9 +207,9 @@ class _Stopwatch:
 
     def time_step(self, trainer: Trainer) -> StepLosses:
         """Take a step, and note how long it took."""
-        started, n_computed = time.monotonic(), trainer.features.n_computed if trainer.features else 0
+        started, n_computed = time.monotonic(), trainer.hidden_states.n_computed if trainer.hidden_states else 0
         losses = trainer.step()
-        computes = trainer.features is not None and trainer.features.n_computed > n_computed
+        computes = trainer.hidden_states is not None and trainer.hidden_states.n_computed > n_computed
         (self._computing if computes else self._reusing).append(time.monotonic() - started)
         return losses
 
@@ -233,13 +233,4 @@ def _make_trainer(model: LoadedModel, dataset: LabDataset, settings: ExperimentS
         max_length=_MAX_LENGTH,
         max_feature_bytes=_MAX_FEATURE_BYTES,
     )
-    return Trainer(model, dataset.tagged, dataset.labelled, training)
-
-
-def _rates(trainer: Trainer) -> dict[str, float]:
-    """Return the learning rate of each block; 0 while frozen."""
-    rates: dict[str, float] = {}
-    for group in trainer.optimizer.param_groups:
-        trains = any(parameter.requires_grad for parameter in group["params"])
-        rates[group["block"]] = max(rates.get(group["block"], 0.0), group["lr"] if trains else 0.0)
-    return rates
+    return Trainer(prepare(model, dataset.tagged, dataset.labelled, training))

@@ -1,4 +1,4 @@
-"""Models that stay as they are while another learns: what they say of each training sentence, computed once.
+"""Distillation: models that do not change teach one that learns, each sentence's answer computed once.
 
 The model as it was before training teaches its embeddings, and other checkpoints may teach their classes (Hinton et al.
 2015, https://arxiv.org/abs/1503.02531).
@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mtdemo.errors import DataFileError
+from mtdemo.errors import UsageError
 from mtdemo.models.loaded import LoadedModel
+from mtdemo.models.parts import find_task
 from mtdemo.text.tokenization import Window
+from mtdemo.training.losses import class_disagreement, embedding_drift
 
 
 class FrozenModel:
-    """A copy of a model, with what it reads of each training sentence and what is read of its answers."""
+    """A copy of a model that does not change, and what is read of its answers.
+
+    Args:
+        model: what is copied.
+        windows: the training sentences, as this model reads them.
+        read: from the copy's output to float32 (sentences, width).
+    """
 
     def __init__(self, model: LoadedModel, windows: Sequence[Window], read: Callable[[Any], Tensor]) -> None:
         self._copy = replace(model, model=copy.deepcopy(model.model).eval().requires_grad_(False))
@@ -28,19 +36,25 @@ class FrozenModel:
         self._read = read
 
     def __call__(self, indices: Sequence[int]) -> Tensor:
-        """float32 (sentences, width) for indices into the windows."""
+        """Answer sentences by their index, as float32 (sentences, width)."""
         inputs = self._copy.pad([self._windows[index] for index in indices])
         with torch.no_grad():
             return self._read(self._copy.model(**inputs))
 
     @property
     def weights(self) -> dict[str, Tensor]:
-        """By name."""
+        """Weights of the copy, by name."""
         return self._copy.model.state_dict()
 
 
 class Teacher:
-    """What fixed models say of each training sentence, their mean; asked for when it is needed and kept as float16."""
+    """The mean answer of models that do not change, kept as float16 once it was computed.
+
+    Args:
+        models: whose answers are averaged.
+        n_sentences: in all.
+        width: numbers in the answer to one.
+    """
 
     def __init__(self, models: Sequence[FrozenModel], n_sentences: int, width: int) -> None:
         self.models = models
@@ -49,7 +63,7 @@ class Teacher:
 
     @classmethod
     def of_embeddings(cls, base: LoadedModel, windows: Sequence[Window]) -> Teacher:
-        """Says the sentence embedding, float32 (sentences, hidden), that a model as it is now gives these windows."""
+        """Make a teacher of the embeddings that a model gives now, float32 (sentences, hidden)."""
         model = FrozenModel(base, windows, lambda output: output.sentence_embedding)
         return cls([model], len(windows), base.info.hidden_size)
 
@@ -57,7 +71,7 @@ class Teacher:
     def of_classes(
         cls, models: Sequence[LoadedModel], texts: Sequence[str], labels: Sequence[str], max_length: int
     ) -> Teacher:
-        """Says the probabilities of classes, float32 (sentences, classes).
+        """Make a teacher of class probabilities, float32 (sentences, classes).
 
         Args:
             models: checkpoints of any architecture; each reads the texts with its own tokenizer.
@@ -66,12 +80,12 @@ class Teacher:
             max_length: word pieces read of a sentence, if a checkpoint can read so many.
 
         Raises:
-            DataFileError: a checkpoint's classes are others, or untrained.
+            UsageError: a checkpoint's classes are others, or untrained.
         """
         return cls([_classifier(model, texts, labels, max_length) for model in models], len(texts), len(labels))
 
     def __getitem__(self, indices: Sequence[int]) -> Tensor:
-        """float32 (sentences, width) for indices of sentences."""
+        """Answer sentences by their index, as float32 (sentences, width)."""
         missing = [index for index in indices if not self.known[index]]
         if missing:
             self.answers[missing] = torch.stack([model(missing) for model in self.models]).mean(dim=0).half()
@@ -79,20 +93,88 @@ class Teacher:
         return self.answers[list(indices)].float()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """What was said so far."""
+        """Return the answers so far."""
         return {"answers": self.answers, "known": self.known}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take over what was said in an earlier run."""
+        """Take over the answers of an earlier run."""
         self.answers, self.known = state["answers"], state["known"]
+
+
+@dataclass(frozen=True, slots=True)
+class DistillationTerm:
+    """A loss against what a teacher says of the sentences of all tasks.
+
+    Attributes:
+        weight: of the loss.
+        teacher: what the sentences are taught; None where the loss is 0 in any case.
+        distance: from the model's output and the teacher's answers to their mean loss.
+    """
+
+    weight: float
+    teacher: Teacher | None
+    distance: Callable[[Any, Tensor], Tensor]
+
+    @classmethod
+    def nothing(cls) -> DistillationTerm:
+        """Make the term of what cannot change: 0, without a model that is asked."""
+        return cls(0.0, None, lambda output, answers: answers)
+
+    def loss(self, output: Any, indices: Sequence[int]) -> Tensor:
+        """Compute the mean loss of some sentences.
+
+        Args:
+            output: what the model that learns says of them.
+            indices: theirs among the sentences of all tasks.
+        """
+        return torch.zeros(()) if self.teacher is None else self.distance(output, self.teacher[indices])
+
+
+def distillation_terms(
+    base: LoadedModel,
+    windows: Sequence[Window],
+    texts: Sequence[str],
+    embedding_weight: float,
+    class_weight: float,
+    class_teachers: Sequence[LoadedModel],
+    max_length: int,
+) -> dict[str, DistillationTerm]:
+    """Make the terms that have a weight, by the name of their loss in `StepLosses`.
+
+    Args:
+        base: the model that learns, as it is before the first step.
+        windows: the sentences of all tasks, as it reads them.
+        texts: the same sentences.
+        embedding_weight: of keeping the embeddings.
+        class_weight: of learning the teachers' classes.
+        class_teachers: models with the same classes.
+        max_length: word pieces that a teacher reads of a sentence.
+
+    Raises:
+        UsageError: a teacher's classes are others, or untrained.
+    """
+    terms = {}
+    if embedding_weight:
+        terms["drift"] = DistillationTerm(
+            embedding_weight,
+            Teacher.of_embeddings(base, windows),
+            lambda output, answers: embedding_drift(output.sentence_embedding, answers),
+        )
+    if class_weight:
+        terms["disagreement"] = DistillationTerm(
+            class_weight,
+            Teacher.of_classes(class_teachers, texts, base.model.config.class_labels, max_length),
+            lambda output, answers: class_disagreement(output.classification_logits, answers),
+        )
+    return terms
 
 
 def _classifier(model: LoadedModel, texts: Sequence[str], labels: Sequence[str], max_length: int) -> FrozenModel:
     info = model.info
-    if "classification_head" not in info.trained_heads:
-        raise DataFileError(f"The classes of {info.id} are untrained: there is nothing to learn from them.")
+    if find_task("classification").head not in info.trained_heads:
+        raise UsageError(f"The classes of {info.id} are untrained: there is nothing to learn from them.")
     if sorted(info.class_labels) != sorted(labels):
-        raise DataFileError(f"The classes of {info.id} are {', '.join(info.class_labels)}, not {', '.join(labels)}.")
+        raise UsageError(f"The classes of {info.id} are {', '.join(info.class_labels)}, not {', '.join(labels)}.")
     order = [info.class_labels.index(label) for label in labels]
     windows = [sentence.windows[0] for sentence in model.encode(texts, min(max_length, info.max_length))]
     return FrozenModel(model, windows, lambda output: output.classification_logits.softmax(dim=-1)[:, order])

@@ -1,11 +1,11 @@
-"""What a training step minimises: the losses of the tasks, of what other models teach, and how they are told.
+"""The objective of a training run: the losses of the tasks, and of what models that do not change teach.
 
 Which sentences a step reads is `mtdemo.training.batches`'s; the steps are `mtdemo.training.trainer`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,57 +14,186 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from mtdemo.inference.batching import plan_batches
+from mtdemo.inference.hidden_state_cache import HiddenStateCache
+from mtdemo.models.loaded import LoadedModel
+from mtdemo.results import ProgressCallback
+from mtdemo.text.tokenization import Window
 from mtdemo.training.batches import BatchSampler, InputNoise
+from mtdemo.training.distillation import DistillationTerm
 from mtdemo.training.examples import EncodedExample
 from mtdemo.training.losses import partial_cross_entropy
+from mtdemo.training.step_losses import StepLosses
 
 
 @dataclass(frozen=True, slots=True)
-class DistillationTerm:
-    """What the sentences of all tasks are taught by a model that stays as it is.
+class TaskExamples:
+    """The examples of one task and how a step uses them.
 
     Attributes:
-        weight: of the loss.
-        loss: from the model's output and the indices of the sentences among those of all tasks to their mean loss.
-    """
-
-    weight: float
-    loss: Callable[[Any, Sequence[int]], Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One kind of examples and how a step uses them.
-
-    Attributes:
+        name: `entities` or `classes`, as in `StepLosses`.
         examples: what is learned from.
         batches: which of them each step takes.
-        noise: how they are disguised.
+        noise: what is changed in their windows.
         is_active: whether a step reads any of them.
         weight: of the loss.
         offset: index of the first example among those of all tasks.
-        loss: of each head that answers them, the mean loss over what the examples ask, a word piece or a sentence each.
+        loss: from the model's output for some examples to the mean loss of each head that answers them, by its name in
+            `StepLosses`; the mean is over word pieces, or over sentences.
     """
 
+    name: str
     examples: Sequence[EncodedExample]
     batches: BatchSampler
     noise: InputNoise
     is_active: bool
     weight: float
     offset: int
-    loss: Callable[[Any, Sequence[EncodedExample]], Sequence[Tensor]]
+    loss: Callable[[Any, Sequence[EncodedExample]], dict[str, Tensor]]
 
 
-def entity_loss(output: Any, examples: Sequence[EncodedExample]) -> list[Tensor]:
-    """Of the entity head: the mean over word pieces, on the summed probability of what the annotation leaves open."""
+@dataclass(frozen=True, slots=True)
+class ForwardPass:
+    """A part of a step's sentences that is read at once.
+
+    Attributes:
+        indices: of the sentences among those of all tasks.
+        windows: what is read, with noise.
+        examples: the same sentences as they are.
+    """
+
+    indices: Sequence[int]
+    windows: Sequence[Window]
+    examples: Sequence[EncodedExample]
+
+    @property
+    def n_targets(self) -> int:
+        return sum(example.n_targets for example in self.examples)
+
+
+class Objective:
+    """The weighted sum of losses that a run minimises.
+
+    Args:
+        loaded: the model that learns.
+        tasks: in the order of `LEARNED_TASKS`.
+        terms: what models that do not change teach, by name in `StepLosses`.
+        hidden_states: of a frozen backbone, computed once; None where the backbone trains.
+        tokens_per_pass: word pieces in one forward pass.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        tasks: Sequence[TaskExamples],
+        terms: Mapping[str, DistillationTerm],
+        hidden_states: HiddenStateCache | None,
+        tokens_per_pass: int,
+    ) -> None:
+        self.tasks = tuple(tasks)
+        self.terms = dict(terms)
+        self.hidden_states = hidden_states
+        self._loaded = loaded
+        self._tokens_per_pass = tokens_per_pass
+        self._n_active = sum(task.is_active for task in self.tasks)
+
+    def backward(self, step: int) -> StepLosses:
+        """Add the gradients of a step to the model's parameters.
+
+        A task's own losses stand once; what its sentences are taught is told as the mean over the tasks:
+        `[{entities: 1.2, drift: 0.1}, {classes: 0.7, drift: 0.3}] -> {entities: 1.2, classes: 0.7, drift: 0.2}`.
+        """
+        by_task = [self._add_gradients(task, step) for task in self.tasks if task.is_active]
+        told = {name: [losses[name] for losses in by_task if name in losses] for losses in by_task for name in losses}
+        return StepLosses(**{name: sum(values) / len(values) for name, values in told.items()})
+
+    def compute_hidden_states(self, n_steps: int, progress: ProgressCallback) -> None:
+        """Compute the hidden states that the first steps read.
+
+        They are computed in the batches of those steps, so that they are the same bit for bit as in a run that was not
+        stopped. Nothing is done where the backbone trains.
+        """
+        if self.hidden_states is None:
+            return
+        for step in range(n_steps):
+            for task in self.tasks:
+                for each in self._passes(task, step):
+                    self.hidden_states(self._loaded, [example.window for example in each.examples])
+            progress("computing hidden states again", step + 1, n_steps)
+
+    def _add_gradients(self, task: TaskExamples, step: int) -> dict[str, float]:
+        """Add the gradients of a task's sentences.
+
+        A step of more sentences than fit one pass takes several. Each pass has a share of the step's mean, so that the
+        gradients sum to those of one large pass: losses 1.0 over 6 word pieces and 4.0 over 2 are
+        `1.0 * 6/8 + 4.0 * 2/8 = 1.75`.
+        """
+        batch = task.batches[step]
+        n_targets = sum(task.examples[index].n_targets for index in batch)
+        totals = {task.name: 0.0, **dict.fromkeys(self.terms, 0.0)}
+        for each in self._passes(task, step):
+            output = self._forward(each)
+            losses = {name: loss * (each.n_targets / n_targets) for name, loss in task.loss(output, each.examples).items()}
+            taught: dict[str, Tensor] = {}
+            objective = torch.zeros(())
+            for name, term in self.terms.items():
+                taught[name] = term.loss(output, each.indices) * (len(each.examples) / len(batch))
+                objective = objective + term.weight * taught[name] / self._n_active  # the mean over tasks has the weight
+            if task.weight:  # a loss times 0 would give gradients of 0, and what has a gradient decays
+                objective = objective + task.weight * torch.stack([*losses.values()]).sum()
+            if objective.requires_grad:  # not where the task's own head and all under it are frozen
+                objective.backward()
+            for name, loss in (losses | taught).items():
+                totals[name] = totals.get(name, 0.0) + loss.item()
+        return totals
+
+    def _passes(self, task: TaskExamples, step: int) -> Iterator[ForwardPass]:
+        """Divide a task's sentences of a step into forward passes.
+
+        With room for 24 word pieces, padding counted, lengths `[5, 9, 8, 4] -> [[4, 5], [8, 9]]`, as `plan_batches` sorts.
+        A pass of which nothing can be read, such as emoji that the vocabulary lacks, is left out.
+        """
+        if not task.is_active:
+            return
+        batch = task.batches[step]
+        windows = task.noise([task.examples[index].window for index in batch], step)
+        for rows in plan_batches([len(window.input_ids) for window in windows], self._tokens_per_pass):
+            examples = [task.examples[batch[row]] for row in rows]
+            if any(example.n_targets for example in examples):
+                yield ForwardPass([task.offset + batch[row] for row in rows], [windows[row] for row in rows], examples)
+
+    def _forward(self, each: ForwardPass) -> Any:
+        """Run the model, or its heads alone where hidden states are kept, which have no noise."""
+        model = self._loaded.model
+        if self.hidden_states is not None:
+            windows = [example.window for example in each.examples]
+            return model.apply_heads(*self.hidden_states(self._loaded, windows))
+        return model(**self._loaded.pad(each.windows))
+
+
+def entity_loss(output: Any, examples: Sequence[EncodedExample]) -> dict[str, Tensor]:
+    """Compute the loss of the entity head, a mean over word pieces.
+
+    It is on the summed probability of the labels that the annotation leaves open.
+    """
     logits = torch.cat([output.ner_logits[row, example.window.content] for row, example in enumerate(examples)])
-    return [partial_cross_entropy(logits, torch.from_numpy(np.concatenate([example.target for example in examples])))]
+    allowed = torch.from_numpy(np.concatenate([example.target for example in examples]))
+    return {"entities": partial_cross_entropy(logits, allowed)}
 
 
 def class_loss(
     output: Any, examples: Sequence[EncodedExample], smoothing: float, with_output_layer: bool = False
-) -> list[Tensor]:
-    """Of the classification head and, where its outputs are the classes, of the new output layer: means over sentences."""
+) -> dict[str, Tensor]:
+    """Compute the losses of the heads that name classes, means over sentences.
+
+    Args:
+        output: of the model.
+        examples: sentences, each with the index of its class.
+        smoothing: share of the probability that the targets spread over all classes, 0 to 1.
+        with_output_layer: whether a new output layer learns the same classes.
+    """
     targets = torch.tensor([example.target for example in examples])
-    of_heads = (output.classification_logits, *((output.output_logits,) if with_output_layer else ()))
-    return [functional.cross_entropy(logits, targets, label_smoothing=smoothing) for logits in of_heads]
+    logits = {"classes": output.classification_logits}
+    if with_output_layer:
+        logits["new_output_layer"] = output.output_logits
+    return {name: functional.cross_entropy(each, targets, label_smoothing=smoothing) for name, each in logits.items()}

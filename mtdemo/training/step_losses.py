@@ -22,8 +22,8 @@ class StepLosses:
         drift: of the sentence embeddings.
     """
 
-    entities: float | None
-    classes: float | None
+    entities: float | None = None
+    classes: float | None = None
     new_output_layer: float | None = None
     disagreement: float | None = None
     drift: float | None = None

@@ -1,11 +1,12 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mtdemo.cli.main import main
 from mtdemo.models.checkpoints import load_directory
-from mtdemo.training.trainer import Trainer
+from mtdemo.training.state import save_state
 
 Write = Callable[..., Path]
 
@@ -16,16 +17,16 @@ def test_a_stopped_training_goes_on_from_its_own_directory_or_another(
     arguments = ["train", "--base", str(tiny()), *few, "--steps", "3", "--interval", "1"]
     assert main(arguments) == 0
     whole = (tmp_path / "out" / "model.safetensors").read_bytes()
-    save, n_saved = Trainer.save, 0
+    n_saved = 0
 
-    def save_once(trainer: Trainer, path: Path) -> None:
+    def save_once(*arguments: Any) -> None:
         nonlocal n_saved
-        save(trainer, path)
+        save_state(*arguments)
         n_saved += 1
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "save", save_once)
+        patch.setattr("mtdemo.training.loop.save_state", save_once)
         assert main(arguments) == 130
     assert n_saved == 1
     assert "stopped. The same command with --resume goes on" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mtdemo.errors import DataFileError
+from mtdemo.errors import UsageError
 from mtdemo.models.checkpoints import load_directory
 from mtdemo.models.loaded import LoadedModel
 from mtdemo.training.distillation import Teacher
@@ -78,8 +78,8 @@ def test_a_long_text_is_read_as_far_as_the_teacher_can_read(model: LoadedModel) 
 
 
 def test_a_teacher_that_has_nothing_to_say_is_refused(model: LoadedModel) -> None:
-    with pytest.raises(DataFileError, match=r"The classes of .* are negative, neutral, positive, not bad, good"):
+    with pytest.raises(UsageError, match=r"The classes of .* are negative, neutral, positive, not bad, good"):
         Teacher.of_classes([model], TEXTS, ("bad", "good"), 64)
     untrained = replace(model, info=replace(model.info, trained_heads=()))
-    with pytest.raises(DataFileError, match="are untrained: there is nothing to learn"):
+    with pytest.raises(UsageError, match="are untrained: there is nothing to learn"):
         Teacher.of_classes([untrained], TEXTS, model.info.class_labels, 64)
