@@ -93,6 +93,17 @@ class Snapshot:
     scores: Validation
     rates: dict[str, float]
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the row of this snapshot in the history of a run."""
+        return {
+            "step": self.n_done,
+            "seconds": self.seconds,
+            "entity_f1": self.scores.entity_f1,
+            "macro_f1": self.scores.macro_f1,
+            "output_f1": self.scores.output_f1,
+            "losses": (self.losses or StepLosses(None, None)).as_dict(),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class TaskDrift:
@@ -158,17 +169,7 @@ class Outcome:
             "seconds": last.seconds,
             "training_seconds": self.training_s,
             "ending": self.ending,
-            "history": [
-                {
-                    "step": snapshot.n_done,
-                    "seconds": snapshot.seconds,
-                    "entity_f1": snapshot.scores.entity_f1,
-                    "macro_f1": snapshot.scores.macro_f1,
-                    "output_f1": snapshot.scores.output_f1,
-                    "losses": (snapshot.losses or StepLosses(None, None, None)).as_dict(),
-                }
-                for snapshot in self.snapshots
-            ],
+            "history": [snapshot.as_dict() for snapshot in self.snapshots],
             "share_of_changed_answers": {
                 "entities": self.entities.changed_fraction,
                 "classes": self.classes.changed_fraction,

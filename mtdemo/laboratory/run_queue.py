@@ -23,13 +23,13 @@ from mtdemo.config import (
 )
 from mtdemo.errors import LaboratoryError
 from mtdemo.laboratory.dataset import LabDataset, read_dataset
+from mtdemo.laboratory.outcome import ExperimentSettings, Outcome, Snapshot
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.runtime import import_libraries
 from mtdemo.serving.service import ModelService
 
 if TYPE_CHECKING:
     from mtdemo.laboratory.experiment import Experiment
-    from mtdemo.laboratory.outcome import Outcome, Snapshot
     from mtdemo.models.loaded import LoadedModel
 
 _WAIT_S = 0.5
@@ -125,7 +125,6 @@ class Laboratory:
         """
         import_libraries()
         from mtdemo.laboratory.experiment import Experiment
-        from mtdemo.laboratory.outcome import ExperimentSettings
 
         wanted = ExperimentSettings(plan=plan, **{"max_seconds": MAX_RUN_SECONDS, **settings})
         ticket = object()
