@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from mtdemo.data.subsets import subsample
 from mtdemo.evaluation.calibration import Temperatures, fit_temperatures, measure_calibration
 from mtdemo.evaluation.metrics import right_entities
 from mtdemo.evaluation.validation import ValidationSets
 from mtdemo.laboratory.dataset import read_dataset
 from mtdemo.models.checkpoints import load_directory
 from mtdemo.models.loaded import LoadedModel
+from mtdemo.results import SentenceAnalysis
 
 HEADS = ("ner_head", "classification_head")
 
@@ -22,7 +24,8 @@ HEADS = ("ner_head", "classification_head")
 @pytest.fixture(scope="module")
 def sets() -> ValidationSets:
     dataset = read_dataset()
-    return ValidationSets((*dataset.tagged, *dataset.tagged_heldout), (*dataset.labelled, *dataset.labelled_heldout))
+    tagged, labelled = (*dataset.tagged, *dataset.tagged_heldout), (*dataset.labelled, *dataset.labelled_heldout)
+    return ValidationSets(subsample(tagged, 100), subsample(labelled, 100))
 
 
 def sharpened(model: LoadedModel, factor: float) -> LoadedModel:
@@ -51,22 +54,22 @@ def test_a_head_that_is_twice_as_sure_gets_twice_the_temperature_and_ends_as_the
 
 def test_what_was_too_sure_is_worth_its_confidence_after(embedded: LoadedModel, sets: ValidationSets) -> None:
     model = sharpened(embedded, 3.0)
-    texts = [row.text for row in sets.labelled]
 
-    def errors() -> tuple[float, float]:
-        answers = sets.answers(model, texts)
+    def measure() -> tuple[list[SentenceAnalysis], float, float]:
+        """Answers about the sentences with a class, and the calibration errors of entities and of classes."""
+        answers = list(sets.answers(model, [row.text for row in sets.labelled]))
         entities = right_entities(sets.tagged, sets.answers(model, [row.text for row in sets.tagged]))
         right = [answer.label == row.label for answer, row in zip(answers, sets.labelled, strict=True)]
         sure = [answer.probabilities[answer.label] for answer in answers]
-        return measure_calibration(*zip(*entities, strict=True)).error, measure_calibration(sure, right).error
+        errors = (measure_calibration(*zip(*entities, strict=True)).error, measure_calibration(sure, right).error)
+        return answers, *errors
 
-    labels = [answer.label for answer in sets.answers(model, texts)]
-    embeddings = [answer.embedding for answer in sets.answers(model, texts)]
-    before = errors()
+    before, *errors_before = measure()
     fit_temperatures(model, sets)
-    assert all(now < then for now, then in zip(errors(), before, strict=True))
-    assert [answer.label for answer in sets.answers(model, texts)] == labels
-    assert all((a.embedding == b).all() for a, b in zip(sets.answers(model, texts), embeddings, strict=True))
+    after, *errors_after = measure()
+    assert all(now < then for now, then in zip(errors_after, errors_before, strict=True))
+    assert [answer.label for answer in after] == [answer.label for answer in before]
+    assert all((a.embedding == b.embedding).all() for a, b in zip(after, before, strict=True))
 
 
 def test_an_untrained_head_and_a_task_without_sentences_stay_as_they_are(
