@@ -14,6 +14,7 @@ from mtdemo.errors import SettingsError
 PACKAGE_DIRECTORY = Path(__file__).parent
 EMBEDDED_CHECKPOINT = PACKAGE_DIRECTORY / "checkpoint"
 EMBEDDED = "embedded"
+MIN_LENGTH = 8  # word pieces, special ones included; with fewer a window holds next to nothing
 MAX_UPLOAD_BYTES = 4_000_000  # of a file that a visitor brings
 MAX_RUN_SECONDS = 900.0  # of a run of the laboratory
 MAX_RUNS_AT_ONCE = 2
@@ -30,13 +31,18 @@ def _setting(default: Any, about: str, flag: bool = False, minimum: int | None =
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that can be set. Each field is read from `MTDEMO_<NAME>`; those marked as flags also from the command line."""
+    """All that an operator can set.
+
+    Each field is read from `MTDEMO_<NAME>`; those marked as flags also from the command line.
+    """
 
     host: str = _setting("127.0.0.1", "address to listen on; 0.0.0.0 for every interface", flag=True)
     port: int = _setting(7860, "port to listen on", flag=True, minimum=1)
     model: str = _setting(EMBEDDED, "model that answers first: 'embedded', or any model id of the hub", flag=True)
     checkpoint: str = _setting(str(EMBEDDED_CHECKPOINT), "directory of the checkpoint behind 'embedded'", flag=True)
-    max_length: int = _setting(128, "word pieces read for embedding and class, special ones included", flag=True, minimum=8)
+    max_length: int = _setting(
+        128, "word pieces read for embedding and class, special ones included", flag=True, minimum=MIN_LENGTH
+    )
     max_sentences: int = _setting(1_000, "sentences in one request", minimum=1)
     max_sentence_characters: int = _setting(50_000, "characters in one sentence", minimum=1)
     max_total_characters: int = _setting(200_000, "characters in one request", minimum=1)
@@ -52,7 +58,7 @@ class Settings:
 
     @property
     def checkpoint_name(self) -> str:
-        """What to call the model behind 'embedded': that, or the directory where another one was given."""
+        """`embedded`, or the directory where another checkpoint was given."""
         return EMBEDDED if self.checkpoint == str(EMBEDDED_CHECKPOINT) else self.checkpoint
 
     def __post_init__(self) -> None:
@@ -92,12 +98,14 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
 
 
 def count_cores() -> int:
-    """Cores that this process may use, which can be fewer than the machine has."""
+    """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def prepare_environment() -> None:
-    """Switch off every call home and let waiting threads sleep. Must run before gradio, torch and transformers load.
+    """Switch off every call home and let waiting threads sleep.
+
+    It must run before gradio, torch and transformers load.
 
     OMP_WAIT_POLICY: libgomp's threads spin at barriers by default, which costs whole time slices beside a busy
     neighbour. A variable that the person has set is left alone, except for the analytics.

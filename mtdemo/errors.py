@@ -25,7 +25,10 @@ Anything else that escapes is a bug and is meant to look like one.
 
 
 class MtdemoError(Exception):
-    """The root: catch this to show a message instead of a traceback."""
+    """The root of all errors with a message for people.
+
+    Catch it to show the message instead of a traceback.
+    """
 
 
 class SettingsError(MtdemoError):
@@ -37,7 +40,7 @@ class UsageError(MtdemoError):
 
 
 class UnknownNameError(MtdemoError):
-    """A name that is none of those there are; the message lists them."""
+    """An unknown name; the message lists the known ones."""
 
 
 class InputError(MtdemoError):
@@ -71,15 +74,15 @@ class CheckpointNotFoundError(CheckpointError):
 
 
 class InvalidCheckpointError(CheckpointError):
-    """Something stands at the given place, but it is not a checkpoint that can be used."""
+    """Something at the given place that is no usable checkpoint."""
 
 
 class HubUnreachableError(CheckpointError):
-    """The hub did not answer, and the model is not in the local cache."""
+    """No answer from the hub, nothing in the cache."""
 
 
 class ModelTooLargeError(CheckpointError):
-    """The weights would not fit the memory bound of the settings."""
+    """Weights beyond the memory bound of the settings."""
 
 
 class PlanError(MtdemoError):
@@ -91,7 +94,7 @@ class LaboratoryError(MtdemoError):
 
 
 class TrainingError(MtdemoError):
-    """A run that cannot go on, since something in it is no number any more."""
+    """A run whose numbers are no numbers any more."""
 
 
 class ResumeError(TrainingError):
@@ -99,7 +102,7 @@ class ResumeError(TrainingError):
 
 
 class DataFileError(MtdemoError):
-    """A file that cannot be read or used; the message names file and line."""
+    """A file that cannot be used; the message says where."""
 
 
 class FileWriteError(DataFileError):

@@ -46,4 +46,4 @@ def writing(path: Path, hint: str = "") -> Iterator[None]:
 
 def first_line(error: Exception) -> str:
     """Return the first line of an error, else its kind."""
-    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
+    return (getattr(error, "strerror", None) or str(error).strip() or type(error).__name__).splitlines()[0]

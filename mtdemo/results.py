@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
 Value = TypeVar("Value")
-ProgressCallback = Callable[[str, int, int], None]  # what is being done, how many are done, how many there are
+ProgressCallback = Callable[[str, int, int], None]  # what is being done, how many are done, how many there are (0: unknown)
 
 
 def no_progress(phrase: str, done: int, total: int) -> None:
@@ -90,7 +90,7 @@ def _is_same(one: Any, other: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What a person must know about the model that answers.
+    """Facts about the model that answers.
 
     Attributes:
         id: `embedded`, a directory or a hub id.
@@ -116,12 +116,12 @@ class ModelInfo:
 
     @property
     def classifies(self) -> bool:
-        """Whether the classification head was trained."""
+        """True where the classification head was trained."""
         return "classification_head" in self.trained_heads
 
     @property
     def finds_entities(self) -> bool:
-        """Whether the entity head was trained."""
+        """True where the entity head was trained."""
         return "ner_head" in self.trained_heads
 
     def as_dict(self) -> dict[str, Any]:
@@ -158,7 +158,7 @@ class Entity:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SentenceAnalysis(ArrayRecord):
-    """Everything one forward pass says about one sentence; what the cache keeps.
+    """Everything that one forward pass says about one sentence.
 
     Attributes:
         text: the sentence as it was given.
@@ -217,7 +217,7 @@ class SentenceAnalysis(ArrayRecord):
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """Sentences analysed by one model, in the order they were given."""
+    """Sentences analysed by one model, in their given order."""
 
     model: ModelInfo
     sentences: tuple[SentenceAnalysis, ...]
@@ -244,7 +244,7 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two sentences, by their positions, and their cosine similarity (-1 to 1)."""
+    """Positions of two sentences and their cosine (-1 to 1)."""
 
     first: int
     second: int

@@ -11,7 +11,10 @@ import_lock = threading.RLock()
 
 @cache
 def import_libraries() -> None:
-    """Import torch and transformers; wait while another thread does, cost nothing afterwards."""
+    """Import torch and transformers, once in a process.
+
+    It waits while another thread imports them, and costs nothing afterwards.
+    """
     with import_lock:
         import huggingface_hub  # noqa: F401
         import torch.optim.swa_utils  # noqa: F401

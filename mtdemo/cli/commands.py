@@ -36,8 +36,12 @@ def _annotate(options: argparse.Namespace) -> int:
 
     service = ModelService(service_settings(options))
     with tqdm(desc="annotating", unit=" lines", file=sys.stderr) as bar:
+
+        def follow(phrase: str, done: int, total: int) -> None:
+            bar.update(done - bar.n)
+
         report = annotate_file(
-            service, options.input, options.output, options.embeddings, bar.update, partial(bar.write, file=sys.stderr)
+            service, options.input, options.output, options.embeddings, follow, partial(bar.write, file=sys.stderr)
         )
     print(report.summary, file=sys.stderr)
     return 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def plan_batches(lengths: Sequence[int], max_tokens: int) -> tuple[tuple[int, ...], ...]:
-    """Group inputs of similar length so that little padding is computed.
+    """Group inputs of similar length, for little padding.
 
     Args:
         lengths: tokens of each input.

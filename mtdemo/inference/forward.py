@@ -12,10 +12,10 @@ from mtdemo.text.tokenization import Window
 
 
 class WindowRunner(Protocol):
-    """A way to run a batch, such as `run_windows` or a `CachedRunner`."""
+    """A way to run a batch, such as `run_windows`."""
 
     def __call__(self, loaded: Any, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
-        """Return the output of each window, in their order; the arguments are those of `run_windows`."""
+        """Run a batch; arguments and results are those of `run_windows`."""
 
 
 def run_windows(loaded: AnsweringModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:

@@ -27,7 +27,7 @@ class HiddenStateCache:
         self.n_computed = self.n_reused = 0  # windows
 
     def __call__(self, loaded: LoadedModel, windows: Sequence[Window]) -> tuple[Tensor, Tensor]:
-        """Look hidden states up, and compute those that are missing in one pass.
+        """Look hidden states up; compute missing ones in one pass.
 
         Returns:
             Hidden states, float32 (windows, longest window, hidden), and attention mask, int64 (windows, longest window).
@@ -54,7 +54,10 @@ class HiddenStateCache:
 
 
 class CachedRunner:
-    """A `WindowRunner` that computes hidden states once; for a model whose heads alone change."""
+    """A `WindowRunner` that computes hidden states once.
+
+    It is for a model of which the heads alone change.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._states = HiddenStateCache(max_bytes)

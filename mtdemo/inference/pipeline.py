@@ -77,9 +77,9 @@ def to_analyses(
 
 
 def _to_analysis(loaded: AnsweringModel, sentence: EncodedSentence, outputs: Sequence[WindowOutput]) -> SentenceAnalysis:
-    """Put together what the model says of the windows of one sentence; embedding and class are those of the first."""
+    """Join the windows of one sentence into its analysis."""
     probabilities = join_windows(sentence, [output.entity_probabilities for output in outputs])
-    first = outputs[0]
+    first = outputs[0]  # exactly the truncated sentence, which embedding and class are of
     return SentenceAnalysis(
         text=sentence.text,
         n_tokens=sentence.n_tokens,

@@ -13,7 +13,7 @@ from mtdemo.text.tokenization import EncodedSentence, Window
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowOutput(ArrayRecord):
-    """What the model says of one window.
+    """Output of a model for one window.
 
     Attributes:
         embedding: float32 (hidden,).
@@ -27,7 +27,7 @@ class WindowOutput(ArrayRecord):
 
 
 class AnsweringModel(Protocol):
-    """A model that tokenises, runs windows and says what it is.
+    """A model that tokenises, runs windows and describes itself.
 
     `LoadedModel` is one, whatever checkpoint it comes from (`mtdemo.models.formats`); a model of another library would
     be another. Nothing here needs torch.
@@ -42,7 +42,12 @@ class AnsweringModel(Protocol):
         """The meaning of the entity labels."""
 
     def encode(self, texts: Sequence[str], max_length: int) -> tuple[EncodedSentence, ...]:
-        """Tokenise texts into windows of at most `max_length` word pieces; one thread at a time."""
+        """Tokenise texts; called by one thread at a time.
+
+        Args:
+            texts: any.
+            max_length: word pieces in a window, special ones included.
+        """
 
     def run(self, windows: Sequence[Window]) -> tuple[WindowOutput, ...]:
-        """Run one forward pass over windows of similar length, at least one."""
+        """Run one forward pass over windows of similar length."""

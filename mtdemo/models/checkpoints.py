@@ -10,8 +10,9 @@ import torch
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 from transformers import logging as transformers_logging
 
+from mtdemo.config import MIN_LENGTH
 from mtdemo.errors import CheckpointNotFoundError, InvalidCheckpointError, ModelTooLargeError
-from mtdemo.files import writing
+from mtdemo.files import first_line, writing
 from mtdemo.models.configuration import MultiTaskConfig
 from mtdemo.models.formats import CheckpointFormat, find_format
 from mtdemo.models.loaded import BYTES_PER_PARAMETER, LoadedModel, describe_model
@@ -19,8 +20,6 @@ from mtdemo.models.multitask import SEED_OF_UNTRAINED, MultiTaskModel
 from mtdemo.models.parts import HEAD_NAMES
 from mtdemo.runtime import import_lock
 from mtdemo.text.entity_spans import TagScheme
-
-_SHORTEST_INPUT = 8  # word pieces
 
 
 def load_directory(directory: Path, max_bytes: int | None = None, name: str | None = None) -> LoadedModel:
@@ -68,7 +67,7 @@ def save_checkpoint(loaded: LoadedModel, directory: Path) -> None:
 
 
 def model_without_weights(config: MultiTaskConfig) -> MultiTaskModel:
-    """Build a model on the meta device: every shape, no memory."""
+    """Build a model with every shape and no memory."""
     with torch.device("meta"):
         return MultiTaskModel(config)
 
@@ -97,7 +96,7 @@ def _recognise(directory: Path, name: str) -> tuple[CheckpointFormat, MultiTaskC
         format_ = find_format(found)
         config = format_.configure(found)
     except Exception as error:
-        raise InvalidCheckpointError(f"The config.json of {name!r} cannot be used: {_reason(error)}") from error
+        raise InvalidCheckpointError(f"The config.json of {name!r} cannot be used: {first_line(error)}") from error
     if getattr(config.backbone, "is_encoder_decoder", False) or getattr(config.backbone, "is_decoder", False):
         raise InvalidCheckpointError(
             f"{name!r} ({getattr(config.backbone, 'model_type', '?')}) is not an encoder: it has a decoder."
@@ -123,7 +122,7 @@ def check_size(config: MultiTaskConfig, name: str, max_bytes: int | None) -> Non
             n_bytes = model_without_weights(config).num_parameters() * BYTES_PER_PARAMETER
     except Exception as error:
         raise InvalidCheckpointError(
-            f"No encoder can be built from the config.json of {name!r}: {_reason(error)}"
+            f"No encoder can be built from the config.json of {name!r}: {first_line(error)}"
         ) from error
     if n_bytes > max_bytes:
         raise ModelTooLargeError(
@@ -144,7 +143,7 @@ def _load_weights(format_: CheckpointFormat, directory: Path, name: str) -> Mult
     try:
         model, report = format_.load(directory)
     except Exception as error:
-        raise InvalidCheckpointError(f"The weights of {name!r} cannot be read: {_reason(error)}") from error
+        raise InvalidCheckpointError(f"The weights of {name!r} cannot be read: {first_line(error)}") from error
     finally:
         transformers_logging.set_verbosity(verbosity)
     _check_report(report, model, name)
@@ -189,25 +188,19 @@ def load_tokenizer(directory: Path, name: str) -> PreTrainedTokenizerBase:
 
 
 def _smoke_test(loaded: LoadedModel) -> None:
-    """Read a sentence twice, as a proof that the model works.
+    """Read a sentence twice, to prove that it works.
 
     The second time it has another last piece, which an encoder's first piece must notice.
     """
     name = loaded.info.id
-    if loaded.info.max_length < _SHORTEST_INPUT:
+    if loaded.info.max_length < MIN_LENGTH:
         raise InvalidCheckpointError(f"{name!r} can read only {loaded.info.max_length} word pieces, too few to be of use.")
     try:
-        ids = loaded.encode(["a b a b a"], _SHORTEST_INPUT)[0].windows[0].input_ids
+        ids = loaded.encode(["a b a b a"], MIN_LENGTH)[0].windows[0].input_ids
         other = (*ids[:-1], (ids[-1] + 1) % loaded.model.config.backbone.vocab_size)
         with torch.inference_mode():
             states = loaded.model(torch.tensor([ids, other])).last_hidden_state
     except Exception as error:
-        raise InvalidCheckpointError(f"{name!r} cannot read a sentence: {_reason(error)}") from error
+        raise InvalidCheckpointError(f"{name!r} cannot read a sentence: {first_line(error)}") from error
     if torch.equal(states[0, 0], states[1, 0]):
         raise InvalidCheckpointError(f"{name!r} is not an encoder: its words see only what stands before them.")
-
-
-def _reason(error: Exception) -> str:
-    """The first line of an error, or its kind where it says nothing."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

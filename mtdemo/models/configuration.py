@@ -15,7 +15,7 @@ ENTITY_LABELS = ("O", "PER", "ORG", "LOC", "MISC")
 
 
 class MultiTaskConfig(PreTrainedConfig):
-    """What a `MultiTaskModel` is built from.
+    """Configuration of a `MultiTaskModel`.
 
     Attributes:
         backbone: configuration of any encoder that `AutoModel` knows.
@@ -57,7 +57,7 @@ class MultiTaskConfig(PreTrainedConfig):
 
     @property
     def output_names_classes(self) -> bool:
-        """Whether there is a new output layer and its outputs are the classes, in the same order."""
+        """True where the new output layer's outputs are the classes."""
         return bool(self.output_labels) and list(self.output_labels) == list(self.class_labels)
 
     @property

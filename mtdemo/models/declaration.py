@@ -15,7 +15,7 @@ _EMBEDDING_MODULES = ("embeddings", "embeddings_project")
 
 
 def declare_parts(model: nn.Module, n_layers: int) -> Parts:
-    """Group the parameters of a model into its parts, lowest first.
+    """Group the parameters of a model into its parts.
 
     A BERT with two layers and two heads: `backbone.embeddings.LayerNorm.bias -> embeddings`,
     `backbone.encoder.layer.1.output.dense.weight -> layer_1`, `ner_head.linear.bias -> ner_head`.
@@ -41,7 +41,7 @@ def declare_parts(model: nn.Module, n_layers: int) -> Parts:
 
 
 def _prefix_of_layers(model: nn.Module, n_layers: int) -> str | None:
-    """Find the stack of layers; None where no list of this many modules stands at a known place."""
+    """Find the stack of layers; None where there is none."""
     for path in (f"backbone.{path}" for path in _LAYER_PATHS):
         try:
             found = model.get_submodule(path)
@@ -53,7 +53,7 @@ def _prefix_of_layers(model: nn.Module, n_layers: int) -> str | None:
 
 
 def _parameters_with_decay(model: nn.Module) -> Iterator[tuple[str, nn.Parameter, bool]]:
-    """Name every parameter once, a tied one by its first name, and say whether weight decay applies to it."""
+    """List every parameter once, and whether weight decay applies."""
     normalisation = {
         f"{module_name}.{name}"
         for module_name, module in model.named_modules()
@@ -65,7 +65,7 @@ def _parameters_with_decay(model: nn.Module) -> Iterator[tuple[str, nn.Parameter
 
 
 def _part_of(name: str, prefix_of_layers: str | None) -> tuple[str, PartKind]:
-    """Find the part of a parameter by its full name: `backbone.encoder.layer.3.… -> layer_3`."""
+    """Find the part of a parameter by its full name."""
     root, _, rest = name.partition(".")
     if root != "backbone":
         return root, PartKind.HEAD

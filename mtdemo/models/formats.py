@@ -39,7 +39,7 @@ class CheckpointFormat:
 
 
 def find_format(config: PreTrainedConfig) -> CheckpointFormat:
-    """Return the first format that recognises a configuration; the last one takes all."""
+    """Return the first format that recognises a configuration."""
     return next(row for row in FORMATS if row.recognises(config))
 
 

@@ -38,7 +38,10 @@ class ClassificationHead(nn.Module):
 
 
 class LinearHead(nn.Module):
-    """Dropout and one linear layer over the last dimension: every token for entities, every sentence for outputs."""
+    """Dropout and one linear layer over the last dimension.
+
+    It reads every token for entities, and every sentence for outputs.
+    """
 
     def __init__(self, hidden_size: int, n_labels: int, dropout: float) -> None:
         super().__init__()

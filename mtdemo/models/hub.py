@@ -28,7 +28,9 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
 def load_model(id_or_directory: str, max_bytes: int | None = None) -> LoadedModel:
-    """Load a directory if there is one of this name, else a model of the hub; for the command line and settings.
+    """Load a directory, or a model of the hub.
+
+    The command line does so; a page that strangers use takes names for ids of the hub alone.
 
     Raises:
         CheckpointError: one of its kinds, each naming what was looked for.
@@ -39,13 +41,18 @@ def load_model(id_or_directory: str, max_bytes: int | None = None) -> LoadedMode
 
 
 def is_directory_name(id_or_directory: str) -> bool:
-    """Whether a name that may be either means a directory: it exists as one, or cannot be an id of the hub."""
+    """Tell a directory from an id of the hub.
+
+    A name is one of a directory where that exists, and where it cannot be an id.
+    """
     looks_like_path = id_or_directory.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(id_or_directory)
     return looks_like_path or Path(id_or_directory).is_dir()
 
 
 def download(hub_id: str, max_bytes: int | None = None) -> Path:
-    """Bring a model of the hub into the local cache, or find it there where the hub cannot be reached.
+    """Bring a model of the hub into the local cache.
+
+    Where the hub cannot be reached, it is looked for in the cache alone.
 
     Args:
         hub_id: `name` or `owner/name`. It is never taken for a path.

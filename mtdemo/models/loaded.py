@@ -23,7 +23,7 @@ _PREFIXES = ("B-", "I-", "E-", "S-", "L-", "U-")
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A network in evaluation mode with its tokenizer and its description.
+    """A network in evaluation mode, its tokenizer and its description.
 
     Attributes:
         model: the network; it is never changed while it serves.
@@ -38,7 +38,10 @@ class LoadedModel:
     info: ModelInfo
 
     def encode(self, texts: Sequence[str], max_length: int) -> tuple[EncodedSentence, ...]:
-        """Tokenise texts as this model reads them; not safe to call from several threads at once."""
+        """Tokenise texts as this model reads them.
+
+        It is not safe to call from several threads at once.
+        """
         return encode_sentences(self.tokenizer, texts, max_length, self.model.config.casing)
 
     def pad(self, windows: Sequence[Window]) -> dict[str, Tensor]:
@@ -47,7 +50,7 @@ class LoadedModel:
         return pad_windows(windows, self.tokenizer.pad_token_id or 0, with_segments)
 
     def run(self, windows: Sequence[Window]) -> tuple[WindowOutput, ...]:
-        """Run one forward pass over windows of similar length, at least one."""
+        """Run one forward pass over windows of similar length."""
         with torch.inference_mode():
             return read_output(self.model(**self.pad(windows)), windows)
 
@@ -110,7 +113,7 @@ def describe_model(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, na
 
 
 def _longest_input(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> int:
-    """The most word pieces that the position embeddings and the tokenizer allow."""
+    """Count the word pieces that positions and tokenizer allow."""
     positions = getattr(model.config.backbone, "max_position_embeddings", None) or tokenizer.model_max_length
     for module_name, module in model.backbone.named_modules():
         padding = getattr(module, "padding_idx", None)

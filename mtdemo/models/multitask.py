@@ -31,7 +31,7 @@ SEED_OF_UNTRAINED = 0  # the same model, read twice, has the same heads also whe
 
 @dataclass
 class MultiTaskOutput(ModelOutput):
-    """All that one forward pass gives.
+    """Output of one forward pass.
 
     Attributes:
         loss: float32 (), the sum of the task losses for which labels were given.
@@ -79,9 +79,9 @@ class MultiTaskModel(PreTrainedModel):
 
     @classmethod
     def from_pretrained(  # type: ignore[override]
-        cls, pretrained_model_name_or_path: str | Path, *args: Any, **kwargs: Any
+        cls, pretrained_model_name_or_path: str | Path, *model_args: Any, **kwargs: Any
     ) -> Any:
-        """Load a multi-task checkpoint, or a plain backbone with new, untrained heads.
+        """Load a multi-task checkpoint, or a backbone with new heads.
 
         Works as everywhere in transformers (a directory or a hub id, `revision`, `cache_dir`, `dtype`, …), but reads
         safetensors only, never a pickle. Labels and the like for a plain backbone can be given by `config`, a
@@ -92,26 +92,12 @@ class MultiTaskModel(PreTrainedModel):
         found = AutoConfig.from_pretrained(pretrained_model_name_or_path, trust_remote_code=False, **hub)
         with OwnGenerator(SEED_OF_UNTRAINED):  # for weights that the checkpoint lacks
             if isinstance(found, MultiTaskConfig):
-                return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
-            return cls._from_backbone(pretrained_model_name_or_path, found, *args, **kwargs)
-
-    @classmethod
-    def _from_backbone(cls, place: str | Path, found: PreTrainedConfig, *args: Any, **kwargs: Any) -> Any:
-        """Load a backbone and put new heads on it."""
-        given = kwargs.pop("config", None)
-        with_info = kwargs.pop("output_loading_info", False)
-        backbone_class: Any = AutoModel._model_mapping[type(found)]
-        if "add_pooling_layer" in inspect.signature(backbone_class).parameters:
-            kwargs["add_pooling_layer"] = False
-        backbone, info = AutoModel.from_pretrained(place, *args, config=found, output_loading_info=True, **kwargs)
-        config = MultiTaskConfig(**{**(given.to_dict() if given else {}), "backbone": found, "trained_heads": []})
-        model = cls(config, backbone=backbone).eval()
-        model.renew_heads([name for name, _ in model.named_children() if name in HEAD_NAMES], SEED_OF_UNTRAINED)
-        return (model, info) if with_info else model
+                return super().from_pretrained(pretrained_model_name_or_path, *model_args, **kwargs)
+            return _from_backbone(pretrained_model_name_or_path, found, *model_args, **kwargs)
 
     @property
     def trained_heads(self) -> tuple[str, ...]:
-        """The heads whose weights come from training, as the configuration says."""
+        """The heads whose weights come from training."""
         return tuple(self.config.trained_heads)
 
     def forward(
@@ -124,7 +110,7 @@ class MultiTaskModel(PreTrainedModel):
         return_dict: bool | None = None,
         **backbone_inputs: Any,
     ) -> MultiTaskOutput:
-        """Run the backbone once and every head on its hidden states.
+        """Run the backbone once and all heads on it.
 
         Args:
             input_ids: int64 (batch, tokens).
@@ -134,9 +120,6 @@ class MultiTaskModel(PreTrainedModel):
             output_labels: int64 (batch,), indices into `output_labels` of the configuration.
             return_dict: accepted for compatibility; the output is always named.
             **backbone_inputs: whatever else the backbone takes, such as `token_type_ids` or `inputs_embeds`.
-
-        Returns:
-            A `MultiTaskOutput`.
         """
         backbone_output = self.backbone(
             input_ids=input_ids, attention_mask=attention_mask, return_dict=True, **backbone_inputs
@@ -153,7 +136,7 @@ class MultiTaskModel(PreTrainedModel):
         return output
 
     def apply_heads(self, hidden_states: Tensor, attention_mask: Tensor) -> MultiTaskOutput:
-        """Run pooling and heads on hidden states that were computed before.
+        """Run pooling and heads on given hidden states.
 
         Args:
             hidden_states: float (batch, tokens, hidden), the backbone's last hidden state.
@@ -171,12 +154,9 @@ class MultiTaskModel(PreTrainedModel):
 
     @property
     def can_carry_case(self) -> bool:
-        """Whether the backbone has segment embeddings, which DistilBERT, MPNet and ModernBERT lack."""
-        return isinstance(getattr(self._embeddings, "token_type_embeddings", None), nn.Embedding)
-
-    @property
-    def _embeddings(self) -> Any:
-        return getattr(self.backbone, "embeddings", None)
+        """True where the backbone has segment embeddings; DistilBERT has none."""
+        embeddings = getattr(self.backbone, "embeddings", None)
+        return isinstance(getattr(embeddings, "token_type_embeddings", None), nn.Embedding)
 
     def add_casing(self) -> None:
         """Let the segment embeddings carry the case of words.
@@ -190,11 +170,9 @@ class MultiTaskModel(PreTrainedModel):
         """
         if not self.can_carry_case:
             raise ValueError(f"A {self.config.backbone.model_type} backbone has no segment embeddings to carry case.")
-        segments = self._embeddings.token_type_embeddings
-        # A new module, not new rows of the old one: only so does `num_embeddings` say how many there are.
-        self._embeddings.token_type_embeddings = nn.Embedding.from_pretrained(
-            segments.weight.detach()[:1].repeat(N_CASES, 1), freeze=False
-        )
+        embeddings: Any = self.backbone.embeddings
+        first = embeddings.token_type_embeddings.weight.detach()[:1]
+        embeddings.token_type_embeddings = nn.Embedding.from_pretrained(first.repeat(N_CASES, 1), freeze=False)
         self.config.backbone.type_vocab_size = N_CASES
         self.config.casing = True
 
@@ -205,7 +183,7 @@ class MultiTaskModel(PreTrainedModel):
             labels: one output each.
         """
         self.config.output_labels = list(labels)
-        self.config.trained_heads = [head for head in self.config.trained_heads if head != "output_layer"]
+        self._call_untrained("output_layer")
         self.output_layer = LinearHead(self.config.hidden_size, len(labels), 0.0)
         self.output_layer.to(self.device).train(self.training)
 
@@ -218,20 +196,20 @@ class MultiTaskModel(PreTrainedModel):
         config, dropout = self.config, self.config.head_dropout
         with OwnGenerator(SEED_OF_UNTRAINED):
             if list(class_labels) != config.class_labels:
-                self._drop_output_layer()
                 head = ClassificationHead(config.hidden_size, len(class_labels), dropout)
                 self._replace_head("classification_head", head)
+                self.output_layer, config.output_labels = None, []
+                self._call_untrained("output_layer")
             if list(entity_labels) != config.entity_labels:
                 self._replace_head("ner_head", LinearHead(config.hidden_size, len(entity_labels), dropout))
         config.class_labels, config.entity_labels = list(class_labels), list(entity_labels)
 
-    def _drop_output_layer(self) -> None:
-        self.output_layer, self.config.output_labels = None, []
-        self.config.trained_heads = [head for head in self.config.trained_heads if head != "output_layer"]
-
     def _replace_head(self, name: str, head: nn.Module) -> None:
         self.add_module(name, head.to(self.device).train(self.training))
         self.renew_heads([name], SEED_OF_UNTRAINED)
+        self._call_untrained(name)
+
+    def _call_untrained(self, name: str) -> None:
         self.config.trained_heads = [head for head in self.config.trained_heads if head != name]
 
     def renew_heads(self, names: Sequence[str], seed: int | None = None) -> None:
@@ -257,11 +235,31 @@ class MultiTaskModel(PreTrainedModel):
         return declare_parts(self, self.config.n_layers)
 
 
+def _from_backbone(
+    place: str | Path,
+    found: PreTrainedConfig,
+    *model_args: Any,
+    config: MultiTaskConfig | None = None,
+    output_loading_info: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """Load an encoder without pooler; put new heads on it."""
+    backbone_class: Any = AutoModel._model_mapping[type(found)]
+    if "add_pooling_layer" in inspect.signature(backbone_class).parameters:
+        kwargs["add_pooling_layer"] = False
+    backbone, report = AutoModel.from_pretrained(place, *model_args, config=found, output_loading_info=True, **kwargs)
+    given = {} if config is None else config.to_dict()
+    config = MultiTaskConfig(**{**given, "backbone": found, "trained_heads": []})
+    model = MultiTaskModel(config, backbone=backbone).eval()
+    model.renew_heads([name for name, _ in model.named_children() if name in HEAD_NAMES], SEED_OF_UNTRAINED)
+    return (model, report) if output_loading_info else model
+
+
 _HUB_ARGUMENTS = ("revision", "cache_dir", "token", "subfolder", "local_files_only", "force_download", "proxies")
 
 
 def _cross_entropy(logits: Tensor | None, labels: Tensor | None) -> Tensor | None:
-    """Mean loss over everything that is labelled; None where no labels are given."""
+    """Average the loss over all labels; None without labels."""
     if labels is None:
         return None
     if logits is None:

@@ -14,7 +14,7 @@ from enum import Enum
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A question that the model answers and that labelled data can test.
+    """A question to the model that labelled data can test.
 
     Attributes:
         name: on the command line, such as `ner`.
@@ -40,7 +40,7 @@ LEARNED_TASKS = tuple(task for task in TASKS if task.head is not None)  # the or
 
 
 def find_task(name: str) -> Task:
-    """Return the task of a name; a name that is none is a KeyError."""
+    """Return the task of a name, or raise KeyError."""
     return {task.name: task for task in TASKS}[name]
 
 
@@ -70,7 +70,7 @@ HEAD_NAMES = tuple(head.name for head in HEADS)
 
 
 class PartKind(Enum):
-    """Where in the model a part stands."""
+    """The place of a part in the model."""
 
     EMBEDDINGS = "embeddings"
     LAYER = "layer"
@@ -79,13 +79,13 @@ class PartKind(Enum):
 
     @property
     def in_backbone(self) -> bool:
-        """Whether the part belongs to the shared backbone rather than to one task."""
+        """True for a part of the shared backbone."""
         return self is not PartKind.HEAD
 
 
 @dataclass(frozen=True, slots=True)
 class ParameterSpec:
-    """One parameter tensor: its full name in the model, its shape, and whether weight decay applies to it.
+    """A parameter tensor by name, shape and weight decay.
 
     Biases and normalisation weights do not decay: Loshchilov & Hutter 2019 (https://arxiv.org/abs/1711.05101) leave it
     open, BERT's own optimizer excludes them.
@@ -105,13 +105,13 @@ class ParameterSpec:
 
     @property
     def is_adapter(self) -> bool:
-        """Whether it belongs to a low-rank adapter, as `peft` names them."""
+        """True for a low-rank adapter, as `peft` names them."""
         return ".lora_" in self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A named group of parameters that is frozen or trained as one.
+    """A named group of parameters, frozen or trained as one.
 
     Attributes:
         name: `embeddings`, `layer_0` … `layer_{n-1}`, `classification_head`, `ner_head`, …; unique in a model.
@@ -132,7 +132,7 @@ Parts = tuple[Part, ...]
 
 
 def part_title(name: str) -> str:
-    """A part as a person reads it; layers are counted from 1, lowest first."""
+    """Name a part for people, layers counted from 1."""
     kind, _, index = name.rpartition("_")
     if kind == "layer":
         return f"layer {int(index) + 1}"
@@ -140,5 +140,5 @@ def part_title(name: str) -> str:
 
 
 def count_parameters(parts: Parts) -> int:
-    """Count the parameters of all parts; equals the model's own total, tied tensors counted once."""
+    """Count the parameters of all parts, tied ones once."""
     return sum(part.n_parameters for part in parts)

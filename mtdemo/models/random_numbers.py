@@ -17,7 +17,7 @@ _FILLS = {
 
 
 class OwnGenerator(TorchFunctionMode):
-    """A context in which weights are drawn from a generator of its own.
+    """A context that draws weights from its own generator.
 
     Models are loaded while another thread trains, and training draws its dropout from the generator of the process. Were
     the weights that a checkpoint lacks drawn from that one too, the result of a run would depend on who loads a model
@@ -39,7 +39,7 @@ class OwnGenerator(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Run a function of torch, with this generator where it draws and was given none."""
+        """Run a function; where it draws, with this generator."""
         named = dict(kwargs or {})
         on_cpu = not any(isinstance(value, Tensor) and value.device.type != "cpu" for value in (*args, *named.values()))
         if on_cpu and (func in _FILLS or "generator" in named) and named.get("generator") is None:

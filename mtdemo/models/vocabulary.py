@@ -33,7 +33,9 @@ _BLOCKS = (range(0x1F600, 0x1F650), range(0x1F900, 0x1FB00), range(0x2600, 0x27C
 
 
 def add_emoji_tokens(loaded: LoadedModel, texts: Iterable[str]) -> tuple[LoadedModel, tuple[str, ...]]:
-    """Put emoji into the free places of a model's vocabulary; the model itself is changed, its size is not.
+    """Put emoji into the free places of a model's vocabulary.
+
+    The model itself is changed, its size is not.
 
     The embedding of each begins as the mean of the word pieces of its Unicode name ("face with tears of joy"), at
     their mean length: the untrained kin of emoji2vec (Eisner et al. 2016, https://arxiv.org/abs/1609.08359).
@@ -85,7 +87,10 @@ def _meaning(name: str, loaded: LoadedModel, weights: torch.Tensor) -> torch.Ten
 
 
 def _renamed(tokenizer: PreTrainedTokenizerBase, names: dict[str, str], model: str) -> PreTrainedTokenizerBase:
-    """The tokenizer with other names for some pieces, which are found wherever they stand, also inside a word."""
+    """Copy a tokenizer with other names for some pieces.
+
+    They are found wherever they stand, also inside a word.
+    """
     with TemporaryDirectory() as directory:
         tokenizer.save_pretrained(directory)
         file = Path(directory, "tokenizer.json")

@@ -49,7 +49,7 @@ class Analyzer:
         max_length: int,
         progress: ProgressCallback = no_progress,
     ) -> tuple[SentenceAnalysis, ...]:
-        """Analyse sentences with a model, each different one at most once.
+        """Analyse sentences, each different one at most once.
 
         Args:
             entry: the model.
@@ -79,7 +79,7 @@ class Analyzer:
     def _claim(
         self, keys: Sequence[_Key]
     ) -> tuple[dict[_Key, SentenceAnalysis], list[_Key], dict[_Key, Future[SentenceAnalysis]]]:
-        """Sort different keys into those that are known, those to be computed here, and those being computed elsewhere."""
+        """Part keys into known, computed here and computed elsewhere."""
         results: dict[_Key, SentenceAnalysis] = {}
         claimed: list[_Key] = []
         pending: dict[_Key, Future[SentenceAnalysis]] = {}
@@ -96,7 +96,7 @@ class Analyzer:
         return results, claimed, pending
 
     def _settle(self, claimed: Sequence[_Key], outcome: dict[_Key, SentenceAnalysis] | BaseException) -> None:
-        """Cache what was computed here, and tell whoever waits for it."""
+        """Cache what this request computed and wake who waits."""
         with self._pending_lock:
             futures = {key: self._pending.pop(key) for key in claimed}
             if not isinstance(outcome, BaseException):
@@ -124,22 +124,23 @@ class Analyzer:
         return to_analyses(loaded, encoded, outputs)
 
     def _run_on_thread(self, loaded: AnsweringModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
-        """Wait for a batch in the queue of the inference thread; a `WindowRunner`."""
+        """Wait for a batch on the inference thread."""
         return self._thread.submit(self._run, loaded, windows, n_threads).result()
 
     def _run(self, loaded: AnsweringModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
-        """Run a batch; on the inference thread alone, so the count needs no lock."""
+        """Run a batch; only the inference thread does so."""
         from mtdemo.inference import forward
 
-        self.n_forward_passes += 1
+        self.n_forward_passes += 1  # one thread alone counts, so no lock is needed
         return forward.run_windows(loaded, windows, n_threads)
 
     def _n_threads(self, n_tokens: int) -> int:
-        """All threads for a long request; few for a short one, which only loses by sharing the cores."""
+        """Choose few threads for short requests, all for long ones."""
         most = self._settings.threads or count_cores()
         return most if n_tokens > _SHORT_REQUEST else min(self._settings.threads_short, most)
 
 
 def _size_of_result(result: SentenceAnalysis) -> int:
-    """Bytes of a result: the embedding, the text (as key and as value, at most 4 bytes a character), the objects."""
+    """Estimate the bytes of a result."""
+    # The text twice, as key and as value, of at most 4 bytes a character; then the objects.
     return result.embedding.nbytes + 8 * len(result.text) + 250 * len(result.entities) + 1_000

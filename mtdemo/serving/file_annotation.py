@@ -19,7 +19,7 @@ import numpy as np
 
 from mtdemo.errors import DataFileError, EmptyInputError, InputError
 from mtdemo.files import writing
-from mtdemo.results import FloatArray, SentenceAnalysis
+from mtdemo.results import FloatArray, ProgressCallback, SentenceAnalysis, no_progress
 from mtdemo.serving.service import ModelService
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def annotate_file(
     source: Path,
     output: Path,
     embeddings: Path | None = None,
-    progress: Callable[[int], object] = lambda n: None,
+    progress: ProgressCallback = no_progress,
     report: Callable[[str], object] = lambda problem: None,
 ) -> AnnotationReport:
     """Analyse a file of lines.
@@ -74,7 +74,7 @@ def annotate_file(
         output: JSON lines to write: `line` (from 1), `text`, `n_tokens`, `n_truncated`, `label`, `probabilities`,
             `entities`; and `error` instead of results where there are none.
         embeddings: NumPy file to write, float32 (lines, hidden).
-        progress: called with 1 after each line.
+        progress: told after each line how many were read; nobody knows how many there are, so in all there are 0.
         report: called with a sentence for each line that has a problem.
 
     Raises:
@@ -106,7 +106,7 @@ def annotate_file(
             records.write(f"{json.dumps(_record(number, line, answer), ensure_ascii=False)}\n".encode())
             if rows is not None:
                 rows.append(answer.embedding if isinstance(answer, SentenceAnalysis) else None)
-            progress(1)
+            progress("annotating", number, 0)
     return AnnotationReport(counts["lines"], counts["blank"], counts["problems"], counts["truncated"])
 
 

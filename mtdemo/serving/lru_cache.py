@@ -12,7 +12,7 @@ Value = TypeVar("Value")
 
 
 class LruCache(Generic[Key, Value]):
-    """A mapping of bounded size, safe to use from several threads.
+    """A mapping of bounded size for several threads.
 
     Args:
         max_size: what the sizes of all entries may sum to. An entry that is larger by itself is not kept.
@@ -37,7 +37,7 @@ class LruCache(Generic[Key, Value]):
         return self._size
 
     def get(self, key: Key) -> Value | None:
-        """Look an entry up and mark it as just used; None where there is none."""
+        """Look an entry up and mark it as just used."""
         with self._lock:
             if key not in self._entries:
                 return None

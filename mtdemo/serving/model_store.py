@@ -24,14 +24,17 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model in memory and the number of its load: a model that left and came back is another one to the cache."""
+    """A model in memory and the number of its load.
+
+    A model that left and came back is another one to the cache.
+    """
 
     number: int
     loaded: LoadedModel
 
 
 class ModelStore:
-    """Keeps as many models as the settings allow, by number and by bytes.
+    """Models in memory, bounded by number and by bytes.
 
     Any thread may call it. A model that is in memory is given out at once, also while another one is being loaded, and
     nobody waits for the download of a model that somebody else asked for.
@@ -50,11 +53,11 @@ class ModelStore:
         self._loading_lock = threading.Lock()
 
     def find(self, name: str) -> ModelEntry | None:
-        """A model that is in memory; None while it is not. Never loads and never waits."""
+        """Look a model up in memory, without loading or waiting."""
         return (self._made if name.startswith(_MADE_HERE) else self._entries).get(name)
 
     def get(self, name: str) -> ModelEntry:
-        """Load a model, or wait for the thread that is loading it and share what comes of that.
+        """Load a model, or wait for whoever is loading it.
 
         Args:
             name: `embedded`, the settings' model or, where the settings allow it, an id of the hub.
@@ -83,8 +86,9 @@ class ModelStore:
                 del self._loading[name]
 
     def register(self, loaded: LoadedModel, owner: str) -> str:
-        """Keep a model that was made here, in the place of the owner's last one. It never takes the place of one that was
-        loaded, and leaves when `MAX_TRAINED_MODELS` others were used after it.
+        """Keep a trained model instead of its owner's last one.
+
+        It never takes the place of one that was loaded, and leaves when `MAX_TRAINED_MODELS` others were used after it.
 
         Args:
             loaded: the model.
@@ -98,7 +102,7 @@ class ModelStore:
         return name
 
     def drop(self, owner: str) -> None:
-        """Forget what was made here for an owner; nothing happens where there is nothing."""
+        """Forget the trained model of an owner, if any."""
         self._made.drop(f"{_MADE_HERE}{owner}")
 
     def _load(self, name: str) -> LoadedModel:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mtdemo.analysis.similarity import cosine_similarity, rank_pairs
-from mtdemo.config import Settings
+from mtdemo.config import MIN_LENGTH, Settings
 from mtdemo.errors import EmptyInputError, InputError, TooMuchInputError
 from mtdemo.results import Analysis, ModelInfo, ProgressCallback, SentenceAnalysis, Similarity, no_progress
 from mtdemo.serving.analyzer import Analyzer
@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from mtdemo.models.loaded import LoadedModel
 
 N_PAIRS = 5
-SHORTEST_MAX_LENGTH = 8  # word pieces, special ones included
 _PORTION = 256  # sentences of a stream that are analysed together
 
 
 class ModelService:
-    """Answers about sentences, on models that are loaded once and results that are computed once.
+    """Answers about sentences, for many people at once.
+
+    Models are loaded once, results are computed once.
 
     Args:
         settings: limits, threads, and where the embedded checkpoint is.
@@ -45,12 +46,12 @@ class ModelService:
         return self._analyzer.n_forward_passes
 
     def loaded(self, model: str | None = None) -> ModelInfo | None:
-        """What is known of a model that is in memory; None while it is not. Never loads and never waits."""
+        """Describe a model in memory; never load and never wait."""
         entry = self._models.find(model or self.settings.model)
         return entry.loaded.info if entry else None
 
     def load(self, model: str | None = None) -> ModelInfo:
-        """Load a model, or wait for the thread that is loading it.
+        """Load a model, or wait for whoever is loading it.
 
         Args:
             model: `embedded` or an id of the hub; the settings' model by default.
@@ -61,7 +62,7 @@ class ModelService:
         return self._models.get(model or self.settings.model).loaded.info
 
     def get_model(self, model: str | None = None) -> LoadedModel:
-        """A model in memory, for those who copy it; what is borrowed is never changed.
+        """Get a model to copy or measure, never to change.
 
         Raises:
             CheckpointError: it cannot be loaded.
@@ -109,14 +110,14 @@ class ModelService:
         """
         self._check(sentences)
         wanted = self.settings.max_length if max_length is None else max_length
-        if wanted < SHORTEST_MAX_LENGTH:
-            raise InputError(f"max_length must be at least {SHORTEST_MAX_LENGTH} word pieces, not {wanted}.")
+        if wanted < MIN_LENGTH:
+            raise InputError(f"max_length must be at least {MIN_LENGTH} word pieces, not {wanted}.")
         entry = self._models.get(model or self.settings.model)
         limit = min(wanted, entry.loaded.info.max_length)
         return Analysis(entry.loaded.info, self._analyzer.analyze(entry, sentences, limit, progress))
 
     def analyze_stream(self, sentences: Iterable[str], model: str | None = None) -> Iterator[SentenceAnalysis | InputError]:
-        """Analyse any number of sentences, read in portions that fit the limits.
+        """Analyse any number of sentences in portions within the limits.
 
         Yields:
             For each sentence, in order, its analysis, or the error that says why it has none.
@@ -134,7 +135,10 @@ class ModelService:
         max_length: int | None = None,
         progress: ProgressCallback = no_progress,
     ) -> Similarity:
-        """Compare every sentence with every other by cosine similarity; arguments and errors are those of `analyze`."""
+        """Compare every sentence with every other by cosine similarity.
+
+        Arguments and errors are those of `analyze`.
+        """
         analysis = self.analyze(sentences, model, max_length, progress)
         matrix = cosine_similarity(analysis.embeddings)
         return Similarity(analysis, matrix, *rank_pairs(matrix, N_PAIRS))

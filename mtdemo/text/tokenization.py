@@ -25,7 +25,7 @@ LOWER, TITLE, UPPER, MIXED = range(4)
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A word piece: where it stands in the text and which word it belongs to."""
+    """A word piece with its place and its word."""
 
     start: int
     end: int
@@ -55,7 +55,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class EncodedSentence:
-    """A tokenised sentence: all its pieces, and the windows that cover them."""
+    """A tokenised sentence: its pieces and the windows over them."""
 
     text: str
     pieces: tuple[Piece, ...]
@@ -74,10 +74,10 @@ class EncodedSentence:
 
 
 def word_case(word: str) -> int:
-    """The shape of a word: `LOWER` without capitals, `TITLE` with the first letter capital, `UPPER`, `MIXED` for the rest.
+    """Classify the case of a word.
 
-    An uncased vocabulary throws this away; a checkpoint with `casing` gets it back through its segment embeddings. A
-    single capital letter counts as `TITLE`.
+    `rain -> LOWER`, `Rain -> TITLE`, `RAIN -> UPPER`, `McRain -> MIXED`; a single capital letter is `TITLE`. An uncased
+    vocabulary throws this away; a checkpoint with `casing` gets it back through its segment embeddings.
     """
     if word == word.lower():
         return LOWER
@@ -87,14 +87,19 @@ def word_case(word: str) -> int:
 
 
 def replace_unreadable(text: str) -> str:
-    """Replace lone surrogates, which no encoding can carry, one for one, so that every offset stays valid."""
+    """Replace lone surrogates, which no encoding can carry.
+
+    Each becomes one character, so that every offset stays valid.
+    """
     return "".join(REPLACEMENT if unicodedata.category(c) == "Cs" else c for c in text)
 
 
 def encode_sentences(
     tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int, casing: bool = False
 ) -> tuple[EncodedSentence, ...]:
-    """Tokenise sentences into windows of at most `max_length` word pieces that overlap by a quarter.
+    """Tokenise sentences into overlapping windows.
+
+    A window has at most `max_length` word pieces and shares a quarter of them with the one before.
 
     Args:
         tokenizer: a fast tokenizer. It is not safe to share between threads while this runs.
@@ -108,7 +113,7 @@ def encode_sentences(
     """
     if not texts:
         return ()
-    overlap = (max_length - tokenizer.num_special_tokens_to_add()) // 4
+    overlap = (max_length - tokenizer.num_special_tokens_to_add()) // 4  # pieces
     batch = tokenizer(
         [replace_unreadable(text) for text in texts],
         truncation=True,
@@ -125,25 +130,37 @@ def encode_sentences(
 
 
 def _encoded_sentence(text: str, encodings: Sequence[Any], overlap: int) -> EncodedSentence:
+    """Put the overlapping encodings of a text together.
+
+    Seven pieces a-g in windows of 4 that share 2 (and `[CLS]`, `[SEP]` around each) come as `abcd`, `cdef`, `efg`: the
+    windows begin at the pieces 0, 2 and 4, and the new pieces are `abcd`, `ef` and `g`.
+    """
     pieces: list[Piece] = []
     windows: list[Window] = []
     n_special = 0
     for encoding in encodings:
+        # The special pieces stand at both ends, so the content is one stretch; in a text without any it is empty.
         special = encoding.special_tokens_mask
         n_special = sum(special)
         before = next((i for i, is_special in enumerate(special) if not is_special), 1)
         content = slice(before, before + len(special) - n_special)
+        # All windows but the first begin with pieces that are known already.
         first_piece = max(0, len(pieces) - overlap) if windows else 0
         windows.append(Window(tuple(encoding.ids), tuple(encoding.type_ids), content, first_piece))
         words, offsets = encoding.word_ids, encoding.offsets
+        n_known = len(pieces) - first_piece
         pieces += [
             Piece(offsets[position][0], offsets[position][1], words[position])
-            for position in range(content.start + len(pieces) - first_piece, content.stop)
+            for position in range(content.start + n_known, content.stop)
         ]
     return EncodedSentence(text, tuple(pieces), tuple(windows), n_special)
 
 
 def _with_casing(sentence: EncodedSentence) -> EncodedSentence:
+    """Write the case of words into the segment ids.
+
+    `New york` as `[CLS] new yo ##rk [SEP]` gives `[0, 1, 0, 0, 0]`: `TITLE` for `new`, `LOWER` for the rest.
+    """
     cases: list[int] = []
     for _, group in groupby(sentence.pieces, key=lambda piece: piece.word):
         pieces = list(group)
@@ -158,7 +175,7 @@ def _with_casing(sentence: EncodedSentence) -> EncodedSentence:
 
 
 def join_windows(sentence: EncodedSentence, values: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
-    """Join what each window says of its pieces into one row per piece of the sentence.
+    """Join windows into one row per word piece.
 
     Args:
         sentence: the sentence with its windows.
@@ -166,15 +183,28 @@ def join_windows(sentence: EncodedSentence, values: Sequence[npt.NDArray[np.floa
 
     Returns:
         float32 (pieces of the sentence, labels), each row from the window where the piece is farthest from an edge.
+
+    A sentence of 8 pieces in two windows of 6 that share 4. The ends of the sentence are no edges, so the distances of the
+    first window count to its right end, and those of the second to its left:
+
+        piece             0 1 2 3 4 5 6 7
+        first window      5 4 3 2 1 0
+        second window         0 1 2 3 4 5
+        row taken from    1 1 1 1 2 2 2 2
+
+    Pieces 3 and 4 meet at the seam, and each was read with two pieces of context beyond it, so a name across both is
+    found whole.
     """
     joined = np.empty((len(sentence.pieces), values[0].shape[1]), dtype=np.float32)
     distance = np.full(len(sentence.pieces), -1)
     last = len(sentence.windows) - 1
     for number, (window, rows) in enumerate(zip(sentence.windows, values, strict=True)):
+        # How far each piece of this window is from a seam; at the ends of the sentence there is none.
         n_pieces = window.n_pieces
         from_left = np.arange(n_pieces) if number > 0 else np.full(n_pieces, n_pieces)
         from_right = np.arange(n_pieces)[::-1] if number < last else np.full(n_pieces, n_pieces)
         here = np.minimum(from_left, from_right)
+        # Take the rows over where this window reads a piece with more around it than those before did.
         span = slice(window.first_piece, window.first_piece + n_pieces)
         better = here > distance[span]
         joined[span][better] = rows[better]

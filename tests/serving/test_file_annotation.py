@@ -18,12 +18,13 @@ CONTENT = (
 @pytest.fixture
 def annotated(tmp_path: Path) -> "Annotated":
     (tmp_path / "in.txt").write_bytes(CONTENT)
-    service, told, problems = ModelService(Settings(max_sentence_characters=200)), [], []
-    report = annotate_file(
-        service, tmp_path / "in.txt", tmp_path / "out.jsonl", tmp_path / "out.npy", told.append, problems.append
-    )
+    service = ModelService(Settings(max_sentence_characters=200))
+    source, out, rows = tmp_path / "in.txt", tmp_path / "out.jsonl", tmp_path / "out.npy"
+    told: list[tuple[str, int, int]] = []
+    problems: list[str] = []
+    report = annotate_file(service, source, out, rows, lambda *step: told.append(step), problems.append)
     records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert sum(told) == len(records)
+    assert told == [("annotating", number, 0) for number in range(1, len(records) + 1)]
     return records, np.load(tmp_path / "out.npy", allow_pickle=False), report, problems
 
 

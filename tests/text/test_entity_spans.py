@@ -37,6 +37,14 @@ def test_neighbours_of_one_type_are_one_span_with_the_mean_as_score() -> None:
     assert (second.text, second.label) == ("IBM", "ORG")
 
 
+def test_the_worked_example_of_decode_entities() -> None:
+    pieces = [Piece(0, 3, 0), Piece(4, 8, 1), Piece(8, 12, 1), Piece(13, 18, 2)]
+    probabilities = np.array([[0.1, 0.9, 0], [0.1, 0.9, 0], [0.6, 0.4, 0], [1, 0, 0]], dtype=np.float32)
+    (found,) = decode_entities("Ada Lovelace wrote", pieces, probabilities, IO)
+    assert (found.text, found.label, found.start, found.end) == ("Ada Lovelace", "PER", 0, 12)
+    assert found.score == pytest.approx((0.9 + 0.65) / 2)
+
+
 def test_different_types_that_touch_are_two_spans() -> None:
     text = "Ada IBM"
     assert [e.label for e in decode_entities(text, words(text), rows("PER", "ORG"), IO)] == ["PER", "ORG"]

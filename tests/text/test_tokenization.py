@@ -4,7 +4,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtdemo.models.loaded import LoadedModel
-from mtdemo.text.tokenization import EncodedSentence, encode_sentences, join_windows, replace_unreadable, word_case
+from mtdemo.text.tokenization import (
+    EncodedSentence,
+    Piece,
+    Window,
+    encode_sentences,
+    join_windows,
+    replace_unreadable,
+    word_case,
+)
 
 LENGTHS = (8, 9, 16, 128)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200)
@@ -103,3 +111,21 @@ def test_no_sentences_give_nothing(embedded: LoadedModel) -> None:
 
 def test_lone_surrogates_are_replaced_one_for_one() -> None:
     assert replace_unreadable("a\ud800b😀\udfffc") == "a\N{REPLACEMENT CHARACTER}b😀\N{REPLACEMENT CHARACTER}c"
+
+
+def test_the_worked_example_of_join_windows() -> None:
+    pieces = tuple(Piece(n, n + 1, n) for n in range(8))
+    windows = tuple(Window((0,) * 6, (0,) * 6, slice(0, 6), first) for first in (0, 2))
+    taken_from = join_windows(
+        EncodedSentence("abcdefgh", pieces, windows, 0), [np.full((6, 1), n, np.float32) for n in (1, 2)]
+    )
+    assert taken_from[:, 0].tolist() == [1, 1, 1, 1, 2, 2, 2, 2]
+
+
+def test_the_worked_example_of_overlapping_encodings(embedded: LoadedModel) -> None:
+    sentence = encode(
+        embedded, "a b c d e f g h i j k l m n", 10
+    )  # eight pieces beside the two special ones, a quarter shared
+    assert [window.first_piece for window in sentence.windows] == [0, 6]
+    assert [window.n_pieces for window in sentence.windows] == [8, 8]
+    assert [(piece.start, piece.word) for piece in sentence.pieces] == [(2 * n, n) for n in range(14)]
