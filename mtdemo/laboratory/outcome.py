@@ -94,7 +94,7 @@ class Snapshot:
     rates: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the row of this snapshot in the history of a run."""
+        """Return this snapshot's row in a history."""
         return {
             "step": self.n_done,
             "seconds": self.seconds,

@@ -83,7 +83,7 @@ class PlanReport:
 
     @property
     def starts(self) -> dict[str, float]:
-        """Share of the run (0 to 1) when each part begins."""
+        """Start of each part, as a share (0 to 1)."""
         return self.plan.unfreeze_schedule(self.freezing)
 
     @property

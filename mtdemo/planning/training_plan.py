@@ -97,8 +97,11 @@ class TrainingPlan:
 
         Raises:
             UnknownNameError: a name that is no part of this model.
+            PlanError: the selection reaches no parameter of the backbone, though some part of it is to train.
         """
-        return plan_freezing(parts, unfrozen_parts(parts, self.frozen), self.selection, parameters)
+        unfrozen = unfrozen_parts(parts, self.frozen)
+        _check_reach(plan_freezing(parts, unfrozen, self.selection), unfrozen, self.selection)
+        return plan_freezing(parts, unfrozen, self.selection, parameters)
 
     def unfreeze_schedule(self, freezing: FreezingPlan) -> dict[str, float]:
         """Return when each trainable part begins to train.
@@ -295,6 +298,29 @@ def _without_effect(distillation_weight: float, noise: float) -> Iterator[str]:
         yield (
             "With a frozen backbone sentences are read once and as they are, so its dropout, hidden word pieces and noise "
             "of case do nothing."
+        )
+
+
+def _check_reach(freezing: FreezingPlan, unfrozen: Collection[str], selection: str) -> None:
+    """Refuse a selection that selects nothing in the backbone.
+
+    Adapters stand beside the linear layers of a backbone's layers: there are none where its layers are frozen, or where it
+    has one layer that it repeats (ALBERT). Biases may be lacking altogether (ModernBERT).
+
+    Args:
+        freezing: the plan, without single parameters that train in addition.
+        unfrozen: names of the parts that are to train.
+        selection: what of them is.
+
+    Raises:
+        PlanError: parts of the backbone are to train, but no parameter of theirs does.
+    """
+    chosen = [part.name for part in freezing.parts if part.kind.in_backbone and part.name in unfrozen]
+    if chosen and freezing.backbone_state == "none":
+        parts = "the backbone" if len(chosen) > 1 else f"the {part_title(chosen[0])}"
+        raise PlanError(
+            f'No parameter of {parts} is selected by "{find_selection(selection).title}", so nothing of the backbone would '
+            "train. Choose all weights or other parts, or freeze the backbone."
         )
 
 
