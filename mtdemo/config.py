@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -22,7 +23,46 @@ MAX_RUNS_WAITING = 8
 MAX_RUNS_KEPT = 12  # of a visitor, to compare
 MAX_VISITORS = 64  # whose runs are kept
 MAX_TRAINED_MODELS = 4  # that are kept, of all visitors together; each takes as much memory as the model
+MAX_LENGTH = 128  # word pieces read for embedding and class, special ones included, where nothing else is asked for
 _OF_GRADIO = (("host", "GRADIO_SERVER_NAME"), ("port", "GRADIO_SERVER_PORT"))
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRange:
+    """Numbers that a setting may have.
+
+    Attributes:
+        phrase: the range in words, such as `at least 1`.
+        kind: int, or float, of which int is a part.
+        least: the smallest of them.
+        most: the largest of them.
+        excludes_most: whether the largest is left out.
+    """
+
+    phrase: str
+    kind: type[int] | type[float]
+    least: float
+    most: float = math.inf
+    excludes_most: bool = False
+
+    def __contains__(self, value: Any) -> bool:
+        if isinstance(value, bool) or not isinstance(value, (self.kind, int)):
+            return False
+        return self.least <= value <= self.most and not (self.excludes_most and value == self.most)
+
+    def read(self, text: str) -> int | float:
+        """Read a number.
+
+        Raises:
+            ValueError: it is none, or out of range; the message goes on after the name of what is set.
+        """
+        try:
+            value = self.kind(text)
+        except ValueError as error:
+            raise ValueError(f"must be a {'whole ' if self.kind is int else ''}number, not {text!r}") from error
+        if value not in self:
+            raise ValueError(f"must be {self.phrase}, not {text}")
+        return value
 
 
 def _setting(default: Any, about: str, flag: bool = False, minimum: int | None = None) -> Any:
@@ -41,7 +81,7 @@ class Settings:
     model: str = _setting(EMBEDDED, "model that answers first: 'embedded', or any model id of the hub", flag=True)
     checkpoint: str = _setting(str(EMBEDDED_CHECKPOINT), "directory of the checkpoint behind 'embedded'", flag=True)
     max_length: int = _setting(
-        128, "word pieces read for embedding and class, special ones included", flag=True, minimum=MIN_LENGTH
+        MAX_LENGTH, "word pieces read for embedding and class, special ones included", flag=True, minimum=MIN_LENGTH
     )
     max_sentences: int = _setting(1_000, "sentences in one request", minimum=1)
     max_sentence_characters: int = _setting(50_000, "characters in one sentence", minimum=1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mtdemo.config import MAX_LENGTH
 from mtdemo.inference.pipeline import analyze_batches
 from mtdemo.models.loaded import LoadedModel
 
@@ -35,7 +36,7 @@ class Difference:
         )
 
 
-def compare(one: LoadedModel, other: LoadedModel, texts: Sequence[str], max_length: int = 128) -> Difference:
+def compare(one: LoadedModel, other: LoadedModel, texts: Sequence[str], max_length: int = MAX_LENGTH) -> Difference:
     """Compare two models on the same sentences.
 
     Such as a trained one and its checkpoint, which is rounded to float16.

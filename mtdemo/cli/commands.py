@@ -15,7 +15,7 @@ from tqdm import tqdm
 from mtdemo.cli.options import make_writable, positive, service_settings, validation_sets
 from mtdemo.cli.progress import ProgressBar
 from mtdemo.config import EMBEDDED
-from mtdemo.errors import DataFileError
+from mtdemo.errors import UsageError
 
 _TASKS = ("ner", "classification", "similarity")
 
@@ -107,12 +107,12 @@ def _card(options: argparse.Namespace) -> int:
 
     settings = service_settings(options)
     if settings.model != EMBEDDED:
-        raise DataFileError(f"A card is written beside the weights, so {settings.model!r} must be a directory.")
+        raise UsageError(f"A card is written beside the weights, so {settings.model!r} must be a directory.")
     directory = Path(settings.checkpoint).expanduser()
     around_section(directory)
     files = (options.ner, options.classification, options.similarity)
     if any(files) and not all(files):
-        raise DataFileError("A measurement needs all of --ner, --classification and --similarity.")
+        raise UsageError("A measurement needs all of --ner, --classification and --similarity.")
     if all(files):
         with closing(ProgressBar()) as bar:
             report = measure(ModelService(settings), *files, bar)
@@ -132,7 +132,7 @@ def add_calibrate(commands: Any) -> None:
         "--classification", dest="dev_classification", type=Path, metavar="FILE", help="sentences with a class, the same"
     )
     parser.add_argument(
-        "--limit", dest="dev_limit", type=positive, default=1000, help="rows of each, drawn by lot (default: 1000)"
+        "--limit", dest="dev_limit", type=positive, default=1000, help="rows of each, at random (default: 1000)"
     )
     parser.add_argument("--output", type=Path, required=True, help="directory to write the checkpoint to")
     _add_checkpoint(parser)
@@ -150,7 +150,7 @@ def _calibrate(options: argparse.Namespace) -> int:
     model = load_directory(Path(settings.checkpoint).expanduser()) if is_directory else load_model(settings.model)
     sets = validation_sets(options, model)
     if sets is None:
-        raise DataFileError("Sentences that were not trained on are needed: --ner, --classification or both.")
+        raise UsageError("Sentences that were not trained on are needed: --ner, --classification or both.")
     with closing(ProgressBar()) as bar:
         found = fit_temperatures(model, sets, bar)
     save_checkpoint(model, options.output)

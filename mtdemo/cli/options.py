@@ -4,72 +4,78 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import Field, fields, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from mtdemo.config import EMBEDDED, Settings, read_settings
-from mtdemo.errors import DataFileError
+from mtdemo.config import EMBEDDED, NumberRange, Settings, read_settings
+from mtdemo.errors import DataFileError, FileWriteError
 
 if TYPE_CHECKING:
     from mtdemo.evaluation.validation import ValidationSets
     from mtdemo.models.loaded import LoadedModel
-    from mtdemo.training.batches import TaskMixing
 
 
-def at_least(least: int, most: int | None = None) -> Callable[[str], int]:
-    """Make a type of option: whole numbers in a range."""
+def option_type(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Make a type of option from a function that raises ValueError in words."""
 
-    def convert(value: str) -> int:
+    def convert(text: str) -> Any:
         try:
-            found = int(value)
+            return read(text)
         except ValueError as error:
-            raise argparse.ArgumentTypeError(f"must be a whole number, not {value!r}") from error
-        if found < least or (most is not None and found > most):
-            limit = f"at least {least}" if most is None else f"from {least} to {most}"
-            raise argparse.ArgumentTypeError(f"must be {limit}, not {found}")
-        return found
+            raise argparse.ArgumentTypeError(str(error)) from error
 
     return convert
 
 
-positive = at_least(1)
-seed = at_least(0, 2**31)
+positive = option_type(NumberRange("at least 1", int, 1).read)
 
 
-def task_mixing(value: str) -> TaskMixing:
-    """Read how a step divides its sentences among tasks."""
-    from mtdemo.training.batches import MIXES, TaskMixing
-
-    try:
-        return TaskMixing.named(value)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"must be {', '.join(MIXES)} or shares such as 3:2, not {value}") from error
-
-
-def number(value: str) -> float:
+def number(text: str) -> float:
     """Read a number."""
     try:
-        return float(value)
+        return float(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"must be a number, not {value!r}") from error
+        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}") from error
 
 
-def weight(value: str) -> float:
-    """Read the weight of a loss."""
-    found = number(value)
-    if not 0.0 <= found <= 1e6:
-        raise argparse.ArgumentTypeError(f"must be from 0 to 1e6, not {value}")
-    return found
+def add_settings(parser: argparse.ArgumentParser, table: type[Any]) -> None:
+    """Add an option for every setting of a table that has a flag.
+
+    Args:
+        parser: of a command.
+        table: a dataclass with fields as `mtdemo.training.settings.setting` declares them. What is not given on the
+            command line is None, so that `given_settings` can tell it from a default that was asked for.
+    """
+    for each in fields(table):
+        flag, default = each.metadata["flag"], each.default
+        if not flag:
+            continue
+        if isinstance(default, bool):
+            more: dict[str, Any] = {"action": "store_const", "const": not default}
+        elif each.metadata.get("choices"):
+            more = {"choices": each.metadata["choices"]}
+        else:
+            metavar = each.metadata.get("metavar", flag.removeprefix("--").upper().replace("-", "_"))
+            more = {"type": option_type(each.metadata["read"]), "metavar": metavar}
+            more |= {"nargs": len(default)} if isinstance(default, tuple) else {}
+        parser.add_argument(flag, dest=each.name, help=_help(each), **more)
 
 
-def share(value: str) -> float:
-    """Read a share, 0 to less than 1."""
-    found = number(value)
-    if not 0.0 <= found < 1.0:
-        raise argparse.ArgumentTypeError(f"must be from 0 to less than 1, not {value}")
-    return found
+def given_settings(options: argparse.Namespace, table: type[Any]) -> dict[str, Any]:
+    """Return the settings of a table that were given on the command line, by field."""
+    values = {each.name: getattr(options, each.name) for each in fields(table) if each.metadata["flag"]}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if value is not None}
+
+
+def _help(each: Field[Any]) -> str:
+    shown = each.metadata.get("shown")
+    if shown is None and not (each.default is None or isinstance(each.default, bool)):
+        numbers = each.default if isinstance(each.default, tuple) else (each.default,)
+        shown = " ".join(f"{value:g}" for value in numbers)
+    about: str = each.metadata["about"]
+    return about if shown is None else f"{about} (default: {shown})"
 
 
 def service_settings(options: argparse.Namespace) -> Settings:
@@ -120,4 +126,4 @@ def make_writable(directory: Path) -> None:
         with TemporaryFile(dir=directory):
             pass
     except OSError as error:
-        raise DataFileError(f"{directory} cannot be written to: {error.strerror}.") from error
+        raise FileWriteError(f"{directory} cannot be written to: {error.strerror}.") from error

@@ -10,20 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from mtdemo.cli.options import at_least, make_writable, number, positive, seed, share, task_mixing, validation_sets, weight
+from mtdemo.cli.options import add_settings, given_settings, make_writable, number, positive, validation_sets
 from mtdemo.cli.progress import ProgressBar
-from mtdemo.errors import DataFileError, PlanError
+from mtdemo.errors import DataFileError, UsageError
+from mtdemo.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from mtdemo.models.configuration import MultiTaskConfig
     from mtdemo.models.loaded import LoadedModel
     from mtdemo.planning.training_plan import TrainingPlan
-    from mtdemo.training.settings import TrainingSettings
 
 _COMPARED = 500  # sentences on which a checkpoint is compared with what was saved
-_POOLINGS = ("mean", "cls")
-
-_DISTILLATION = 10.0
 
 
 def add_train(commands: Any) -> None:
@@ -44,33 +41,6 @@ def add_train(commands: Any) -> None:
     parser.add_argument(
         "--emoji", action="store_true", help="give emoji the free places of the vocabulary ([unused0] …), as BERT's has"
     )
-    parser.add_argument("--plan", type=Path, help="JSON: what is frozen, rates, decay; the options below change it")
-    parser.add_argument("--seed", type=seed, default=13, help="of new heads, order, noise and dropout (default: 13)")
-    parser.add_argument("--steps", type=positive, default=800, help="optimizer steps (default: 800)")
-    parser.add_argument("--backbone-rate", type=number, help="learning rate of the backbone (default: 2e-5)")
-    parser.add_argument("--head-rate", type=number, help="learning rate of the heads (default: 3e-4)")
-    parser.add_argument("--layer-decay", type=number, help="factor from a layer's rate to that of the one below")
-    parser.add_argument("--sentences", type=at_least(2), default=64, help="sentences per step, of both tasks (default: 64)")
-    parser.add_argument(
-        "--mix",
-        type=task_mixing,
-        default="equal",
-        help="how a step divides them: equal (the default), square-root, proportional, or entities:classes such as 3:2",
-    )
-    parser.add_argument(
-        "--weights",
-        nargs=2,
-        type=weight,
-        default=(1.0, 1.0),
-        metavar=("ENTITIES", "CLASSES"),
-        help="of the two losses (default: 1 1)",
-    )
-    parser.add_argument(
-        "--freeze", nargs="+", metavar="PART", help="parts that do not train: embeddings, layer_0, backbone …"
-    )
-    parser.add_argument(
-        "--distillation", type=weight, help=f"weight of keeping the base model's embeddings (default: {_DISTILLATION:g})"
-    )
     parser.add_argument(
         "--class-teacher",
         nargs="+",
@@ -78,32 +48,26 @@ def add_train(commands: Any) -> None:
         metavar="ID_OR_DIR",
         help="checkpoints whose classes, their mean, are learned too, from the sentences of both tasks",
     )
-    parser.add_argument("--teacher-weight", type=weight, default=1.0, help="of learning what the teachers say (default: 1)")
-    parser.add_argument("--dropout", type=share, help="of the backbone (default: what its configuration says)")
-    parser.add_argument("--case-noise", type=share, default=0.0, help="share of sentences read as if in one case")
-    parser.add_argument("--word-dropout", type=share, default=0.0, help="share of word pieces that are hidden")
-    parser.add_argument("--label-smoothing", type=share, default=0.0, help="share of the classes' targets that is spread")
-    parser.add_argument("--averaging", type=share, default=0.0, help="share the average of the weights keeps at a step")
-    parser.add_argument(
-        "--pooling",
-        choices=_POOLINGS,
-        help="what a new class head reads, mean of the tokens or the first; one that is trained reads what it always did",
-    )
-    parser.add_argument(
-        "--feature-gigabytes", type=weight, default=1.0, help="kept of a frozen backbone's hidden states (default: 1)"
-    )
-    parser.add_argument(
-        "--interval", type=positive, default=200, help="steps between measurements and saved states (default: 200)"
-    )
-    parser.add_argument("--no-casing", action="store_true", help="do not give an uncased model the case of words")
+    _add_plan(parser)
+    add_settings(parser, TrainingSettings)
     parser.add_argument("--dev-ner", type=Path, metavar="FILE", help="tagged sentences to measure on while it trains")
     parser.add_argument("--dev-classification", type=Path, metavar="FILE", help="the same for classes")
     parser.add_argument("--dev-similarity", type=Path, metavar="FILE", help="the same for similarity: rated pairs")
-    parser.add_argument("--dev-limit", type=positive, default=1000, help="rows of each, drawn by lot (default: 1000)")
+    parser.add_argument("--dev-limit", type=positive, default=1000, help="rows of each, at random (default: 1000)")
     parser.add_argument(
         "--resume", type=Path, nargs="?", const=True, metavar="DIR", help="go on from the state in DIR, or in --output"
     )
     parser.set_defaults(run=_train)
+
+
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--plan", type=Path, help="JSON: what is frozen, rates, decay; the options below change it")
+    parser.add_argument(
+        "--freeze", nargs="+", metavar="PART", help="parts that do not train: embeddings, layer_0, backbone …"
+    )
+    parser.add_argument("--backbone-rate", type=number, help="learning rate of the backbone (default: 2e-5)")
+    parser.add_argument("--head-rate", type=number, help="learning rate of the heads (default: 3e-4)")
+    parser.add_argument("--layer-decay", type=number, help="factor from a layer's rate to that of the one below")
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -116,9 +80,9 @@ def _train(options: argparse.Namespace) -> int:
     from mtdemo.models.vocabulary import add_emoji_tokens
     from mtdemo.training.loop import STATE_FILE, train
 
-    if not any(options.weights):
-        raise PlanError("One of the two losses must have a weight above 0.")
-    settings = _training(options)
+    settings = TrainingSettings(plan=_plan(options), **given_settings(options, TrainingSettings))
+    if not any(settings.task_weights):
+        raise UsageError("One of the two losses must have a weight above 0.")
     make_writable(options.output)
     tagged = [sentence for source in options.ner for sentence in tagged_from(source)]
     labelled = [sentence for source in options.classification for sentence in labelled_from(source)]
@@ -131,7 +95,7 @@ def _train(options: argparse.Namespace) -> int:
         print(f"{len(emoji)} emoji have a place in the vocabulary now.", file=sys.stderr)
     teachers = [load_model(teacher) for teacher in options.class_teacher]
     validation = validation_sets(options, base)
-    if not (options.no_casing or base.model.can_carry_case):
+    if settings.casing and not base.model.can_carry_case:
         print(f"{options.base} cannot carry the case of words; it learns without.", file=sys.stderr)
     for warning in _warnings(base, settings, options):
         print(f"Note: {warning}", file=sys.stderr)
@@ -146,32 +110,8 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _training(options: argparse.Namespace) -> TrainingSettings:
-    from mtdemo.training.settings import TrainingSettings
-
-    return TrainingSettings(
-        n_steps=options.steps,
-        sentences_per_step=options.sentences,
-        mix=options.mix,
-        task_weights=tuple(options.weights),
-        distillation_weight=_DISTILLATION if options.distillation is None else options.distillation,
-        teacher_weight=options.teacher_weight,
-        plan=_plan(options),
-        casing=not options.no_casing,
-        case_noise=options.case_noise,
-        dropout=options.dropout,
-        word_dropout=options.word_dropout,
-        label_smoothing=options.label_smoothing,
-        averaging=options.averaging,
-        pooling=options.pooling,
-        max_feature_bytes=round(options.feature_gigabytes * 1e9),
-        interval=options.interval,
-        seed=options.seed,
-    )
-
-
 def _warnings(base: LoadedModel, settings: TrainingSettings, options: argparse.Namespace) -> Sequence[str]:
-    """What contradicts itself in what was asked for; of what is so by default nothing is told."""
+    """Say what contradicts itself in what was asked for, not in what is so by default."""
     from mtdemo.models.parts import HEAD_NAMES
     from mtdemo.planning.adapters import extended_parts
     from mtdemo.planning.optimizer import plan_optimizer
@@ -185,7 +125,7 @@ def _warnings(base: LoadedModel, settings: TrainingSettings, options: argparse.N
         freezing,
         settings.n_steps,
         settings.task_weights,
-        options.distillation or 0.0,
+        options.distillation_weight or 0.0,
         settings.teacher_weight if options.class_teacher else 0.0,
         max(settings.word_dropout, settings.case_noise, settings.dropout or 0.0),
     )

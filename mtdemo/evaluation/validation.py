@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from mtdemo.config import MAX_LENGTH
 from mtdemo.data.records import LabelledSentence, RatedPair, TaggedSentence
 from mtdemo.evaluation.metrics import Validation, score_classes
 from mtdemo.evaluation.task_tests import TASK_TESTS
@@ -32,7 +33,7 @@ class ValidationSets:
     tagged: Sequence[TaggedSentence] = ()
     labelled: Sequence[LabelledSentence] = ()
     pairs: Sequence[RatedPair] = ()
-    max_length: int = 128
+    max_length: int = MAX_LENGTH
     run: WindowRunner = run_windows
 
     @property

@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from mtdemo.config import count_cores
+from mtdemo.config import MAX_LENGTH, count_cores
 from mtdemo.evaluation.validation import ValidationSets
 from mtdemo.inference.forward import run_windows
 from mtdemo.inference.hidden_state_cache import CachedRunner, HiddenStateCache
@@ -32,7 +32,6 @@ from mtdemo.training.trainer import Trainer
 
 _N_MEASUREMENTS = 10
 _N_TIMED = 30  # steps that the time left is estimated from
-_MAX_LENGTH = 128  # word pieces
 _MAX_FEATURE_BYTES = 256 << 20
 # torch's random numbers belong to the process, so steps of different runs take turns, each with its own state
 _turn = threading.Lock()
@@ -146,7 +145,7 @@ class Experiment:
 
     def _collect_answers(self, model: LoadedModel) -> Answers:
         torch.set_num_threads(self._n_threads)
-        return collect_answers(model, self.dataset, self.settings.own_sentences, _MAX_LENGTH)
+        return collect_answers(model, self.dataset, self.settings.own_sentences, MAX_LENGTH)
 
     def _conclude(self, before: Answers, trained: LoadedModel, features: HiddenStateCache | None) -> Outcome:
         after = self._collect_answers(trained)
@@ -230,7 +229,7 @@ def _make_trainer(model: LoadedModel, dataset: LabDataset, settings: ExperimentS
         plan=settings.plan,
         casing=False,
         seed=settings.seed,
-        max_length=_MAX_LENGTH,
+        max_length=MAX_LENGTH,
         max_feature_bytes=_MAX_FEATURE_BYTES,
     )
     return Trainer(prepare(model, dataset.tagged, dataset.labelled, training))

@@ -40,10 +40,13 @@ class TaskMixing:
         """
         if name in MIXES:
             return MIXES[name]
-        entities, classes = map(float, name.split(":"))
-        if not (0 < entities < math.inf and 0 < classes < math.inf):
-            raise ValueError(f"{name} has a share that is no number above 0")
-        return cls(weights=(entities, classes))
+        try:
+            entities, classes = map(float, name.split(":"))
+            if 0 < entities < math.inf and 0 < classes < math.inf:
+                return cls(weights=(entities, classes))
+        except ValueError:
+            pass
+        raise ValueError(f"must be {', '.join(MIXES)} or shares such as 3:2, not {name}")
 
 
 MIXES = {"equal": TaskMixing(0.0), "square-root": TaskMixing(0.5), "proportional": TaskMixing(1.0)}

@@ -1,9 +1,14 @@
+import argparse
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from mtdemo.cli.main import main
+from mtdemo.cli.options import add_settings, given_settings
+from mtdemo.training.batches import TaskMixing
+from mtdemo.training.settings import POSITIVE, TrainingSettings, setting
 
 Write = Callable[..., Path]
 
@@ -49,3 +54,69 @@ def test_a_limit_of_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit):
         main(["evaluate", "--task", "ner", "--data", "x", "--limit", "0"])
     assert "must be at least 1" in capsys.readouterr().err
+
+
+@dataclass(frozen=True)
+class MoreSettings(TrainingSettings):
+    """The table with two rows more."""
+
+    patience: int = setting(3, "measurements without progress", "--patience", POSITIVE)
+    is_quiet: bool = setting(False, "say nothing", "--quiet")
+
+
+def test_a_row_more_in_the_table_of_settings_is_an_option_more(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    add_settings(parser, MoreSettings)
+    assert given_settings(parser.parse_args([]), MoreSettings) == {}, "a default is not what was asked for"
+    given = given_settings(parser.parse_args(["--patience", "5", "--quiet", "--weights", "2", "1"]), MoreSettings)
+    assert given == {"patience": 5, "is_quiet": True, "task_weights": (2.0, 1.0)}
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--patience", "0"])
+    assert "argument --patience: must be at least 1, not 0" in capsys.readouterr().err
+    assert "measurements without progress (default: 3)" in " ".join(parser.format_help().split())
+
+
+def test_every_setting_with_a_flag_is_read_from_it() -> None:
+    parser = argparse.ArgumentParser()
+    add_settings(parser, TrainingSettings)
+    options = parser.parse_args(
+        [
+            "--steps",
+            "5",
+            "--sentences",
+            "4",
+            "--mix",
+            "3:2",
+            "--weights",
+            "2",
+            "1",
+            "--distillation",
+            "0",
+            "--teacher-weight",
+            "2",
+            "--no-casing",
+            "--case-noise",
+            "0.1",
+            "--dropout",
+            "0.2",
+            "--word-dropout",
+            "0.3",
+            "--label-smoothing",
+            "0.4",
+            "--averaging",
+            "0.5",
+            "--pooling",
+            "cls",
+            "--feature-gigabytes",
+            "0.5",
+            "--seed",
+            "7",
+            "--interval",
+            "9",
+        ]
+    )
+    assert TrainingSettings(**given_settings(options, TrainingSettings)) == TrainingSettings(
+        n_steps=5, sentences_per_step=4, mix=TaskMixing(weights=(3.0, 2.0)), task_weights=(2.0, 1.0),
+        distillation_weight=0.0, teacher_weight=2.0, casing=False, case_noise=0.1, dropout=0.2, word_dropout=0.3,
+        label_smoothing=0.4, averaging=0.5, pooling="cls", max_feature_bytes=500_000_000, seed=7, interval=9,
+    )  # fmt: skip
