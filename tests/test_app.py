@@ -3,14 +3,12 @@
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from mtdemo.serving.service import ModelService
-from mtdemo.ui import launch
 from tests.app_process import ROOT, AppProcess, run_app
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1", "0.0.0.0", "a local socket", "None"}  # noqa: S104
@@ -79,10 +77,3 @@ def test_a_port_in_use_says_what_to_do(app: AppProcess) -> None:
     result = run("--port", app.url.rpartition(":")[2])
     assert result.returncode == 2
     assert "Try --port" in result.stderr
-
-
-def test_zero_gpu_finds_the_function_that_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    found: list[object] = []
-    monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=found.append))
-    launch._satisfy_zero_gpu()
-    assert found == [launch._on_gpu]

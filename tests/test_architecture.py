@@ -29,7 +29,7 @@ ARROWS: dict[str, set[str]] = {
     "evaluation": {"serving", "inference", "models", "text", "data"},
     "laboratory": {"training", "evaluation", "serving", "planning", "inference", "models", "data"},
     "cli": {"training", "evaluation", "serving", "planning", "analysis", "inference", "models", "text", "data"},
-    "ui": {"laboratory", "serving", "planning", "analysis", "models", "text", "data"},
+    "ui": {"laboratory", "serving", "planning", "models", "text"},
 }
 
 # The two doors of the package: the lazy exports, and `python -m mtdemo`.

@@ -82,7 +82,7 @@ def _on_gpu() -> None:
 
 
 def _load(service: ModelService) -> None:
-    """Load the first model; a failure is shown by the page, too."""
+    """Load the first model; the page shows a failure, too."""
     try:
         service.load()  # which the next question tries again
     except MtdemoError as error:

@@ -31,7 +31,10 @@ body:not(.dark) button[role="tab"].selected { color: var(--primary-700) !importa
 
 
 def make_theme() -> gr.themes.Base:
-    """A quiet theme in the fonts that the reader's own system has, with labels and buttons of readable contrast."""
+    """Make a quiet theme with readable contrast.
+
+    Its fonts are those of the reader's own system.
+    """
     theme = gr.themes.Soft(primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=FONTS, font_mono=MONOSPACE)
     return theme.set(
         body_background_fill="*neutral_100",

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from gradio_client import Client
 
 from mtdemo.analysis.similarity import cosine_similarity, rank_pairs
 from mtdemo.config import Settings
 from mtdemo.errors import CheckpointNotFoundError
 from mtdemo.results import Analysis, Entity, ModelInfo, SentenceAnalysis, Similarity
 from mtdemo.serving.service import ModelService
+from tests.app_process import AppProcess
 
 INFO = ModelInfo("fake", "bert", 1_000_000, 4, 2, 512, ("no", "yes"), ("PER",), ("classification_head", "ner_head"))
 
 
-def analyse(text: str, n_truncated: int = 0) -> SentenceAnalysis:
-    """A name is any word with a capital; the vector depends on the text alone."""
+def analyse(text: str, n_truncated: int = 0, info: ModelInfo = INFO) -> SentenceAnalysis:
+    """A name is any word with a capital, of the first type; the vector depends on the text alone."""
     vector = np.random.default_rng(sum(map(ord, text))).normal(size=4).astype(np.float32)
     entities, start = [], 0
     for word in text.split(" "):
         if word[:1].isupper():
-            entities.append(Entity(word, "PER", 0.75, start, start + len(word)))
+            entities.append(Entity(word, info.entity_types[0], 0.75, start, start + len(word)))
         start += len(word) + 1
-    probabilities = {"no": 0.25, "yes": 0.75}
+    *others, last = info.class_labels
+    probabilities = dict.fromkeys(others, 0.25 / len(others)) | {last: 0.75}
     return SentenceAnalysis(text, len(text.split()) + 2, n_truncated, vector, probabilities, tuple(entities))
 
 
@@ -48,7 +51,7 @@ class FakeService(ModelService):
     def analyze(self, sentences: Sequence[str], model: str | None = None, *_: object, **__: object) -> Analysis:
         self._check(sentences)
         self.asked.append((tuple(sentences), model))
-        return Analysis(self.info, tuple(analyse(s, 7 if s.startswith("long") else 0) for s in sentences))
+        return Analysis(self.info, tuple(analyse(s, 7 if s.startswith("long") else 0, self.info) for s in sentences))
 
     def similarity(self, sentences: Sequence[str], model: str | None = None, *_: object, **__: object) -> Similarity:
         analysis = self.analyze(sentences, model)
@@ -64,3 +67,10 @@ def fake() -> FakeService:
 @pytest.fixture
 def untrained() -> FakeService:
     return FakeService(replace(INFO, trained_heads=()))
+
+
+@pytest.fixture(scope="session")
+def client(app: AppProcess) -> Iterator[Client]:
+    client = Client(app.url, verbose=False, analytics_enabled=False)
+    yield client
+    client.close()

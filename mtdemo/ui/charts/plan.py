@@ -20,7 +20,10 @@ _N_SHOWN = 201  # steps of the schedule that is drawn
 
 
 def plot_freezing(plan: FreezingPlan) -> Figure:
-    """One bar per part, lowest part at the bottom: how many of its parameters train and how many are frozen."""
+    """Draw how many parameters of each part train.
+
+    One bar per part, the lowest part at the bottom.
+    """
     from plotly.graph_objects import Bar, Figure
 
     names = [part_title(part.name) for part in plan.parts]
@@ -55,7 +58,10 @@ def plot_freezing(plan: FreezingPlan) -> Figure:
 
 
 def plot_rates(plan: PlanReport) -> Figure:
-    """Left the learning rate of each part, lowest first, hollow where it is frozen; right the schedule by step."""
+    """Draw each part's learning rate, and the schedule.
+
+    Parts stand lowest first, hollow where they are frozen.
+    """
     from plotly.graph_objects import Scatter
     from plotly.subplots import make_subplots
 
@@ -100,7 +106,7 @@ def _effect(rate: float, trains: bool) -> str:
 
 
 def _ticks(rates: Sequence[float]) -> dict[str, Any]:
-    """The rates themselves where they are few, else powers of ten."""
+    """Mark the rates or, where many, powers of ten."""
     different = sorted({rate for rate in rates if rate})
     if len(different) > _MAX_TICKS:
         return {"dtick": 1, "exponentformat": "e"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from mtdemo.laboratory.outcome import Snapshot
 from mtdemo.laboratory.run_queue import Run
 from mtdemo.models.parts import part_title
 from mtdemo.ui.charts.style import GRID, SECOND, THIRD, TRAINS, as_text, styled
@@ -12,29 +13,24 @@ from mtdemo.ui.charts.style import GRID, SECOND, THIRD, TRAINS, as_text, styled
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-    from mtdemo.laboratory.outcome import Snapshot
-
 
 def plot_history(snapshots: Sequence[Snapshot]) -> Figure:
-    """Left the losses of each step, right the scores on the sentences kept aside."""
+    """Draw the losses of each step, and the held-out scores."""
     from plotly.subplots import make_subplots
 
     figure = make_subplots(1, 2, subplot_titles=("Loss by step", "Score, kept aside"), horizontal_spacing=0.12)
     trained = [snapshot for snapshot in snapshots if snapshot.losses is not None]
     steps = [snapshot.n_done for snapshot in trained]
     scored = _changes(snapshots)
-    for name, color, losses, scores in (
-        ("entities", TRAINS, [s.losses.entities for s in trained if s.losses], [s.scores.entity_f1 for s in scored]),
-        ("classes", SECOND, [s.losses.classes for s in trained if s.losses], [s.scores.macro_f1 for s in scored]),
-        (
-            "new output layer",
-            THIRD,
-            [s.losses.new_output_layer for s in trained if s.losses],
-            [s.scores.output_f1 for s in scored],
-        ),
+    for key, color, scores in (
+        ("entities", TRAINS, [snapshot.scores.entity_f1 for snapshot in scored]),
+        ("classes", SECOND, [snapshot.scores.macro_f1 for snapshot in scored]),
+        ("new_output_layer", THIRD, [snapshot.scores.output_f1 for snapshot in scored]),
     ):
         if not any(score is not None for score in scores):
             continue
+        name = key.replace("_", " ")
+        losses = [snapshot.losses.as_dict()[key] for snapshot in trained if snapshot.losses]
         line = {"name": name, "legendgroup": name, "line": {"color": color}}
         if losses:
             figure.add_scatter(x=steps, y=losses, mode="lines", **line, row=1, col=1)
@@ -51,7 +47,7 @@ def plot_history(snapshots: Sequence[Snapshot]) -> Figure:
 
 
 def _changes(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
-    """The snapshots at which a new measurement was made, and the first."""
+    """Keep the first snapshot, and those with a new measurement."""
     changed: list[Snapshot] = []
     for snapshot in snapshots:
         if not changed or snapshot.scores is not changed[-1].scores:
@@ -60,7 +56,10 @@ def _changes(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
 
 
 def plot_movement(movement: Mapping[str, float]) -> Figure:
-    """One bar per part, lowest at the bottom: how far its weights moved, relative to their length."""
+    """Draw how far each part moved, relative to its length.
+
+    One bar per part, the lowest part at the bottom.
+    """
     from plotly.graph_objects import Bar, Figure
 
     names = [part_title(name) for name in movement]
@@ -91,7 +90,7 @@ AXES: dict[str, Callable[[Run], float]] = {
 
 
 def plot_runs(runs: Sequence[Run], by: str) -> Figure:
-    """Scores of each run against what it cost, one of `AXES`."""
+    """Draw each run's scores against its cost, one of `AXES`."""
     from plotly.graph_objects import Figure
 
     figure = Figure()

@@ -17,9 +17,10 @@ _MAX_NUMBERS = 12  # sentences up to which each cell carries its number
 
 
 def plot_similarity(similarity: Similarity) -> Figure:
-    """Cosine similarity as a heat map of the first `MAX_SENTENCES` sentences, on the fixed scale from -1 to 1.
+    """Draw cosine similarities as a heat map.
 
-    What the person typed stands in it as text.
+    It shows the first `MAX_SENTENCES` sentences, on the fixed scale from -1 to 1. What the person typed
+    stands in it as text.
     """
     from plotly.graph_objects import Figure, Heatmap
 

@@ -19,7 +19,7 @@ _TOOLS = ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "r
 
 
 def styled(figure: Figure, height: int) -> Figure:
-    """Give a figure the common look, and a height in pixels."""
+    """Give a figure the common look; `height` is in pixels."""
     figure.update_layout(
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
@@ -35,5 +35,8 @@ def styled(figure: Figure, height: int) -> Figure:
 
 
 def as_text(text: str) -> str:
-    """Text in which Plotly, which reads a little HTML in labels, finds none; it knows no entity for quotation marks."""
+    """Escape a text for Plotly, which reads HTML in labels.
+
+    It knows no entity for quotation marks, so these stay.
+    """
     return html.escape(text, quote=False)

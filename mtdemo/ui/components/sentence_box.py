@@ -27,9 +27,10 @@ REFERENCE_EXAMPLES = (
 
 
 def split_lines(text: str | None) -> list[str]:
-    """Split what a person typed into sentences, one per line; blank lines are left out.
+    """Split what a person typed into sentences, one per line.
 
-    Only line breaks that a keyboard makes count, and characters that no encoding can carry are replaced one for one.
+    Blank lines are left out. Only line breaks that a keyboard makes count, and characters that no encoding can carry are
+    replaced one for one.
     """
     lines = [line.strip() for line in replace_unreadable(text or "").replace("\r", "\n").split("\n")]
     return [line for line in lines if line]
@@ -50,7 +51,15 @@ def read_lines(text: str) -> list[str]:
 def ask(
     service: ModelService, question: Callable[..., Result], text: str, model: str | None, progress: gr.Progress
 ) -> Result:
-    """Put the lines of a text to one of the service's questions, with honest progress."""
+    """Ask the service about the lines of a text.
+
+    Args:
+        service: tells whether the model is there.
+        question: one of its methods.
+        text: one sentence per line.
+        model: the visitor's choice of model; None for the default.
+        progress: shows the windows that were read.
+    """
     sentences = read_lines(text)
     if service.loaded(model) is None:
         progress(None, desc="The model is still loading; your question is answered as soon as it is there")
@@ -75,7 +84,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class SentenceBox:
-    """A box for sentences with a button and examples, either of which asks.
+    """A box for sentences, with a button and examples.
 
     Attributes:
         sentences: the box.
@@ -117,7 +126,7 @@ class SentenceBox:
 
 
 def add_sentences(label: str, action: str, examples: Sequence[Example]) -> SentenceBox:
-    """Add a box that holds the first example, the button under it, and all examples to click."""
+    """Add a box that holds the first of the examples."""
     sentences = gr.Textbox(examples[0].text, label=label, info="One sentence per line, in English.", lines=3, max_lines=12)
     button = gr.Button(action, variant="primary")
     dataset = gr.Examples(
@@ -135,5 +144,5 @@ def add_sentences(label: str, action: str, examples: Sequence[Example]) -> Sente
 
 
 def count_example(n_examples: int) -> int:
-    """One more example was clicked."""
+    """Count a click on an example."""
     return n_examples + 1

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from mtdemo.errors import PlanError
 from mtdemo.models.catalog import KNOWN_MODELS
-from mtdemo.models.parts import HEAD_NAMES, PartKind, Parts, part_title
+from mtdemo.models.parts import HEADS, PartKind, Parts, part_title
 from mtdemo.planning.freezing import trainable_parts, unfrozen_parts
-from mtdemo.planning.optimizer import BACKBONE_LEARNING_RATE, HEAD_LEARNING_RATE, WEIGHT_DECAY
-from mtdemo.planning.planner import Planner
-from mtdemo.planning.scenarios import BACKBONE, SCENARIOS, SELECTIONS, WEIGHTS, find_scenario
+from mtdemo.planning.optimizer import BACKBONE_LEARNING_RATE, HEAD_LEARNING_RATE, WEIGHT_DECAY, OptimizerSettings
+from mtdemo.planning.planner import Planner, PlanRequest
+from mtdemo.planning.scenarios import ADAPTERS, BACKBONE, SCENARIOS, SELECTIONS, WEIGHTS, find_scenario
 from mtdemo.planning.training_plan import WARMUP_SHARE, AdapterSettings, read_plan
-from mtdemo.ui.components.messages import shows_errors
+from mtdemo.ui.components.events import Updates, Values, shows_errors
 
-RATES = (
-    ("Learning rate, backbone", BACKBONE_LEARNING_RATE),
-    ("Learning rate, classification head", HEAD_LEARNING_RATE),
-    ("Learning rate, entity head", HEAD_LEARNING_RATE),
-    ("Learning rate, new output layer", HEAD_LEARNING_RATE),
-    ("Weight decay", WEIGHT_DECAY),
-    ("Layer-wise decay: from each layer's rate to that of the one below", 1.0),
-    ("Share of the steps in which the rates rise", WARMUP_SHARE),
-)
 TARGETS = ("query", "key", "value", "dense")  # of a BERT, which all catalogued backbones are
-N_SENTENCES, N_TOKENS = 32, 32
+_N_SENTENCES, _N_TOKENS = 32, 32
 
 
 @dataclass(frozen=True, slots=True)
 class PlanControls:
-    """What fills the plan (`presets`), and what it is made of (`plan`)."""
+    """Components that say what to plan.
+
+    `scenario`, `n_first` and `n_last` only fill the others, which are what is planned.
+    """
 
     backbone: gr.Radio
     scenario: gr.Radio
@@ -44,36 +39,52 @@ class PlanControls:
     selection: gr.Radio
     gradual: gr.Checkbox
     new_output_layer: gr.Checkbox
-    adapters: tuple[gr.Number, gr.Number, gr.CheckboxGroup]
-    rates: tuple[gr.Number, ...]
-    batch: tuple[gr.Number, gr.Number]
+    rank: gr.Number
+    alpha: gr.Number
+    targets: gr.CheckboxGroup
+    backbone_rate: gr.Number
+    head_rates: Mapping[str, gr.Number]
+    weight_decay: gr.Number
+    layer_decay: gr.Number
+    warmup_share: gr.Number
+    n_sentences: gr.Number
+    n_tokens: gr.Number
 
     @property
-    def presets(self) -> list[Any]:
-        return [self.backbone, self.scenario, self.n_first, self.n_last, self.new_output_layer]
+    def presets(self) -> set[Component]:
+        """Controls that the list of parts follows from."""
+        return {self.backbone, self.scenario, self.n_first, self.n_last, self.new_output_layer}
 
     @property
-    def filled(self) -> list[Any]:
-        return [self.parts, self.n_first, self.n_last, self.selection, self.gradual, self.new_output_layer]
+    def filled(self) -> set[Component]:
+        """Controls that a scenario fills."""
+        return {self.parts, self.n_first, self.n_last, self.selection, self.gradual, self.new_output_layer}
 
     @property
-    def plan(self) -> list[Any]:
-        chosen = [self.backbone, self.parts, self.selection, self.gradual, self.new_output_layer]
-        return [*chosen, *self.adapters, *self.batch, *self.rates]
+    def adapters(self) -> set[Component]:
+        return {self.rank, self.alpha, self.targets}
+
+    @property
+    def rates(self) -> set[Component]:
+        return {self.backbone_rate, *self.head_rates.values(), self.weight_decay, self.layer_decay, self.warmup_share}
+
+    @property
+    def plan(self) -> set[Component]:
+        """Controls that a plan is made of."""
+        chosen = {self.backbone, self.parts, self.selection, self.gradual, self.new_output_layer}
+        return chosen | self.adapters | self.rates | {self.n_sentences, self.n_tokens}
 
     @property
     def changes(self) -> list[Any]:
-        """What a person does that changes the plan but fills nothing."""
-        rank, alpha, targets = self.adapters
-        numbers = (rank, alpha, *self.batch, *self.rates)
-        return [
-            *(control.input for control in (self.parts, self.selection, self.gradual, targets)),
-            *(number.change for number in numbers),
-        ]
+        """Events that change the plan but fill nothing."""
+        chosen = (self.parts, self.selection, self.gradual, self.targets)
+        numbers = self.plan - {self.backbone, self.new_output_layer, *chosen}
+        in_order = sorted(numbers, key=lambda number: int(number._id))
+        return [*(control.input for control in chosen), *(number.change for number in in_order)]
 
 
 def add_plan_controls() -> PlanControls:
-    """Add the controls, which are empty of parts until a scenario fills them."""
+    """Add the controls; a scenario fills the list of parts."""
     backbone = gr.Radio([(known.title, known.id) for known in KNOWN_MODELS], value=KNOWN_MODELS[0].id, label="Backbone")
     scenario = gr.Radio(
         [(scenario.title, scenario.name) for scenario in SCENARIOS],
@@ -96,83 +107,171 @@ def add_plan_controls() -> PlanControls:
         False, label="Unfreeze gradually", info="Heads first, then the last layer too, then one more below at a time."
     )
     new_output_layer = gr.Checkbox(
-        False, label="Add a new output layer", info="A linear layer of 3 classes over the sentence embedding."
+        False,
+        label="Add a new output layer",
+        info="A linear layer over the sentence embedding, of the same classes as the classification head.",
     )
+    return PlanControls(
+        backbone,
+        scenario,
+        n_first,
+        n_last,
+        parts,
+        selection,
+        gradual,
+        new_output_layer,
+        *_add_adapters(),
+        *_add_rates(),
+        *_add_batch(),
+    )
+
+
+def _add_adapters() -> tuple[gr.Number, gr.Number, gr.CheckboxGroup]:
     default = AdapterSettings()
     with gr.Accordion("Low-rank adapters: rank, scale, places", open=False):
-        adapters = (
+        return (
             gr.Number(default.rank, label="Rank", precision=0),
             gr.Number(default.alpha, label="Alpha: adapters are scaled by alpha / rank", precision=0),
             gr.CheckboxGroup(
                 list(TARGETS), value=list(default.targets), label="Linear layers with one", info="dense: three per layer."
             ),
         )
+
+
+def _add_rates() -> tuple[gr.Number, dict[str, gr.Number], gr.Number, gr.Number, gr.Number]:
     with gr.Accordion("Learning rates, decay and schedule", open=False):
-        rates = tuple(gr.Number(value, label=label) for label, value in RATES)
-    with gr.Accordion("What a step reads, for its cost", open=False):
-        batch = (
-            gr.Number(N_SENTENCES, label="Sentences per step", precision=0),
-            gr.Number(N_TOKENS, label="Word pieces per sentence", precision=0),
+        return (
+            gr.Number(BACKBONE_LEARNING_RATE, label="Learning rate, backbone"),
+            {head.name: gr.Number(HEAD_LEARNING_RATE, label=f"Learning rate, {head.title}") for head in HEADS},
+            gr.Number(WEIGHT_DECAY, label="Weight decay"),
+            gr.Number(1.0, label="Layer-wise decay: from each layer's rate to that of the one below"),
+            gr.Number(WARMUP_SHARE, label="Share of the steps in which the rates rise"),
         )
-    return PlanControls(
-        backbone, scenario, n_first, n_last, parts, selection, gradual, new_output_layer, adapters, rates, batch
+
+
+def _add_batch() -> tuple[gr.Number, gr.Number]:
+    with gr.Accordion("What a step reads, for its cost", open=False):
+        return (
+            gr.Number(_N_SENTENCES, label="Sentences per step", precision=0),
+            gr.Number(_N_TOKENS, label="Word pieces per sentence", precision=0),
+        )
+
+
+def read_request(controls: PlanControls, values: Values) -> PlanRequest:
+    """Read from the controls what to plan.
+
+    An emptied field counts as its default.
+
+    Raises:
+        PlanError: a number is out of its range.
+    """
+
+    def number(field: gr.Number) -> Any:
+        return field.value if values[field] is None else values[field]
+
+    selection = values[controls.selection]
+    adapters = AdapterSettings()
+    if selection == ADAPTERS:
+        adapters = AdapterSettings(number(controls.rank), number(controls.alpha), tuple(values[controls.targets]))
+    return PlanRequest(
+        values[controls.backbone],
+        trainable_parts=tuple(values[controls.parts]),
+        new_output_layer=values[controls.new_output_layer],
+        selection=selection,
+        gradual=values[controls.gradual],
+        adapters=adapters,
+        optimizer=OptimizerSettings(
+            number(controls.backbone_rate),
+            {head: number(rate) for head, rate in controls.head_rates.items()},
+            number(controls.weight_decay),
+            number(controls.layer_decay),
+        ),
+        warmup_share=number(controls.warmup_share),
+        n_sentences=number(controls.n_sentences),
+        n_tokens=number(controls.n_tokens),
     )
 
 
 @shows_errors
-def fill_parts(
-    planner: Planner,
-    is_scenario: bool,
-    backbone: str,
-    scenario: str,
-    n_first: float,
-    n_last: float,
-    new_output_layer: bool,
-) -> tuple[Any, ...]:
-    """A scenario to what it fills: the list of parts, the sliders' ranges for this backbone and, where the scenario itself
-    was chosen, what of the backbone trains, when, and whether there is a new output layer."""
-    chosen = find_scenario(scenario)
-    has_output = chosen.new_output_layer if is_scenario else new_output_layer
-    declared = planner.parts(backbone, has_output)
+def fill_from_scenario(planner: Planner, controls: PlanControls, values: Values) -> Updates:
+    """Fill all that a scenario decides."""
+    scenario = find_scenario(values[controls.scenario])
+    return {
+        **_fill_parts(planner, controls, values, scenario.new_output_layer),
+        controls.selection: scenario.selection,
+        controls.gradual: scenario.gradual,
+        controls.new_output_layer: scenario.new_output_layer,
+    }
+
+
+@shows_errors
+def fill_parts(planner: Planner, controls: PlanControls, values: Values) -> Updates:
+    """Fill the list of parts and bound the sliders."""
+    return _fill_parts(planner, controls, values, values[controls.new_output_layer])
+
+
+def _fill_parts(planner: Planner, controls: PlanControls, values: Values, new_output_layer: bool) -> Updates:
+    scenario = find_scenario(values[controls.scenario])
+    declared = planner.parts(values[controls.backbone], new_output_layer)
     n_layers = sum(part.kind is PartKind.LAYER for part in declared)
-    wanted = (int(n_first), int(n_last))
-    trainable = trainable_parts(declared, chosen, *(min(number, n_layers) for number in wanted))
-    sliders = (_slider(number, n_layers) for number in wanted)
-    others = (chosen.selection, chosen.gradual, chosen.new_output_layer) if is_scenario else (gr.skip(),) * 3
-    return _list_parts(declared, trainable, info=chosen.hint), *sliders, *others
+    n_first, n_last = int(values[controls.n_first]), int(values[controls.n_last])
+    trainable = trainable_parts(declared, scenario, min(n_first, n_layers), min(n_last, n_layers))
+    return {
+        controls.parts: _list_parts(declared, trainable, info=scenario.hint),
+        controls.n_first: _slider(n_first, n_layers),
+        controls.n_last: _slider(n_last, n_layers),
+    }
 
 
 def _slider(number: int, most: int) -> Any:
-    """A slider's range; its value only where that is beyond, since the slider may have been moved on meanwhile."""
+    """Set a slider's range.
+
+    Its value is set only where that is beyond: the slider may have been moved on meanwhile.
+    """
     return gr.Slider(maximum=most, value=most) if number > most else gr.Slider(maximum=most)
 
 
 @shows_errors
-def load_plan(planner: Planner, backbone: str, path: str) -> tuple[Any, ...]:
-    """A saved plan to all controls that it fills; the sliders stay, since a plan names its parts one by one."""
-    plan = read_plan(Path(path), Path(path).name)
+def add_part(planner: Planner, controls: PlanControls, values: Values) -> Updates:
+    """Put the new output layer on the list, or off.
+
+    What was chosen by hand stays.
+    """
+    new_output_layer = values[controls.new_output_layer]
+    declared = planner.parts(values[controls.backbone], new_output_layer)
+    names = [part.name for part in declared]
+    chosen = [name for name in values[controls.parts] if name in names]
+    return {controls.parts: _list_parts(declared, [*chosen, "output_layer"] if new_output_layer else chosen)}
+
+
+@shows_errors
+def load_plan(planner: Planner, controls: PlanControls, upload: gr.UploadButton, values: Values) -> Updates:
+    """Fill the controls from a saved plan.
+
+    The sliders stay, since a plan names its parts one by one.
+    """
+    backbone, path = values[controls.backbone], Path(values[upload])
+    plan = read_plan(path, path.name)
     declared = planner.parts(backbone, plan.new_output_layer)
     planner.freezing(backbone, plan)  # names a part or a target that is none of this backbone
     others = sorted(set(plan.adapters.targets) - set(TARGETS))
     if others:
         raise PlanError(f"Adapters can be planned here for {', '.join(TARGETS)}, not for {', '.join(others)}.")
-    rates = (plan.optimizer.learning_rate(module) for module in (BACKBONE, *HEAD_NAMES))
-    return (
-        _list_parts(declared, unfrozen_parts(declared, plan.frozen)),
-        *(gr.skip(), gr.skip()),
-        *(plan.selection, plan.gradual, plan.new_output_layer),
-        *(plan.adapters.rank, plan.adapters.alpha, list(plan.adapters.targets)),
-        *(*rates, plan.optimizer.weight_decay, plan.optimizer.layer_decay, plan.warmup_share),
-    )
-
-
-@shows_errors
-def add_part(planner: Planner, backbone: str, parts: Sequence[str], new_output_layer: bool) -> Any:
-    """The list of parts with the new output layer or without it; what was chosen by hand stays."""
-    declared = planner.parts(backbone, new_output_layer)
-    names = [part.name for part in declared]
-    chosen = [name for name in parts if name in names]
-    return _list_parts(declared, [*chosen, "output_layer"] if new_output_layer else chosen)
+    rate = plan.optimizer.learning_rate
+    return {
+        controls.parts: _list_parts(declared, unfrozen_parts(declared, plan.frozen)),
+        controls.selection: plan.selection,
+        controls.gradual: plan.gradual,
+        controls.new_output_layer: plan.new_output_layer,
+        controls.rank: plan.adapters.rank,
+        controls.alpha: plan.adapters.alpha,
+        controls.targets: list(plan.adapters.targets),
+        controls.backbone_rate: rate(BACKBONE),
+        **{field: rate(head) for head, field in controls.head_rates.items()},
+        controls.weight_decay: plan.optimizer.weight_decay,
+        controls.layer_decay: plan.optimizer.layer_decay,
+        controls.warmup_share: plan.warmup_share,
+    }
 
 
 def _list_parts(declared: Parts, trainable: Sequence[str], **more: Any) -> Any:

@@ -1,19 +1,78 @@
-"""A plan in words and tables."""
+"""A plan as the page shows it: in words, tables, figures, code and a file."""
 
 from __future__ import annotations
 
 import html
 import json
+from dataclasses import dataclass
 
+import gradio as gr
 import pandas as pd
+from gradio.components import Component
 
+from mtdemo.errors import MtdemoError
 from mtdemo.models.parts import part_title
 from mtdemo.planning.planner import PlanReport
+from mtdemo.ui.charts.plan import plot_freezing, plot_rates
+from mtdemo.ui.components.events import Updates
 from mtdemo.ui.components.messages import as_warnings
+
+_WIDTHS: list[str | int] = ["236px", "88px", "112px", "96px", "88px"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """Components that show a plan."""
+
+    summary: gr.HTML
+    groups: gr.Dataframe
+    picture: gr.Plot
+    rates: gr.Plot
+    parts: gr.Dataframe
+    script: gr.Code
+    saved: gr.Code
+
+    @property
+    def outputs(self) -> set[Component]:
+        return {self.summary, self.groups, self.picture, self.rates, self.parts, self.script, self.saved}
+
+    def show(self, plan: PlanReport) -> Updates:
+        """Show a plan."""
+        return {
+            self.summary: summarise(plan),
+            self.groups: tabulate_groups(plan),
+            self.picture: plot_freezing(plan.freezing),
+            self.rates: plot_rates(plan),
+            self.parts: tabulate_parts(plan),
+            self.script: plan.script,
+            self.saved: json.dumps(plan.plan.as_dict(), indent=2),
+        }
+
+    def show_error(self, error: MtdemoError) -> Updates:
+        """Show why there is no plan, and empty the rest."""
+        emptied: Updates = dict.fromkeys((self.groups, self.picture, self.rates, self.parts))
+        words = as_warnings([f"This plan cannot be made. {error}"])
+        return {self.summary: words, **emptied, self.script: "", self.saved: ""}
+
+
+def add_plan_view() -> PlanView:
+    """Add what stands beside the controls.
+
+    `parts`, `script` and `saved` are rendered by the tab, below.
+    """
+    return PlanView(
+        summary=gr.HTML(padding=False),
+        groups=gr.Dataframe(label="Optimizer groups (AdamW)", interactive=False, wrap=True, column_widths=_WIDTHS),
+        picture=gr.Plot(label="Parts", show_label=False),
+        rates=gr.Plot(label="Learning rates", show_label=False),
+        parts=gr.Dataframe(label="Parts", interactive=False, wrap=True, render=False),
+        script=gr.Code(label="plan.py", language="python", interactive=False, render=False),
+        saved=gr.Code(label="plan.json", language="json", interactive=False, render=False),
+    )
 
 
 def summarise(plan: PlanReport) -> str:
-    """Totals, cost and warnings as HTML."""
+    """Write totals, cost and warnings as HTML."""
     freezing, cost = plan.freezing, plan.cost
     totals = _totals(
         ("Parameters", f"{freezing.n_parameters:,}"),
@@ -41,7 +100,7 @@ def summarise(plan: PlanReport) -> str:
 
 
 def _describe_stages(plan: PlanReport) -> str:
-    """Which part trains from when on; the cost is that of the last stage."""
+    """Say when each part begins to train."""
     later = sorted((start, name) for name, start in plan.starts.items() if start)
     words = "; ".join(f"{part_title(name)} from {start:.0%} of the steps" for start, name in later)
     return f"Unfrozen one by one: {words}. The cost is that of the last stage; earlier ones cost less."
@@ -55,13 +114,8 @@ def _bytes(number: int) -> str:
     return f"{number / 1e9:.2f} GB" if number >= 1e9 else f"{number / 1e6:.1f} MB"
 
 
-def as_file(plan: PlanReport) -> str:
-    """Write a plan as the JSON that the command line takes."""
-    return json.dumps(plan.plan.as_dict(), indent=2)
-
-
 def tabulate_groups(plan: PlanReport) -> pd.DataFrame:
-    """One row per group as the optimizer gets it, and their sum."""
+    """Tabulate the optimizer's groups, and their sum."""
     groups = plan.optimizer.groups
     rows = [
         (g.name, f"{g.n_tensors:,}", f"{g.n_parameters:,}", f"{g.learning_rate:g}", f"{g.weight_decay:g}") for g in groups
@@ -71,7 +125,7 @@ def tabulate_groups(plan: PlanReport) -> pd.DataFrame:
 
 
 def tabulate_parts(plan: PlanReport) -> pd.DataFrame:
-    """One row per part, lowest first, and their sum."""
+    """Tabulate the parts, lowest first, and their sum."""
     starts = plan.starts
     rows = [
         (

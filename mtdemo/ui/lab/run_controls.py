@@ -1,35 +1,50 @@
-"""The controls of a run, and the components that its results fill."""
+"""The controls of a run, and what is read from them."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from mtdemo.config import EMBEDDED
-from mtdemo.errors import MtdemoError
-from mtdemo.laboratory.dataset import MAX_FILE_SENTENCES, check_labels, read_dataset
+from mtdemo.errors import MtdemoError, PlanError, TooMuchInputError
+from mtdemo.laboratory.dataset import MAX_CHARACTERS, MAX_FILE_SENTENCES, LabDataset, check_labels, read_dataset
+from mtdemo.laboratory.outcome import MAX_SENTENCES_PER_STEP, MAX_STEPS
+from mtdemo.models.parts import LEARNED_TASKS
+from mtdemo.planning.planner import Planner
+from mtdemo.planning.training_plan import TrainingPlan, run_warnings
+from mtdemo.results import ModelInfo
 from mtdemo.serving.service import ModelService
-from mtdemo.ui.charts.run import AXES
-from mtdemo.ui.components.messages import as_plain_markdown
+from mtdemo.ui.components.events import Values
+from mtdemo.ui.components.messages import as_plain_markdown, as_warnings
+from mtdemo.ui.components.sentence_box import split_lines
+from mtdemo.ui.lab.run_view import name_plan
 
-TASKS = {"Both tasks": (1.0, 1.0), "Classes only": (0.0, 1.0), "Entities only": (1.0, 0.0)}
+_ALL_TASKS = "Both tasks"
+TASK_WEIGHTS: dict[str, Any] = {  # of the losses, in the order of `LEARNED_TASKS`
+    _ALL_TASKS: (1.0,) * len(LEARNED_TASKS),
+    **{
+        f"{task.title.capitalize()} only": tuple(float(other is task) for other in LEARNED_TASKS)
+        for task in reversed(LEARNED_TASKS)
+    },
+}
 SUFFIXES = [".jsonl", ".csv", ".conll", ".bio", ".iob", ".iob2", ".txt"]
+MAX_OWN = 10  # sentences of a visitor's own that are compared
 _OWN = "The Nobel Prize went to Marie Curie.\nThe service at Lufthansa was a nightmare."
-MAX_OWN = 10
-N_STEPS = 60
-_WIDTHS: list[str | int] = ["34%", "26%", "40%"]
-_RUN_WIDTHS: list[str | int] = ["52px", "300px", "112px", "120px", "92px", "130px", "130px"]
+_N_STEPS = 60
 _FORMATS = """
 | file | a line of it |
 |---|---|
-| `.jsonl`, classes | `{"text": "What a day!", "label": "positive"}` |
-| `.jsonl`, entities | `{"tokens": ["Ada", "lives", "in", "Rome"], "tags": ["PER", "O", "O", "LOC"]}` |
-| `.csv`, classes | `text,label` first, then `"What a day!",positive` |
-| `.conll`, `.bio`, `.iob`, `.iob2`, `.txt`, entities | `Rome B-LOC`, a blank line between sentences |
-| `.txt`, both | `positive \\| What a day in [Rome](LOC)!` after a line `[train]`, and others after `[test]` |
+| `.jsonl`, classes | `{{"text": "What a day!", "label": "{label}"}}` |
+| `.jsonl`, entities | `{{"tokens": ["Ada", "lives", "in", "Rome"], "tags": ["{person}", "O", "O", "{place}"]}}` |
+| `.csv`, classes | `text,label` first, then `"What a day!",{label}` |
+| `.conll`, `.bio`, `.iob`, `.iob2`, `.txt`, entities | `Rome B-{place}`, a blank line between sentences |
+| `.txt`, both | `{label} \\| What a day in [Rome]({place})!` after a line `[train]`, and others after `[test]` |
 
 A task that your file says nothing of keeps the project's sentences. A quarter of the sentences, drawn by lot but always the
 same ones, is kept aside to measure on, unless the file says itself what is `[test]`. The file is read for your run and is
@@ -39,104 +54,138 @@ not kept with it; the copy that was uploaded is deleted from the server within t
 
 @dataclass(frozen=True, slots=True)
 class RunControls:
-    """Components that say how to train."""
+    """Components that say what to train and how.
 
+    Attributes:
+        visitor: whose run it is.
+        backbone: what the plan is for; only the embedded model can be trained here.
+        saved: the plan as JSON.
+        described: says what the file holds.
+        formats: says what a file may look like.
+    """
+
+    visitor: gr.State
+    backbone: gr.Radio
+    saved: gr.Code
     tasks: gr.Radio
-    own: gr.Textbox
-    file: gr.File
     keep: gr.Number
     n_steps: gr.Number
     n_sentences: gr.Slider
     seed: gr.Number
+    own: gr.Textbox
+    file: gr.File
     described: gr.Markdown
+    formats: gr.Markdown
 
     @property
-    def inputs(self) -> list[Any]:
-        return [self.tasks, self.own, self.file, self.keep, self.n_steps, self.n_sentences, self.seed]
+    def checked(self) -> set[Component]:
+        """Components that can contradict the plan, and the plan."""
+        return {self.backbone, self.saved, self.tasks, self.n_steps, self.keep}
+
+    @property
+    def inputs(self) -> set[Component]:
+        """Components that a run is made of."""
+        return self.checked | {self.visitor, self.n_sentences, self.seed, self.own, self.file}
 
 
 @dataclass(frozen=True, slots=True)
-class RunResults:
-    """What a run changes, in the order of `outputs`, and what is done with it."""
+class RunRequest:
+    """A run that a visitor asks for.
 
-    status: gr.HTML
-    history: gr.Plot
-    result: gr.HTML
-    moved: gr.Plot
-    sentences: gr.Dataframe
-    kept: gr.Column
-    runs: gr.Dataframe
-    compared: gr.Plot
-    report: gr.Code
-    download: gr.DownloadButton
-    by: gr.Radio
-    use: gr.Button
-    back: gr.Button
-    pack: gr.Button
+    Attributes:
+        plan: what trains, and how fast.
+        title: what to call the run.
+        dataset: what it learns from; None for the project's own.
+        settings: fields of `ExperimentSettings`.
+    """
 
-    @property
-    def outputs(self) -> list[Any]:
-        shown = [self.status, self.history, self.result, self.moved, self.sentences, self.kept]
-        return [*shown, self.runs, self.compared, self.report, self.download]
+    plan: TrainingPlan
+    title: str
+    dataset: LabDataset | None
+    settings: dict[str, Any]
 
 
-def add_run_controls() -> RunControls:
-    """Add the controls of a run."""
+def add_run_controls(visitor: gr.State, backbone: gr.Radio, saved: gr.Code) -> RunControls:
+    """Add the controls; those of the plan are given."""
     with gr.Row():
-        tasks = gr.Radio(list(TASKS), value="Both tasks", label="Learn", info="What the loss is made of.")
+        tasks = gr.Radio(list(TASK_WEIGHTS), value=_ALL_TASKS, label="Learn", info="What the loss is made of.")
         keep = gr.Number(0, label="Weight of keeping the embeddings", info="1 − cosine to before, in the loss.", minimum=0)
     with gr.Row():
-        n_steps = gr.Number(N_STEPS, label="Steps", info="1 to 1,000; 100 take seconds to minutes.", precision=0)
-        n_sentences = gr.Slider(4, 64, value=16, step=4, label="Sentences per step", info="Shared by the two tasks.")
+        about_steps = f"1 to {MAX_STEPS:,}; 100 take seconds to minutes."
+        n_steps = gr.Number(_N_STEPS, label="Steps", info=about_steps, precision=0)
+        n_sentences = gr.Slider(
+            4, MAX_SENTENCES_PER_STEP, value=16, step=4, label="Sentences per step", info="Shared by the two tasks."
+        )
         seed = gr.Number(13, label="Seed", precision=0, minimum=0)
     own = gr.Textbox(_OWN, label=f"Your own sentences, before and after (at most {MAX_OWN})", lines=2, max_lines=6)
     with gr.Accordion("Learn your own labelled sentences instead", open=False):
         file = gr.File(label=f"At most {MAX_FILE_SENTENCES:,} sentences", file_types=SUFFIXES, height=160)
         described = gr.Markdown(elem_classes="note", visible=False)
-        gr.Markdown(_FORMATS)
-    return RunControls(tasks, own, file, keep, n_steps, n_sentences, seed, described)
+        formats = gr.Markdown(describe_formats(None))
+    return RunControls(visitor, backbone, saved, tasks, keep, n_steps, n_sentences, seed, own, file, described, formats)
 
 
-def add_run_results() -> RunResults:
-    """Add what a run fills, hidden until there is something."""
-    status = gr.HTML(padding=False)
-    history = gr.Plot(label="Loss and held-out scores by step", show_label=False, visible=False)
-    result = gr.HTML(padding=False)
-    moved = gr.Plot(label="How far each part moved", show_label=False, visible=False)
-    table: dict[str, Any] = {"interactive": False, "wrap": True}
-    sentences = gr.Dataframe(label="Your sentences before and after", visible=False, column_widths=_WIDTHS, **table)
-    with gr.Column(visible=False) as kept:
-        title = "Your runs of this visit (changed: share of the answers)"
-        runs = gr.Dataframe(label=title, column_widths=_RUN_WIDTHS, **table)
-        by = gr.Radio(list(AXES), value=next(iter(AXES)), label="Compare their scores by")
-        compared = gr.Plot(label="Runs", show_label=False)
-        with gr.Row():
-            use = gr.Button("Use the trained copy in the other tabs")
-            back = gr.Button("Use this page's model there again")
-            pack = gr.Button("Pack the last run as a ZIP")
-        download = gr.DownloadButton("Download", visible=False)
-        with gr.Accordion("The last run as a file", open=False):
-            report = gr.Code(label="run.json", language="json", interactive=False)
-    return RunResults(
-        status,
-        history,
-        result,
-        moved,
-        sentences,
-        kept,
-        runs,
-        compared,
-        report,
-        download,
-        by=by,
-        use=use,
-        back=back,
-        pack=pack,
+def read_run(controls: RunControls, values: Values) -> RunRequest:
+    """Read from the controls what to train, and how.
+
+    Raises:
+        PlanError, DataFileError, TooMuchInputError: as the message says.
+    """
+    if values[controls.backbone] != EMBEDDED:
+        raise PlanError("Only the embedded model can be trained here; choose it as the backbone, or only plan.")
+    if not values[controls.saved]:
+        raise PlanError("There is no plan that can be trained: what is wrong with it stands beside its controls.")
+    numbers = (values[controls.n_steps], values[controls.n_sentences], values[controls.seed])
+    if None in numbers:
+        raise PlanError("Steps, sentences per step and seed need a number each; one of these fields is empty.")
+    n_steps, n_sentences, seed = map(int, numbers)
+    plan = TrainingPlan.from_dict(json.loads(values[controls.saved]))
+    tasks, file = values[controls.tasks], values[controls.file]
+    return RunRequest(
+        plan,
+        f"{name_plan(plan)}; {tasks.lower()}",
+        read_dataset(Path(file)) if file else None,
+        {
+            "n_steps": n_steps,
+            "sentences_per_step": n_sentences,
+            "seed": seed,
+            "task_weights": TASK_WEIGHTS[tasks],
+            "distillation_weight": float(values[controls.keep] or 0),
+            "own_sentences": tuple(_own_sentences(values[controls.own])),
+        },
     )
 
 
+def _own_sentences(text: str) -> Sequence[str]:
+    lines = split_lines(text)
+    for number, line in enumerate(lines, start=1):
+        if len(line) > MAX_CHARACTERS:
+            reason = f"It has {len(line):,} characters; your own sentences may have up to {MAX_CHARACTERS:,}."
+            raise TooMuchInputError(reason, number)
+    if len(lines) > MAX_OWN:
+        raise TooMuchInputError(f"{len(lines)} sentences of your own were given; at most {MAX_OWN} are compared.")
+    return lines
+
+
+def check_run(planner: Planner, controls: RunControls, values: Values) -> str:
+    """Warn, as HTML, where plan and run contradict each other.
+
+    An error of the plan itself is shown beside the plan.
+    """
+    if not values[controls.saved]:
+        return ""
+    try:
+        plan = TrainingPlan.from_dict(json.loads(values[controls.saved]))
+        freezing = planner.freezing(values[controls.backbone], plan)
+    except MtdemoError:
+        return ""
+    n_steps = int(values[controls.n_steps] or _N_STEPS)
+    weights, keep = TASK_WEIGHTS[values[controls.tasks]], float(values[controls.keep] or 0)
+    return as_warnings(run_warnings(plan, freezing, n_steps, weights, keep))
+
+
 def describe_file(service: ModelService, path: str | None) -> Any:
-    """What a person's file teaches, or what is wrong with it."""
+    """Say what a file teaches, or why it cannot."""
     if path is None:
         return gr.Markdown(visible=False)
     try:
@@ -146,3 +195,15 @@ def describe_file(service: ModelService, path: str | None) -> Any:
     except MtdemoError as error:
         words = f"**This file cannot be used.** {as_plain_markdown(str(error))}"
     return gr.Markdown(words, visible=True)
+
+
+def describe_formats(info: ModelInfo | None) -> str:
+    """Show what a file may look like.
+
+    Args:
+        info: the model that learns from it, whose labels are shown; None while it is not known, which leaves placeholders.
+    """
+    if info is None:
+        return _FORMATS.format(label="CLASS", person="TYPE", place="TYPE")
+    types = info.entity_types
+    return _FORMATS.format(label=info.class_labels[-1], person=types[0], place=types[min(2, len(types) - 1)])

@@ -3,37 +3,40 @@
 from __future__ import annotations
 
 import html
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
 
 from mtdemo.config import EMBEDDED, MAX_RUN_SECONDS, MAX_RUNS_AT_ONCE, MAX_TRAINED_MODELS
-from mtdemo.errors import MtdemoError, PlanError, TooMuchInputError
-from mtdemo.laboratory.dataset import MAX_CHARACTERS, LabDataset, read_dataset
+from mtdemo.errors import MtdemoError
+from mtdemo.laboratory.dataset import read_dataset
 from mtdemo.laboratory.export import pack_run
+from mtdemo.laboratory.outcome import Snapshot
 from mtdemo.laboratory.run_queue import Laboratory, Waiting
 from mtdemo.planning.planner import Planner
-from mtdemo.planning.training_plan import TrainingPlan, run_warnings
 from mtdemo.serving.service import ModelService
-from mtdemo.ui.charts.run import plot_history, plot_runs
-from mtdemo.ui.components.messages import as_warnings, shows_errors
+from mtdemo.ui.charts.run import plot_runs
+from mtdemo.ui.components.events import Updates, Values, shows_errors
 from mtdemo.ui.components.model_picker import describe_ready
-from mtdemo.ui.components.sentence_box import split_lines
-from mtdemo.ui.lab.run_controls import MAX_OWN, N_STEPS, TASKS, add_run_controls, add_run_results, describe_file
-from mtdemo.ui.lab.run_view import describe_state, name_plan, show_beginning, show_outcome, show_running
-
-if TYPE_CHECKING:
-    from mtdemo.laboratory.outcome import Snapshot
-
+from mtdemo.ui.lab.run_controls import (
+    RunControls,
+    add_run_controls,
+    check_run,
+    describe_file,
+    describe_formats,
+    read_run,
+)
+from mtdemo.ui.lab.run_view import RunView, add_run_view, describe_state
 
 _REFRESH_S = 0.7
+_PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+_QUIET: dict[str, Any] = {"show_progress": "hidden", **_PRIVATE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +59,16 @@ class SharedComponents:
 
 
 def add_laboratory(
-    service: ModelService, planner: Planner, laboratory: Laboratory, page: gr.Blocks, borrowed: SharedComponents
+    service: ModelService, planner: Planner, laboratory: Laboratory, page: gr.Blocks, shared: SharedComponents
 ) -> None:
     """Add the controls and the results under a plan.
 
     Args:
         service: takes a trained copy in.
         planner: counts parts.
-        laboratory: conducts the runs.
-        page: tells when a visitor comes.
-        borrowed: what belongs to others.
+        laboratory: runs what is asked for.
+        page: tells when a visitor comes and goes.
+        shared: what belongs to others.
     """
     own_dataset = read_dataset()
     gr.Markdown(
@@ -78,55 +81,66 @@ def add_laboratory(
         f"as long as fewer than {MAX_TRAINED_MODELS} others train one after it; pack it to take it with you."
     )
     visitor = gr.State("")
-    page.load(_visitor, None, visitor, api_visibility="private", show_progress="hidden")
+    page.load(_visitor, None, visitor, **_QUIET)
     page.unload(_forget_in(laboratory))
-    controls = add_run_controls()
+    controls = add_run_controls(visitor, shared.backbone, shared.saved)
     check = gr.HTML(padding=False)
     with gr.Row():
         start = gr.Button("Train a copy", variant="primary")
         stop = gr.Button("Stop and keep what there is")
-    results = add_run_results()
+    view = add_run_view()
 
-    private: dict[str, Any] = {"api_visibility": "private"}
-    quiet: dict[str, Any] = {"show_progress": "hidden", **private}
-    planned = start.click(**{**borrowed.plan, "trigger_mode": "once"})  # so that no earlier plan is trained
+    planned = start.click(**{**shared.plan, "trigger_mode": "once"})  # so that no earlier plan is trained
     planned.success(
-        partial(train, laboratory),
-        [visitor, borrowed.backbone, borrowed.saved, *controls.inputs, results.by],
-        results.outputs,
+        partial(train, laboratory, controls, view),
+        controls.inputs | {view.by},
+        view.outputs,
         concurrency_limit=None,
-        **quiet,
+        **_QUIET,
     )
-    stop.click(laboratory.stop, visitor, None, queue=False, **private)
+    stop.click(laboratory.stop, visitor, None, queue=False, **_PRIVATE)
+    _connect_controls(service, planner, controls, shared.status, check)
+    _connect_results(service, laboratory, visitor, view, shared)
+
+
+def _connect_controls(
+    service: ModelService, planner: Planner, controls: RunControls, status: gr.Markdown, check: gr.HTML
+) -> None:
+    """Let the controls be checked and described as they change."""
     gr.on(
-        [borrowed.saved.change, controls.tasks.input, controls.n_steps.change, controls.keep.change],
-        partial(check_run, planner),
-        [borrowed.backbone, borrowed.saved, controls.tasks, controls.n_steps, controls.keep],
+        [controls.saved.change, controls.tasks.input, controls.n_steps.change, controls.keep.change],
+        partial(check_run, planner, controls),
+        controls.checked,
         check,
         trigger_mode="always_last",
-        **quiet,
+        **_QUIET,
     )
-    gr.on(
-        [controls.file.upload, controls.file.clear],
-        partial(describe_file, service),
-        controls.file,
-        controls.described,
-        **quiet,
-    )
-    results.by.input(partial(compare_runs, laboratory), [visitor, results.by], results.compared, **quiet)
-    packed = results.download
-    results.pack.click(partial(pack_last, laboratory, packed.GRADIO_CACHE), visitor, packed, **private)
-    results.use.click(partial(use_trained, service, laboratory), visitor, [borrowed.model, borrowed.status], **private)
-    results.back.click(partial(use_served, service), None, [borrowed.model, borrowed.status], **private)
+    file = controls.file
+    gr.on([file.upload, file.clear], partial(describe_file, service), file, controls.described, **_QUIET)
+    status.change(lambda: describe_formats(service.loaded(EMBEDDED)), None, controls.formats, **_QUIET)
+
+
+def _connect_results(
+    service: ModelService, laboratory: Laboratory, visitor: gr.State, view: RunView, shared: SharedComponents
+) -> None:
+    """Let the visitor compare, pack and use what was trained."""
+    view.by.input(partial(compare_runs, laboratory), [visitor, view.by], view.compared, **_QUIET)
+    packed = view.download
+    view.pack.click(partial(pack_last, laboratory, packed.GRADIO_CACHE), visitor, packed, **_PRIVATE)
+    view.use.click(partial(use_trained, service, laboratory), visitor, [shared.model, shared.status], **_PRIVATE)
+    view.back.click(partial(use_served, service), None, [shared.model, shared.status], **_PRIVATE)
 
 
 def _visitor(request: gr.Request) -> str:
-    """Whose runs these are: one page in one browser tab."""
+    """Name the visitor: one page in one browser tab."""
     return str(request.session_hash)
 
 
 def _forget_in(laboratory: Laboratory) -> Callable[[gr.Request], None]:
-    """What ends and drops the runs of a page that was closed; gradio sees no request in a partial."""
+    """Make the callback that drops a closed page's runs.
+
+    It is no partial, since gradio passes no request to one.
+    """
 
     def forget(request: gr.Request) -> None:
         laboratory.forget(_visitor(request))
@@ -134,27 +148,15 @@ def _forget_in(laboratory: Laboratory) -> Callable[[gr.Request], None]:
     return forget
 
 
-def check_run(planner: Planner, backbone: str, saved: str, tasks: str, n_steps: float | None, keep: float | None) -> str:
-    """What contradicts itself between the plan and the run, as HTML; what is wrong with the plan itself is told there."""
-    if not saved:
-        return ""
-    try:
-        plan = TrainingPlan.from_dict(json.loads(saved))
-        freezing = planner.freezing(backbone, plan)
-    except MtdemoError:
-        return ""
-    return as_warnings(run_warnings(plan, freezing, int(n_steps or N_STEPS), TASKS[tasks], float(keep or 0)))
-
-
 @shows_errors
 def compare_runs(laboratory: Laboratory, visitor: str, by: str) -> Any:
-    """The visitor's runs as a picture."""
+    """Draw the visitor's runs."""
     return plot_runs(laboratory.runs(visitor), by)
 
 
 @shows_errors
 def pack_last(laboratory: Laboratory, directory: str, visitor: str) -> Any:
-    """The visitor's last run as a file to download."""
+    """Pack the visitor's last run as a file to download."""
     run, trained = laboratory.trained(visitor)
     name = f"run-{run.number}.zip"
     content = pack_run(run, laboratory.runs(visitor), trained)
@@ -164,7 +166,7 @@ def pack_last(laboratory: Laboratory, directory: str, visitor: str) -> Any:
 
 @shows_errors
 def use_trained(service: ModelService, laboratory: Laboratory, visitor: str) -> tuple[str, str]:
-    """Let the visitor's trained copy answer in the other tabs, for this visitor alone."""
+    """Let the trained copy answer in this visitor's other tabs."""
     run, trained = laboratory.trained(visitor)
     name = service.register(trained, f"run {run.number} of your laboratory", visitor)
     return name, describe_ready(service, name)
@@ -172,72 +174,34 @@ def use_trained(service: ModelService, laboratory: Laboratory, visitor: str) -> 
 
 @shows_errors
 def use_served(service: ModelService) -> tuple[None, str]:
-    """Let the model of this page answer in the other tabs again."""
+    """Let the page's model answer in the other tabs again."""
     return None, describe_ready(service, None)
 
 
-def train(
-    laboratory: Laboratory,
-    visitor: str,
-    backbone: str,
-    saved: str,
-    tasks: str,
-    own: str,
-    *others: Any,
-) -> Iterator[tuple[Any, ...]]:
-    """A plan and how to train to what the page shows: while it runs the state, at the end what moved.
+def train(laboratory: Laboratory, controls: RunControls, view: RunView, values: Values) -> Iterator[Updates]:
+    """Train a copy, and show what becomes of it.
 
     An error is shown in the place of the state, since a run may have been shown already when it occurs.
     """
-    file, keep, *numbers, by = others
+    visitor = values[controls.visitor]
     seen: list[Snapshot] = []
     shown = 0.0
-    yield show_beginning()
+    yield view.show_beginning()
     try:
-        if backbone != EMBEDDED:
-            raise PlanError("Only the embedded model can be trained here; choose it as the backbone, or only plan.")
-        if not saved:
-            raise PlanError("There is no plan that can be trained: what is wrong with it stands beside its controls.")
-        if None in numbers:
-            raise PlanError("Steps, sentences per step and seed need a number each; one of these fields is empty.")
-        n_steps, n_sentences, seed = map(int, numbers)
-        plan = TrainingPlan.from_dict(json.loads(saved))
-        dataset: LabDataset | None = read_dataset(Path(file)) if file else None
-        for state in laboratory.run(
-            visitor,
-            plan,
-            f"{name_plan(plan)}; {tasks.lower()}",
-            dataset,
-            n_steps=n_steps,
-            sentences_per_step=n_sentences,
-            seed=seed,
-            task_weights=TASKS[tasks],
-            distillation_weight=float(keep or 0),
-            own_sentences=tuple(_lines(own)),
-        ):
+        request = read_run(controls, values)
+        for state in laboratory.run(visitor, request.plan, request.title, request.dataset, **request.settings):
             if isinstance(state, Waiting):
-                yield show_running(f"Waiting for a place: {state.place} in line.")
+                yield {view.status: f"Waiting for a place: {state.place} in line."}
                 continue
             seen.append(state)
             if time.monotonic() - shown > _REFRESH_S:
                 shown = time.monotonic()
-                yield show_running(describe_state(state), gr.Plot(plot_history(seen), visible=True))
+                yield {view.status: describe_state(state), **view.show_history(seen)}
     except MtdemoError as error:
-        yield show_running(f"This did not work: {html.escape(str(error), quote=False)}")
+        yield {view.status: f"This did not work: {html.escape(str(error), quote=False)}"}
         return
-    outcome, runs = laboratory.outcome(visitor), laboratory.runs(visitor)
+    outcome = laboratory.outcome(visitor)
     if not seen:
-        yield show_running("You left the line; nothing was trained.")
+        yield {view.status: "You left the line; nothing was trained."}
     elif outcome is not None:
-        yield show_outcome(outcome, seen, runs, by)
-
-
-def _lines(own: str) -> list[str]:
-    lines = split_lines(own)
-    for number, line in enumerate(lines, start=1):
-        if len(line) > MAX_CHARACTERS:
-            reason = f"It has {len(line):,} characters; your own sentences may have up to {MAX_CHARACTERS:,}."
-            raise TooMuchInputError(reason, number)
-    if len(lines) > MAX_OWN:
-        raise TooMuchInputError(f"{len(lines)} sentences of your own were given; at most {MAX_OWN} are compared.")
-    return lines
+        yield view.show_outcome(outcome, seen, laboratory.runs(visitor), values[view.by])

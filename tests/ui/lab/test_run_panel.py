@@ -13,20 +13,12 @@ import torch
 
 from mtdemo.laboratory.run_queue import Laboratory, Waiting
 from mtdemo.models.checkpoints import load_directory
-from mtdemo.planning.planner import Planner
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.serving.service import ModelService
-from mtdemo.ui.charts.run import AXES
 from mtdemo.ui.lab.run_controls import describe_file
-from mtdemo.ui.lab.run_panel import (
-    check_run,
-    compare_runs,
-    pack_last,
-    train,
-    use_served,
-    use_trained,
-)
-from mtdemo.ui.lab.run_view import describe_outcome, name_plan
+from mtdemo.ui.lab.run_panel import compare_runs, pack_last, use_served, use_trained
+from mtdemo.ui.lab.run_view import describe_outcome
+from tests.ui.lab.conftest import RunForm
 
 HEADS = json.dumps(TrainingPlan(("backbone", "ner_head")).as_dict())
 OWN = "Ada <b>Lovelace</b> lived in London.\n\nI am happy."
@@ -37,17 +29,9 @@ def laboratory(service: ModelService) -> Laboratory:
     return Laboratory(service)
 
 
-BY = next(iter(AXES))
-
-
-def run(
-    laboratory: Laboratory,
-    saved: str = HEADS,
-    backbone: str = "embedded",
-    n_steps: int | None = 12,
-    file: str | None = None,
-) -> Iterator[Any]:
-    return train(laboratory, "ada", backbone, saved, "Classes only", OWN, file, None, n_steps, 8, 13, BY)
+def run(laboratory: Laboratory, saved: str = HEADS, **said: Any) -> Iterator[dict[str, Any]]:
+    settings = {"tasks": "Classes only", "own": OWN, "keep": None, "n_steps": 12, "n_sentences": 8, "seed": 13}
+    return RunForm().train(laboratory, saved=saved, **settings | said)
 
 
 def traces(plot: gr.Plot) -> list[dict[str, Any]]:
@@ -56,32 +40,34 @@ def traces(plot: gr.Plot) -> list[dict[str, Any]]:
 
 def test_a_run_ends_in_all_that_the_page_shows(laboratory: Laboratory) -> None:
     begun, first, *_, last = run(laboratory)
-    assert "Getting ready" in begun[0]
-    assert [output if isinstance(output, str) else output.visible for output in begun[1:5]] == [False, "", False, False]
-    assert "<progress" in first[0]
-    assert all(output == gr.skip() for output in first[2:])
-    status, history, result, moved, sentences, kept, runs, compared, report, download = last
-    assert "<b>Done</b> after 12 of 12 steps" in status
-    assert "so every answer is the same, bit for bit" in result
-    bar = traces(moved)[0]
+    assert "Getting ready" in begun.pop("status")
+    assert begun.pop("result") == ""
+    assert {name: output.visible for name, output in begun.items()} == {
+        "history": False, "moved": False, "sentences": False,
+    }  # fmt: skip
+    assert "<progress" in first["status"]
+    assert set(first) == {"status", "history"}
+    assert "<b>Done</b> after 12 of 12 steps" in last["status"]
+    assert "so every answer is the same, bit for bit" in last["result"]
+    bar = traces(last["moved"])[0]
     bars = dict(zip(bar["y"], bar["text"], strict=True))
     assert bars["entity head"] == "unchanged, bit for bit"
     assert bars["classification head"] != "unchanged, bit for bit"
-    assert [trace["name"] for trace in traces(history)] == ["entities", "entities", "classes", "classes"]
-    table = sentences.value
+    assert [trace["name"] for trace in traces(last["history"])] == ["entities", "entities", "classes", "classes"]
+    table = last["sentences"].value
     assert [row[0] for row in table["data"]] == ["Ada <b>Lovelace</b> lived in London.", "I am happy."]
     assert all("(as before)" in row[2] for row in table["data"]), "the entity head and the backbone were frozen"
-    assert len(runs) == 1
-    assert kept.visible
-    assert not download.visible, "what was packed before is another run"
-    assert [list(trace.text) for trace in compared.data] == [["1"], ["1"]]
-    assert TrainingPlan.from_dict(json.loads(report)["plan"]) == TrainingPlan.from_dict(json.loads(HEADS))
+    assert len(last["runs"]) == 1
+    assert last["finished"].visible
+    assert not last["download"].visible, "what was packed before is another run"
+    assert [list(trace.text) for trace in last["compared"].data] == [["1"], ["1"]]
+    assert TrainingPlan.from_dict(json.loads(last["report"])["plan"]) == TrainingPlan.from_dict(json.loads(HEADS))
 
 
 def test_two_runs_are_compared(laboratory: Laboratory) -> None:
     for _ in range(2):
         *_, last = run(laboratory)
-    assert len(last[7].data[0].text) == len(laboratory.runs("ada")) > 1
+    assert len(last["compared"].data[0].text) == len(laboratory.runs("ada")) > 1
     for by, cost in (
         ("trainable parameters", 148_995),
         ("seconds of its steps", laboratory.runs("ada")[-1].report["training_seconds"]),
@@ -130,48 +116,16 @@ def test_a_file_of_ones_own_is_learned(laboratory: Laboratory, service: ModelSer
     path.write_text("text,label\n" + "\n".join(f"day {n},{'positive' if n % 2 else 'negative'}" for n in range(20)))
     assert "15 with a class to learn from" in describe_file(service, str(path)).value
     *_, last = run(laboratory, file=str(path))
-    assert "<b>Done</b>" in last[0]
+    assert "<b>Done</b>" in last["status"]
     path.write_text("text,label\n" + "day,neutral\n" * 11 + "day,[![](http://x.y/z.png)]\n")
     told = describe_file(service, str(path)).value
     assert "mine.csv, line 13" in told.replace("&#40;", "(") and "[" not in told, "as text"
     path.write_text("text,label\n" + "day,happy\n" * 12)
     *_, last = run(laboratory, file=str(path))
-    assert "mine.csv, line " in last[0] and "happy" in last[0]
+    assert "mine.csv, line " in last["status"] and "happy" in last["status"]
     path.write_text("text,label\nday\n")
     assert describe_file(service, str(path)).value.endswith("mine.csv, line 2: a row must have a text and a label.")
     assert not describe_file(service, None).visible
-
-
-@pytest.mark.parametrize(
-    ("plan", "tasks", "n_steps", "words"),
-    [
-        (TrainingPlan(("backbone", "ner_head")), "Both tasks", 60, "The loss of entities cannot reach"),
-        (TrainingPlan(), "Classes only", 60, "The entity head may train, but nothing of its task is learned"),
-        (
-            TrainingPlan(gradual=True),
-            "Both tasks",
-            5,
-            "longer than the run: gradual unfreezing has 8 stages",
-        ),
-        (TrainingPlan(warmup_share=0.9), "Both tasks", 60, "The rates rise during 90% of the run"),
-        (TrainingPlan(), "Both tasks", 60, ""),
-    ],
-)
-def test_what_contradicts_itself_is_told_before_it_runs(
-    planner: Planner, plan: TrainingPlan, tasks: str, n_steps: int, words: str
-) -> None:
-    told = check_run(planner, "embedded", json.dumps(plan.as_dict()), tasks, n_steps, 0)
-    assert words in told
-    assert bool(told) == bool(words)
-
-
-def test_a_field_that_is_emptied_is_no_error(planner: Planner) -> None:
-    assert check_run(planner, "embedded", "{}", "Both tasks", None, None) == ""
-
-
-def test_keeping_embeddings_that_stay_anyway_is_told(planner: Planner) -> None:
-    assert "the weight of keeping them does nothing" in check_run(planner, "embedded", HEADS, "Classes only", 60, 2.0)
-    assert "keeping" not in check_run(planner, "embedded", "{}", "Both tasks", 60, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -188,47 +142,37 @@ def test_keeping_embeddings_that_stay_anyway_is_told(planner: Planner) -> None:
 def test_what_cannot_be_trained_is_a_sentence_in_place_of_the_state(
     laboratory: Laboratory, saved: str, backbone: str, n_steps: int | None, words: str
 ) -> None:
-    *_, last = run(laboratory, saved, backbone, n_steps)
-    assert words in last[0]
+    *_, last = run(laboratory, saved, backbone=backbone, n_steps=n_steps)
+    assert words in last["status"]
 
 
 @pytest.mark.parametrize(
     ("own", "words"), [("x" * 1_001, "Sentence 1: It has 1,001 characters"), ("x\n" * 11, "11 sentences of your own")]
 )
 def test_own_sentences_are_bounded_and_that_is_told(laboratory: Laboratory, own: str, words: str) -> None:
-    _, only = train(laboratory, "ada", "embedded", HEADS, "Classes only", own, None, None, 5, 8, 13, BY)
-    assert words in only[0]
+    _, only = run(laboratory, own=own, n_steps=5)
+    assert words in only["status"]
 
 
 def test_waiting_shows_the_place(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(laboratory, "run", lambda *_, **__: iter([Waiting(3)]))
     monkeypatch.setattr(laboratory, "outcome", lambda _: None)
     _, waiting, left = run(laboratory)
-    assert "3 in line" in waiting[0]
-    assert "nothing was trained" in left[0]
+    assert "3 in line" in waiting["status"]
+    assert "nothing was trained" in left["status"]
 
 
 def test_a_frozen_head_that_drifts_is_called_by_its_name(laboratory: Laboratory) -> None:
     *_, last = run(laboratory, json.dumps(TrainingPlan(("ner_head",)).as_dict() | {"learning_rates": {"backbone": 1e-3}}))
-    assert "Its head was frozen and its task drifted all the same" in last[2]
+    assert "Its head was frozen and its task drifted all the same" in last["result"]
     outcome = laboratory.outcome("ada")
     assert outcome is not None
     plan = TrainingPlan(("ner_head",))
-    assert describe_outcome(outcome, plan) == last[2]
+    assert describe_outcome(outcome, plan) == last["result"]
     assert "Its head did not learn in this run and" in describe_outcome(outcome, TrainingPlan())
 
 
 def test_a_new_output_layer_is_measured(laboratory: Laboratory) -> None:
     frozen = ("backbone", "classification_head", "ner_head")
     *_, last = run(laboratory, json.dumps(TrainingPlan(frozen, new_output_layer=True).as_dict()))
-    assert "New output layer: macro-F1" in last[2] and "(untrained)" in last[2]
-
-
-def test_plans_have_names() -> None:
-    assert name_plan(TrainingPlan(selection="biases", gradual=True)) == (
-        "biases only (BitFit), unfrozen gradually, no part frozen"
-    )
-    assert name_plan(TrainingPlan()) == "no part frozen"
-    assert name_plan(TrainingPlan(("embeddings", "layer_0", "ner_head"))) == "frozen: embeddings, layer 1, entity head"
-    assert name_plan(TrainingPlan(("layer_0", "layer_1", "layer_2"))) == "frozen: layers 1–3"
-    assert name_plan(TrainingPlan(("layer_0", "layer_2"))) == "frozen: layer 1, layer 3"
+    assert "New output layer: macro-F1" in last["result"] and "(untrained)" in last["result"]

@@ -1,0 +1,35 @@
+"""The two ends of an event: what gradio hands to a callback, and what a callback answers."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import gradio as gr
+from gradio.components import Component
+
+from mtdemo.errors import MtdemoError
+
+Values = Mapping[Component, Any]  # handed to a callback whose inputs are a set
+Updates = dict[Component, Any]  # answered by a callback; a component that is not named stays as it is
+
+Callback = TypeVar("Callback", bound=Callable[..., Any])
+
+
+def shows_errors(callback: Callback) -> Callback:
+    """Show this project's errors as one message.
+
+    Anything else is a bug, and is raised as it is.
+    """
+
+    @wraps(callback)
+    def guarded(*given: Any, **named: Any) -> Any:
+        try:
+            return callback(*given, **named)
+        except MtdemoError as error:
+            message = html.escape(str(error), quote=False)  # a toast is HTML, and an error may quote what was typed
+            raise gr.Error(message, title="This did not work", print_exception=False) from error
+
+    return cast(Callback, guarded)

@@ -1,0 +1,52 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtdemo.ui.tabs.similarity import as_csv, as_npy, show_embeddings, tabulate_pairs
+from tests.ui.conftest import FakeService
+
+
+def test_similarity_is_a_note_a_heat_map_and_pairs(fake: FakeService, tmp_path: Path) -> None:
+    note, figure, pairs, *_ = show_embeddings(fake, str(tmp_path), "one\n\n two \nthree", None)
+    assert fake.asked == [(("one", "two", "three"), None)]
+    assert note.startswith("Answered by `fake`: bert, 2 layers, 1.0 million parameters")
+    assert np.array(figure.data[0].z).shape == (3, 3)
+    assert len(pairs) == 3
+    assert list(pairs["cosine"]) == sorted(pairs["cosine"], reverse=True)
+
+
+def test_one_sentence_has_no_heat_map_and_is_told_why(fake: FakeService, tmp_path: Path) -> None:
+    note, figure, pairs, *_ = show_embeddings(fake, str(tmp_path), "one", None)
+    assert figure is None
+    assert pairs.empty
+    assert "add a second line" in note
+
+
+def test_many_sentences_are_drawn_up_to_a_limit_and_told(fake: FakeService, tmp_path: Path) -> None:
+    note, figure, *_ = show_embeddings(fake, str(tmp_path), "\n".join(f"word {n}" for n in range(60)), None)
+    assert np.array(figure.data[0].z).shape == (50, 50)
+    assert len(set(figure.data[0].y)) == 50
+    assert "first 50 of 60" in note
+
+
+def test_files_hold_every_value(fake: FakeService, tmp_path: Path) -> None:
+    analysis = fake.analyze(['comma, "quote"', "long one"])
+    table = pd.read_csv(io.BytesIO(as_csv(analysis)))
+    assert list(table["sentence"]) == ['comma, "quote"', "long one"]
+    assert list(table["n_truncated"]) == [0, 7]
+    np.testing.assert_allclose(table.filter(like="dim_").to_numpy(), analysis.embeddings, rtol=1e-6)
+    assert np.array_equal(np.load(io.BytesIO(as_npy(analysis))), analysis.embeddings)
+    *_, vectors, csv, npy = show_embeddings(fake, str(tmp_path), "one\ntwo", None)
+    assert list(vectors["sentence"]) == ["one", "two"]
+    assert len(vectors["first 10 values"][0].split()) == 4
+    assert Path(csv.value["path"]).suffix == ".csv"
+    assert np.load(npy.value["path"]).shape == (2, 4)
+
+
+def test_a_pair_stands_in_the_table_once(fake: FakeService) -> None:
+    for n in range(1, 8):
+        pairs = tabulate_pairs(fake.similarity([f"word {i}" for i in range(n)]))
+        assert not pairs.duplicated(["sentence", "other sentence"]).any()
+        assert len(pairs) == min(10, n * (n - 1) // 2)
