@@ -19,6 +19,7 @@ class Task:
     Attributes:
         name: on the command line, such as `ner`.
         title: what people call its answers, as a noun in the plural, such as `entities`; its name in JSON, too.
+        singular: one of them, such as `entity`.
         head: name of the head that answers; None where the sentence embedding does.
         metric: what people call its main score.
         reads: the kind of labelled rows that teach and test it, by the name of a record in `mtdemo.data.records`.
@@ -26,15 +27,16 @@ class Task:
 
     name: str
     title: str
+    singular: str
     head: str | None
     metric: str
     reads: str
 
 
 TASKS = (
-    Task("ner", "entities", "ner_head", "F1", "TaggedSentence"),
-    Task("classification", "classes", "classification_head", "macro-F1", "LabelledSentence"),
-    Task("similarity", "similarity", None, "Spearman", "RatedPair"),
+    Task("ner", "entities", "entity", "ner_head", "F1", "TaggedSentence"),
+    Task("classification", "classes", "class", "classification_head", "macro-F1", "LabelledSentence"),
+    Task("similarity", "similarity", "similarity", None, "Spearman", "RatedPair"),
 )
 LEARNED_TASKS = tuple(task for task in TASKS if task.head is not None)  # the order of every `task_weights`
 

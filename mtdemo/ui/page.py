@@ -35,9 +35,9 @@ def build_page(service: ModelService, planner: Planner) -> gr.Blocks:
         with gr.Tab("Embedding & similarity"):
             add_embedding_tab(service, page, model)
         with gr.Tab("Classification"):
-            add_classification_tab(service, page, model)
+            add_classification_tab(service, page, model, status)
         with gr.Tab("Entities"):
-            add_entities_tab(service, page, model)
+            add_entities_tab(service, page, model, status)
         with gr.Tab("Freezing & optimizer"):
             add_freezing_tab(service, planner, page, Laboratory(service), model, status)
         add_endpoints(service, planner)

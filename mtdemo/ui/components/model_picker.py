@@ -1,4 +1,4 @@
-"""Which model answers: the line that says it, and the choice of another one, for this visitor alone."""
+"""The line that says which model answers, and the choice of another one, for this visitor alone."""
 
 from __future__ import annotations
 
@@ -18,14 +18,20 @@ from mtdemo.ui.components.messages import as_plain_markdown, describe_model
 OTHER = "other"
 _OTHER_EXPECTATION = (
     "Before you load it: any encoder of the Hugging Face hub works by its id. Unless it is a multi-task checkpoint of this "
-    "project, its two heads are new and **untrained**, so its classes and entities will be random; its embeddings are real."
+    "project, its two heads are new and **untrained**, so its classes and entities will be random; its embeddings are the "
+    "mean of its last hidden states, also where it was trained to pool or to normalise them in another way."
 )
 _LOADING = "**Loading the model.** Read on, and ask already: your question is answered as soon as it is there."
 
 
 def add_model_choice(service: ModelService, page: gr.Blocks) -> tuple[gr.State, gr.Markdown]:
-    """Add the status line and, where settings allow it, the choice; returns the visitor's model (None: the default) and
-    the status line."""
+    """Add the status line and the choice of a model.
+
+    The choice is there where settings allow it.
+
+    Returns:
+        The visitor's model (None: the default), and the status line, which changes when another model is ready.
+    """
     model = gr.State(None)
     status = gr.Markdown(_LOADING, elem_classes="note", elem_id="status")
     watching = page.load(partial(watch_loading, service), None, status, show_progress="hidden", api_visibility="private")
@@ -40,7 +46,11 @@ def add_model_choice(service: ModelService, page: gr.Blocks) -> tuple[gr.State, 
 
 
 def read_card(directory: Path) -> str:
-    """The model card of a checkpoint without its front matter and title; empty where there is none."""
+    """Read a model card without front matter and title.
+
+    Returns:
+        Markdown, empty where the directory has no card.
+    """
     path = directory / "README.md"
     if not path.is_file():
         return ""
@@ -81,7 +91,7 @@ def _add_choice(service: ModelService, model: gr.State, status: gr.Markdown, wat
 
 
 def watch_loading(service: ModelService) -> Iterator[str]:
-    """The status line: loading, then the model that answers, or why none does."""
+    """Yield the status line while the first model is loading."""
     if service.loaded() is None:
         yield _LOADING
     try:
@@ -91,12 +101,18 @@ def watch_loading(service: ModelService) -> Iterator[str]:
 
 
 def show_expectation(service: ModelService, choice: str) -> tuple[str, Any]:
-    """What to expect of a model before it is loaded, and the field for an id where one is needed."""
+    """Say what to expect of a model.
+
+    It is not loaded yet. The field for an id is shown where one is needed.
+    """
     return _expectation(service, choice), gr.Textbox(visible=choice == OTHER)
 
 
 def use_model(service: ModelService, choice: str, hub_id: str, current: str | None) -> Iterator[tuple[Any, str]]:
-    """Load a model for this visitor; if that fails, the one in use stays in use, be it another one by then."""
+    """Load a model for this visitor.
+
+    If that fails, the one in use stays in use, be it another one by then.
+    """
     chosen = choice if choice != OTHER else hub_id.strip()
     yield gr.skip(), f"**Loading {_code(chosen)}.** A model of the hub is downloaded first, which can take minutes."
     try:
@@ -112,7 +128,7 @@ def use_model(service: ModelService, choice: str, hub_id: str, current: str | No
 
 
 def describe_ready(service: ModelService, model: str | None) -> str:
-    """The status line of a model that is there; it is loaded first where it is not."""
+    """Return a model's status line, loading it where necessary."""
     return f"**Ready.** {describe_model(service.load(model))}"
 
 

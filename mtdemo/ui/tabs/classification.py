@@ -8,11 +8,15 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
+from mtdemo.models.parts import find_task
 from mtdemo.results import Analysis
 from mtdemo.serving.service import ModelService
-from mtdemo.ui.components.messages import describe_answer, shows_errors
+from mtdemo.ui.components.events import shows_errors
+from mtdemo.ui.components.labels import describe_classes
+from mtdemo.ui.components.messages import as_plain_markdown, describe_answer
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, REFERENCE_EXAMPLES, Example, add_sentences, ask
 
+TASK = find_task("classification")
 EXAMPLES = (
     Example("Praise", REFERENCE_EXAMPLES[:1]),
     Example("A complaint", ("The battery died after two days and nobody answers my emails.",)),
@@ -22,12 +26,23 @@ EXAMPLES = (
 )
 
 
-def add_classification_tab(service: ModelService, page: gr.Blocks, model: gr.State) -> None:
-    """Add the tab; `model` holds the visitor's choice of model."""
-    gr.Markdown(
-        "A small head reads what that one pass made of the sentence and gives each **class** a probability; together they "
-        "make 1. The embedded model's classes are the sentiment of a sentence."
-    )
+_INTRODUCTION = (
+    "A small head reads what that one pass made of the sentence and gives each **class** a probability; together they "
+    "make 1."
+)
+
+
+def add_classification_tab(service: ModelService, page: gr.Blocks, model: gr.State, status: gr.Markdown) -> None:
+    """Add the tab.
+
+    Args:
+        service: answers.
+        page: tells when a visitor comes.
+        model: the visitor's choice of model.
+        status: changes when another model is ready.
+    """
+    introduction = gr.Markdown(_INTRODUCTION)
+    status.change(partial(introduce, service), model, introduction, show_progress="hidden", api_visibility="private")
     box = add_sentences("Sentences to classify", "Classify", EXAMPLES)
     note = gr.Markdown(elem_classes="note")
     bars = gr.Label(label="Probabilities", show_label=False)
@@ -42,22 +57,32 @@ def add_classification_tab(service: ModelService, page: gr.Blocks, model: gr.Sta
     )
 
 
+def introduce(service: ModelService, model: str | None) -> str:
+    """Say what the tab shows, with the model's classes."""
+    info = service.loaded(model)
+    if info is None:
+        return _INTRODUCTION
+    return f"{_INTRODUCTION} This model's classes: {as_plain_markdown(describe_classes(info))}."
+
+
 @shows_errors
 def show_classes(
     service: ModelService, text: str, model: str | None, progress: gr.Progress = gr.Progress()
 ) -> tuple[str, Any, Any]:
-    """Sentences to a note, and to bars for one of them or a table for many."""
+    """Show a note, and bars or a table.
+
+    Bars are for one sentence, the table is for many."""
     analysis = ask(service, service.analyze, text, model, progress)
     one = len(analysis) == 1
     return (
-        describe_answer(analysis, "classification_head"),
+        describe_answer(analysis, TASK),
         gr.Label(dict(analysis.sentences[0].probabilities) if one else None, visible=one),
         gr.Dataframe(tabulate_classes(analysis), visible=not one or analysis.n_truncated_sentences > 0),
     )
 
 
 def tabulate_classes(analysis: Analysis) -> pd.DataFrame:
-    """One row per sentence: its class, and the probability of every class, 0 to 1."""
+    """Tabulate each sentence's class, and all probabilities, 0 to 1."""
     return pd.DataFrame(
         {
             "sentence": [sentence.text for sentence in analysis],

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import gradio as gr
 import pandas as pd
 
+from mtdemo.models.parts import find_task
 from mtdemo.results import Analysis, SentenceAnalysis
 from mtdemo.serving.service import ModelService
-from mtdemo.ui.components.messages import describe_answer, shows_errors
+from mtdemo.ui.components.events import shows_errors
+from mtdemo.ui.components.labels import color_types, describe_types
+from mtdemo.ui.components.messages import as_plain_markdown, describe_answer
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, REFERENCE_EXAMPLES, Example, add_sentences, ask
 
 Highlights = list[tuple[str, str | None]]
 
-COLORS = {"PER": "teal", "ORG": "orange", "LOC": "blue", "MISC": "purple"}
-LEGEND = "PER: a person · ORG: an organisation · LOC: a place · MISC: another name, such as a product, an event or a work"
+TASK = find_task("ner")
 MAX_HIGHLIGHTED = 100  # sentences; a browser takes seconds to lay out thousands of spans
 
 EXAMPLES = (
@@ -34,15 +37,25 @@ EXAMPLES = (
 )
 
 
-def add_entities_tab(service: ModelService, page: gr.Blocks, model: gr.State) -> None:
-    """Add the tab; `model` holds the visitor's choice of model."""
-    gr.Markdown(
-        "A second head labels every word piece of the same pass; neighbouring words with one label make a **span**. Long "
-        f"texts are read whole, through overlapping windows. {LEGEND}."
-    )
+_INTRODUCTION = (
+    "A second head labels every word piece of the same pass; neighbouring words with one label make a **span**. Long "
+    "texts are read whole, through overlapping windows."
+)
+
+
+def add_entities_tab(service: ModelService, page: gr.Blocks, model: gr.State, status: gr.Markdown) -> None:
+    """Add the tab.
+
+    Args:
+        service: answers.
+        page: tells when a visitor comes.
+        model: the visitor's choice of model.
+        status: changes when another model is ready.
+    """
+    introduction = gr.Markdown(_INTRODUCTION)
     box = add_sentences("Sentences to search", "Find entities", EXAMPLES)
     note = gr.Markdown(elem_classes="note")
-    spans = gr.HighlightedText(label="Entities", color_map=COLORS, show_legend=True)
+    spans = gr.HighlightedText(label="Entities", show_legend=True)
     table = gr.Dataframe(label="All spans", interactive=False, wrap=True, max_chars=MAX_CHARACTERS)
     box.answer_with(
         page,
@@ -52,24 +65,39 @@ def add_entities_tab(service: ModelService, page: gr.Blocks, model: gr.State) ->
         partial(show_entities, service),
         *(note, spans, table),
     )
+    status.change(
+        partial(introduce, service), model, [introduction, spans], show_progress="hidden", api_visibility="private"
+    )
+
+
+def introduce(service: ModelService, model: str | None) -> tuple[str, Any]:
+    """Say what the tab shows, and colour the entity types."""
+    info = service.loaded(model)
+    if info is None:
+        return _INTRODUCTION, gr.skip()
+    legend = as_plain_markdown(describe_types(info))
+    return f"{_INTRODUCTION} {legend}.", gr.HighlightedText(color_map=color_types(info))
 
 
 @shows_errors
 def show_entities(
     service: ModelService, text: str, model: str | None, progress: gr.Progress = gr.Progress()
 ) -> tuple[str, Highlights, pd.DataFrame]:
-    """Sentences to a note, highlighted text and a table of spans."""
+    """Show a note, highlighted text and a table of spans."""
     analysis = ask(service, service.analyze, text, model, progress)
     return _note(analysis), highlight(analysis.sentences[:MAX_HIGHLIGHTED]), tabulate_entities(analysis)
 
 
 def highlight(sentences: Sequence[SentenceAnalysis]) -> Highlights:
-    """Cut sentences at their spans: (text, label) for each piece, None for what has no label; joined, it is the input."""
+    """Cut sentences at their spans, into (text, label).
+
+    The label is None outside of spans; the joined texts are the sentences, one per line.
+    """
     return [piece for number, sentence in enumerate(sentences) for piece in _pieces(sentence, number)]
 
 
 def tabulate_entities(analysis: Analysis) -> pd.DataFrame:
-    """One row per span: what it is, how sure, and where it stands; `start` and `end` count characters, end exclusive."""
+    """Tabulate all spans; `start` and `end` count characters, end exclusive."""
     return pd.DataFrame(
         [
             (number, entity.text, entity.label, round(entity.score, 4), entity.start, entity.end)
@@ -101,4 +129,4 @@ def _note(analysis: Analysis) -> str:
     if len(analysis) > MAX_HIGHLIGHTED:
         found += f" The first {MAX_HIGHLIGHTED} of {len(analysis):,} sentences are highlighted; the table has all."
     score = " The score is the mean probability of the label over the span's words." if n_entities else ""
-    return f"{found}{score}\n\n{describe_answer(analysis, 'ner_head')}"
+    return f"{found}{score}\n\n{describe_answer(analysis, TASK)}"

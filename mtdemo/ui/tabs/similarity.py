@@ -16,7 +16,8 @@ from gradio.processing_utils import save_bytes_to_cache
 from mtdemo.results import Analysis, Pair, Similarity
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.charts.similarity import MAX_SENTENCES, plot_similarity
-from mtdemo.ui.components.messages import describe_answer, shows_errors
+from mtdemo.ui.components.events import shows_errors
+from mtdemo.ui.components.messages import describe_answer
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, REFERENCE_EXAMPLES, Example, add_sentences, ask
 
 if TYPE_CHECKING:
@@ -58,7 +59,13 @@ EXAMPLES = (
 
 
 def add_embedding_tab(service: ModelService, page: gr.Blocks, model: gr.State) -> None:
-    """Add the tab; `model` holds the visitor's choice of model."""
+    """Add the tab.
+
+    Args:
+        service: answers.
+        page: tells when a visitor comes.
+        model: the visitor's choice of model.
+    """
     gr.Markdown(
         "Each sentence becomes one vector, the mean of the encoder's last hidden states. The closer the directions of two "
         "vectors, the closer the sentences in meaning: **cosine similarity**, from -1 to 1."
@@ -87,7 +94,10 @@ def add_embedding_tab(service: ModelService, page: gr.Blocks, model: gr.State) -
 def show_embeddings(
     service: ModelService, directory: str, text: str, model: str | None, progress: gr.Progress = gr.Progress()
 ) -> tuple[str, Figure | None, pd.DataFrame, pd.DataFrame, Any, Any]:
-    """Sentences to a note, a heat map, the pairs that stand out, a table of embeddings and two files with all values."""
+    """Show a note, a figure, tables and files.
+
+    The tables are of the pairs that stand out and of the first values; the files have all values.
+    """
     similarity = ask(service, service.similarity, text, model, progress)
     analysis = similarity.analysis
     figure = plot_similarity(similarity) if len(analysis) > 1 else None
@@ -100,7 +110,7 @@ def show_embeddings(
 
 
 def tabulate_embeddings(analysis: Analysis) -> pd.DataFrame:
-    """One row per sentence: its length, what was not read, its norm and the first values of its embedding."""
+    """Tabulate each sentence's length, norm and first values."""
     return pd.DataFrame(
         {
             "sentence": [sentence.text for sentence in analysis],
@@ -115,7 +125,7 @@ def tabulate_embeddings(analysis: Analysis) -> pd.DataFrame:
 
 
 def tabulate_pairs(similarity: Similarity) -> pd.DataFrame:
-    """The most similar pairs and the least similar ones, each pair once."""
+    """Tabulate the most and the least similar pairs, each once."""
     texts = [sentence.text for sentence in similarity.analysis]
     least = [pair for pair in similarity.least_similar if pair not in similarity.most_similar]
 
@@ -129,7 +139,7 @@ def tabulate_pairs(similarity: Similarity) -> pd.DataFrame:
 
 
 def as_csv(analysis: Analysis) -> bytes:
-    """UTF-8 with a header line: the sentence, its numbers, and every value of its embedding."""
+    """Write sentences, their numbers and every value as CSV (UTF-8)."""
     columns = pd.DataFrame(
         {
             "sentence": [sentence.text for sentence in analysis],
@@ -143,7 +153,7 @@ def as_csv(analysis: Analysis) -> bytes:
 
 
 def as_npy(analysis: Analysis) -> bytes:
-    """A NumPy file, float32 (sentences, hidden), not normalised."""
+    """Write a NumPy file: float32 (sentences, hidden), not normalised."""
     buffer = io.BytesIO()
     np.save(buffer, analysis.embeddings, allow_pickle=False)
     return buffer.getvalue()

@@ -1,0 +1,40 @@
+"""A model's own labels, in words and in colours; a page that knows no model yet names none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mtdemo.results import ModelInfo
+
+COLORS = ("teal", "orange", "blue", "purple", "red", "green", "yellow", "pink", "cyan", "lime")
+_MANY = 30
+_MEANINGS = {  # of the types of CoNLL-2003, which many models have
+    "PER": "a person",
+    "ORG": "an organisation",
+    "LOC": "a place",
+    "MISC": "another name, such as a product, an event or a work",
+}
+
+
+def color_types(info: ModelInfo) -> dict[str, str]:
+    """Give each entity type a colour.
+
+    It follows from the place in the model's list: the second is orange whatever it is called.
+    """
+    return {name: COLORS[place % len(COLORS)] for place, name in enumerate(info.entity_types)}
+
+
+def describe_types(info: ModelInfo) -> str:
+    """List the entity types, with their meanings where known."""
+    return _join([f"{name}: {_MEANINGS[name]}" if name in _MEANINGS else name for name in info.entity_types], " · ")
+
+
+def describe_classes(info: ModelInfo) -> str:
+    """List the classes."""
+    return _join(info.class_labels, ", ")
+
+
+def _join(names: Sequence[str], separator: str) -> str:
+    """Join at most `_MANY` names; count those left out."""
+    left_out = len(names) - _MANY
+    return separator.join(names[:_MANY]) + (f"{separator}and {left_out:,} others" if left_out > 0 else "")
