@@ -115,8 +115,8 @@ def _warnings(base: LoadedModel, settings: TrainingSettings, options: argparse.N
     from mtdemo.models.parts import HEAD_NAMES
     from mtdemo.planning.adapters import extended_parts
     from mtdemo.planning.optimizer import plan_optimizer
+    from mtdemo.planning.run_warnings import run_warnings
     from mtdemo.planning.scenarios import BACKBONE
-    from mtdemo.planning.training_plan import run_warnings
 
     plan, config = settings.plan, cast("MultiTaskConfig", base.model.config)
     freezing = plan.freezing_plan(extended_parts(config, plan))

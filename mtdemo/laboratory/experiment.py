@@ -99,7 +99,7 @@ class Experiment:
     def _train(self, trainer: Trainer, copied: LoadedModel) -> Iterator[Snapshot]:
         """Take all steps, and measure at regular intervals.
 
-        The last snapshot is in the history only: it is told when the outcome is there.
+        The last snapshot is only kept: `run` yields it when the outcome is there.
         """
         history = self._history
         runner = CachedRunner(_MAX_FEATURE_BYTES) if trainer.hidden_states is not None else run_windows

@@ -1,1 +1,1 @@
-"""Planning."""
+"""Plans: what would train, how fast, and at what cost. No model that answers is touched."""

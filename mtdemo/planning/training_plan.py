@@ -6,7 +6,7 @@ The page and the command line make the same plans; as JSON a plan travels betwee
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from mtdemo.planning.scenarios import BACKBONE, WEIGHTS, find_selection
 
 WARMUP_SHARE = 0.06
 MAX_RANK, MAX_ALPHA = 256, 1024
-_LONG_WARMUP = 0.5
 _RATED = (BACKBONE, *HEAD_NAMES)
 
 
@@ -237,68 +236,6 @@ def loss_weight_by_head(task_weights: tuple[float, float], teacher_weight: float
     of_tasks = {task.title: weight for task, weight in zip(LEARNED_TASKS, task_weights, strict=True)}
     asked = {head.name: of_tasks[head.task] for head in HEADS}
     return {**asked, "classification_head": asked["classification_head"] + teacher_weight}
-
-
-def run_warnings(
-    plan: TrainingPlan,
-    freezing: FreezingPlan,
-    n_steps: int,
-    task_weights: tuple[float, float],
-    distillation_weight: float = 0.0,
-    teacher_weight: float = 0.0,
-    noise: float = 0.0,
-) -> tuple[str, ...]:
-    """Name the contradictions between a plan and a run.
-
-    Args:
-        plan: what trains.
-        freezing: the same for the model's parts.
-        n_steps: of the run.
-        task_weights: of the losses of entities and classes.
-        distillation_weight: of keeping the embeddings.
-        teacher_weight: of what other models teach the classification head; 0 where there are none.
-        noise: the largest share that is asked for of hidden word pieces, of sentences in one case, and of dropout.
-    """
-    trained = {part.name for part in freezing.parts if part.n_trainable}
-    asked = loss_weight_by_head(task_weights, teacher_weight)
-    warnings: list[str] = []
-    if freezing.backbone_state == "none":
-        warnings += _without_effect(distillation_weight, noise)
-    for task, weight in zip((task.title for task in LEARNED_TASKS), task_weights, strict=True):
-        heads = [head.name for head in HEADS if head.task == task]
-        present = [head for head in heads if any(part.name == head for part in freezing.parts)]
-        if weight and freezing.backbone_state == "none" and not trained & set(heads):
-            warnings.append(
-                f"The loss of {task} cannot reach a weight that trains: its head and all that is under it are frozen."
-            )
-        warnings += [
-            f"The {part_title(head)} may train, but nothing of its task is learned in this run, so it stays as it is."
-            for head in present
-            if head in trained and not asked[head]
-        ]
-    n_stages = len(set(plan.unfreeze_schedule(freezing).values()))
-    if n_stages > n_steps:
-        warnings.append(
-            f"The schedule is longer than the run: gradual unfreezing has {n_stages} stages, but there are only {n_steps} "
-            "steps. Take more steps, or freeze the parts that come last."
-        )
-    if plan.warmup_share > _LONG_WARMUP:
-        warnings.append(
-            f"The rates rise during {plan.warmup_share:.0%} of the run, so they are hardly ever at their height. "
-            "A tenth is usual."
-        )
-    return tuple(warnings)
-
-
-def _without_effect(distillation_weight: float, noise: float) -> Iterator[str]:
-    """Name the settings that do nothing over a frozen backbone."""
-    if distillation_weight:
-        yield "With a frozen backbone embeddings stay as they are, so the weight of keeping them does nothing."
-    if noise:
-        yield (
-            "With a frozen backbone sentences are read once and as they are, so its dropout, hidden word pieces and noise "
-            "of case do nothing."
-        )
 
 
 def _check_reach(freezing: FreezingPlan, unfrozen: Collection[str], selection: str) -> None:

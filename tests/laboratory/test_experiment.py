@@ -47,12 +47,12 @@ def dataset() -> LabDataset:
     return LabDataset.from_sample(Sample(whole.train[::4], whole.test[::3]))
 
 
-def conduct(model: LoadedModel, dataset: LabDataset, settings: ExperimentSettings) -> tuple[Outcome, list[Snapshot]]:
-    outcome, told, _ = conduct_whole(model, dataset, settings)
+def run(model: LoadedModel, dataset: LabDataset, settings: ExperimentSettings) -> tuple[Outcome, list[Snapshot]]:
+    outcome, told, _ = run_whole(model, dataset, settings)
     return outcome, told
 
 
-def conduct_whole(
+def run_whole(
     model: LoadedModel, dataset: LabDataset, settings: ExperimentSettings
 ) -> tuple[Outcome, list[Snapshot], LoadedModel]:
     experiment = Experiment(model, dataset, settings)
@@ -72,7 +72,7 @@ def test_a_frozen_head_over_a_backbone_that_trains_keeps_its_weights_and_loses_i
 ) -> None:
     """The reference's third scenario claims that the frozen head's task is unharmed. It is not."""
     settings = ExperimentSettings(TrainingPlan(("ner_head",), OptimizerSettings(1e-3)), 6, task_weights=(0.0, 1.0))
-    outcome, _ = conduct(embedded, dataset, settings)
+    outcome, _ = run(embedded, dataset, settings)
     assert outcome.movement["ner_head"] == 0.0
     assert outcome.movement["layer_0"] > 0.0
     assert outcome.entities.changed_fraction > 0.0
@@ -85,7 +85,7 @@ def test_with_the_backbone_frozen_too_the_frozen_heads_answers_are_the_same_bit_
     settings = ExperimentSettings(
         TrainingPlan(("backbone", "ner_head"), OptimizerSettings(1e-3)), 12, task_weights=(0.0, 1.0), own_sentences=OWN
     )
-    outcome, _ = conduct(embedded, dataset, settings)
+    outcome, _ = run(embedded, dataset, settings)
     assert {name for name, moved in outcome.movement.items() if moved} == {"classification_head"}
     assert outcome.entities.changed_fraction == 0.0
     assert outcome.entities.score_before == outcome.entities.score_after
@@ -98,13 +98,13 @@ def test_with_the_backbone_frozen_too_the_frozen_heads_answers_are_the_same_bit_
 def test_a_model_of_few_positions_learns_too(tiny: Callable[..., Path], dataset: LabDataset) -> None:
     own = ("the cat " * 60,)
     settings = ExperimentSettings(TrainingPlan(("backbone",)), 1, own_sentences=own)
-    outcome, _ = conduct(load_directory(tiny()), dataset, settings)
+    outcome, _ = run(load_directory(tiny()), dataset, settings)
     assert outcome.own_before[0].n_truncated > 0
 
 
 def test_the_model_that_serves_is_untouched(model: LoadedModel, dataset: LabDataset) -> None:
     before = {name: tensor.clone() for name, tensor in model.model.state_dict().items()}
-    outcome, _ = conduct(model, dataset, quick())
+    outcome, _ = run(model, dataset, quick())
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.model.state_dict().items())
     assert not model.model.training
     assert all(parameter.requires_grad for parameter in model.model.parameters())
@@ -112,7 +112,7 @@ def test_the_model_that_serves_is_untouched(model: LoadedModel, dataset: LabData
 
 
 def test_it_tells_every_step_and_keeps_measurements(model: LoadedModel, dataset: LabDataset) -> None:
-    outcome, told = conduct(model, dataset, quick("backbone", n_steps=25))
+    outcome, told = run(model, dataset, quick("backbone", n_steps=25))
     assert [snapshot.n_done for snapshot in told] == list(range(26))
     assert told[0].losses is None
     assert set(told[3].rates) == set(told[0].rates)
@@ -122,7 +122,7 @@ def test_it_tells_every_step_and_keeps_measurements(model: LoadedModel, dataset:
 
 
 def test_learning_on_the_sample_lowers_the_loss(embedded: LoadedModel, dataset: LabDataset) -> None:
-    _, told = conduct(embedded, dataset, quick("backbone", n_steps=60))
+    _, told = run(embedded, dataset, quick("backbone", n_steps=60))
     losses = [snapshot.losses for snapshot in told if snapshot.losses is not None]
     assert np.mean([each.classes for each in losses[-20:]]) < np.mean([each.classes for each in losses[:20]])
     assert np.mean([each.entities for each in losses[-20:]]) < np.mean([each.entities for each in losses[:20]])
@@ -144,13 +144,13 @@ def test_stopping_keeps_what_there_is(model: LoadedModel, dataset: LabDataset) -
 
 def test_runs_at_the_same_time_do_not_change_each_other(model: LoadedModel, dataset: LabDataset) -> None:
     settings = [quick("backbone", "ner_head"), quick("embeddings")]
-    alone = [conduct_whole(model, dataset, each)[2] for each in settings]
+    alone = [run_whole(model, dataset, each)[2] for each in settings]
     together: dict[int, LoadedModel] = {}
 
-    def conduct_one(number: int) -> None:
-        together[number] = conduct_whole(model, dataset, settings[number])[2]
+    def run_one(number: int) -> None:
+        together[number] = run_whole(model, dataset, settings[number])[2]
 
-    threads = [threading.Thread(target=conduct_one, args=(number,)) for number in range(2)]
+    threads = [threading.Thread(target=run_one, args=(number,)) for number in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -162,9 +162,9 @@ def test_runs_at_the_same_time_do_not_change_each_other(model: LoadedModel, data
 
 def test_nothing_to_train_is_told(model: LoadedModel, dataset: LabDataset) -> None:
     with pytest.raises(PlanError, match="Nothing trains"):
-        conduct(model, dataset, quick("backbone", "classification_head", "ner_head"))
+        run(model, dataset, quick("backbone", "classification_head", "ner_head"))
     with pytest.raises(UnknownNameError, match="no part 'tail'"):
-        conduct(model, dataset, quick("tail"))
+        run(model, dataset, quick("tail"))
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_each_kind_of_plan_moves_its_parts_and_no_other(
 
 def test_a_new_output_layer_has_a_loss_of_its_own(embedded: LoadedModel, dataset: LabDataset) -> None:
     plan = TrainingPlan(("backbone", "classification_head", "ner_head"), FAST, new_output_layer=True)
-    outcome, told = conduct(embedded, dataset, ExperimentSettings(plan, 30, task_weights=(0.0, 1.0)))
+    outcome, told = run(embedded, dataset, ExperimentSettings(plan, 30, task_weights=(0.0, 1.0)))
     losses = [snapshot.losses for snapshot in told if snapshot.losses is not None]
     assert losses[0].new_output_layer is not None and losses[-1].new_output_layer is not None
     assert losses[-1].new_output_layer < losses[0].new_output_layer, "it learns"
@@ -210,26 +210,24 @@ def test_a_new_output_layer_has_a_loss_of_its_own(embedded: LoadedModel, dataset
 
 def test_keeping_embeddings_that_cannot_move_costs_nothing(model: LoadedModel, dataset: LabDataset) -> None:
     settings = ExperimentSettings(TrainingPlan(("backbone",), FAST), 3, task_weights=(0.0, 1.0), distillation_weight=5.0)
-    plain, _ = conduct(model, dataset, replace(settings, distillation_weight=0.0))
-    kept, told = conduct(model, dataset, settings)
+    plain, _ = run(model, dataset, replace(settings, distillation_weight=0.0))
+    kept, told = run(model, dataset, settings)
     assert told[-1].losses is not None and told[-1].losses.entities is None
     assert kept.movement == plain.movement
 
 
 def test_whether_answers_are_the_same_is_measured(model: LoadedModel, dataset: LabDataset) -> None:
-    heads, _ = conduct(model, dataset, ExperimentSettings(TrainingPlan(("backbone",), FAST), 3, task_weights=(0.0, 1.0)))
+    heads, _ = run(model, dataset, ExperimentSettings(TrainingPlan(("backbone",), FAST), 3, task_weights=(0.0, 1.0)))
     assert (heads.entities.is_identical, heads.classes.is_identical) == (True, False)
     slow = OptimizerSettings(1e-7)
-    moved, _ = conduct(model, dataset, ExperimentSettings(TrainingPlan(("ner_head", "classification_head"), slow), 1))
+    moved, _ = run(model, dataset, ExperimentSettings(TrainingPlan(("ner_head", "classification_head"), slow), 1))
     assert (moved.entities.changed_fraction, moved.entities.is_identical) == (0.0, False), "a change too small to see"
     assert 0 < moved.training_s < moved.snapshots[-1].seconds
 
 
 def test_a_task_that_is_not_learned_leaves_its_head_alone(model: LoadedModel, dataset: LabDataset) -> None:
     """Not even weight decay touches it."""
-    outcome, told = conduct(
-        model, dataset, ExperimentSettings(TrainingPlan(("backbone",), FAST), 3, task_weights=(0.0, 1.0))
-    )
+    outcome, told = run(model, dataset, ExperimentSettings(TrainingPlan(("backbone",), FAST), 3, task_weights=(0.0, 1.0)))
     assert outcome.movement["ner_head"] == 0.0
     assert outcome.movement["classification_head"] > 0.0
     assert told[-1].losses is not None and told[-1].losses.entities is None
@@ -241,21 +239,21 @@ def test_a_run_ends_when_its_time_is_over_and_keeps_what_there_is(
     seconds = count()  # the clock moves when it is looked at
     monkeypatch.setattr("mtdemo.laboratory.experiment.time", SimpleNamespace(monotonic=lambda: float(next(seconds))))
     settings = replace(quick("backbone", n_steps=1_000), max_seconds=40.0)
-    outcome, told = conduct(model, dataset, settings)
+    outcome, told = run(model, dataset, settings)
     assert outcome.ending == "out of time"
     assert 0 < told[-1].n_done < 1_000
     assert outcome.movement["ner_head"] > 0
 
 
 def test_what_reusing_hidden_states_was_worth_is_told(embedded: LoadedModel, dataset: LabDataset) -> None:
-    outcome, _ = conduct(embedded, dataset, ExperimentSettings(TrainingPlan(("backbone",), FAST), 30))
+    outcome, _ = run(embedded, dataset, ExperimentSettings(TrainingPlan(("backbone",), FAST), 30))
     assert outcome.reuse is not None
     texts = [sentence.text for sentence in (*dataset.tagged, *dataset.labelled)]
     different = {sentence.windows[0].input_ids for sentence in embedded.encode(texts, 128)}
     assert outcome.reuse.n_computed == len(different) < len(texts), "a sentence of both tasks is computed once"
     assert outcome.reuse.n_computed + outcome.reuse.n_reused == 30 * 16
     assert json.loads(json.dumps(outcome.as_dict()))["reuse"]["n_computed"] == outcome.reuse.n_computed
-    moving, _ = conduct(embedded, dataset, quick("embeddings", n_steps=1))
+    moving, _ = run(embedded, dataset, quick("embeddings", n_steps=1))
     assert moving.reuse is None
 
 
@@ -264,4 +262,4 @@ def test_rates_that_are_too_high_are_told(model: LoadedModel, dataset: LabDatase
     with torch.no_grad():
         broken.model.ner_head.linear.bias.fill_(float("nan"))
     with pytest.raises(TrainingError, match="A lower learning rate may help"):
-        conduct(broken, dataset, quick("backbone"))
+        run(broken, dataset, quick("backbone"))

@@ -85,10 +85,10 @@ def test_the_served_answers_stay_the_same_while_two_others_train_different_plans
     laboratory = Laboratory(service)
     plans = {"ada": TrainingPlan(("ner_head",)), "bob": HEADS_ONLY}
 
-    def conduct(name: str) -> None:
+    def train(name: str) -> None:
         list(laboratory.run(name, plans[name], name, FEW, n_steps=8, sentences_per_step=4))
 
-    threads = [threading.Thread(target=conduct, args=(name,)) for name in plans]
+    threads = [threading.Thread(target=train, args=(name,)) for name in plans]
     for thread in threads:
         thread.start()
     n_targets = 0

@@ -17,7 +17,8 @@ from mtdemo.laboratory.dataset import MAX_CHARACTERS, MAX_FILE_SENTENCES, LabDat
 from mtdemo.laboratory.outcome import MAX_SENTENCES_PER_STEP, MAX_STEPS
 from mtdemo.models.parts import LEARNED_TASKS
 from mtdemo.planning.planner import Planner
-from mtdemo.planning.training_plan import TrainingPlan, run_warnings
+from mtdemo.planning.run_warnings import run_warnings
+from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.results import ModelInfo
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.components.events import Values
