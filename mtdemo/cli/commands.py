@@ -16,8 +16,7 @@ from mtdemo.cli.options import make_writable, positive, service_settings, valida
 from mtdemo.cli.progress import ProgressBar
 from mtdemo.config import EMBEDDED
 from mtdemo.errors import UsageError
-
-_TASKS = ("ner", "classification", "similarity")
+from mtdemo.models.parts import TASKS, find_task, part_title
 
 
 def add_annotate(commands: Any) -> None:
@@ -50,7 +49,7 @@ def _annotate(options: argparse.Namespace) -> int:
 def add_evaluate(commands: Any) -> None:
     """Add the command that measures a task on a labelled file."""
     parser = commands.add_parser("evaluate", help="measure a task on a labelled file")
-    parser.add_argument("--task", choices=_TASKS, required=True)
+    parser.add_argument("--task", choices=[task.name for task in TASKS], required=True)
     parser.add_argument(
         "--data",
         type=Path,
@@ -66,7 +65,6 @@ def add_evaluate(commands: Any) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from mtdemo.evaluation.evaluate import evaluate_file
-    from mtdemo.models.parts import part_title
     from mtdemo.serving.service import ModelService
 
     service = ModelService(service_settings(options))
@@ -76,11 +74,11 @@ def _evaluate(options: argparse.Namespace) -> int:
             options.task,
             options.data,
             limit=options.limit,
-            ignored=[name for name in options.ignore_labels.split(",") if name],
+            ignored=[name.strip() for name in options.ignore_labels.split(",") if name.strip()],
             progress=bar,
         )
     model = service.load()
-    head = {"ner": "ner_head", "classification": "classification_head"}.get(options.task)
+    head = find_task(options.task).head
     if head is not None and head not in model.trained_heads:
         print(f"Note: the {part_title(head)} of this model is untrained: the numbers are those of chance.", file=sys.stderr)
     labels = getattr(result, "per_label", {})

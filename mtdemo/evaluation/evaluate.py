@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
+from mtdemo.data.records import TaggedSentence
 from mtdemo.data.subsets import subsample
-from mtdemo.errors import DataFileError, InputError, UnknownNameError
+from mtdemo.errors import DataFileError, InputError, UnknownNameError, UsageError
 from mtdemo.evaluation.task_tests import TASK_TESTS, Scores, TaskTest
-from mtdemo.results import ProgressCallback, SentenceAnalysis, no_progress
+from mtdemo.results import ModelInfo, ProgressCallback, SentenceAnalysis, no_progress
 from mtdemo.serving.service import ModelService
+from mtdemo.text.tags import entity_type
 
 
 def evaluate_file(
@@ -32,11 +35,14 @@ def evaluate_file(
 
     Raises:
         UnknownNameError: there is no such task.
+        UsageError: types to ignore that neither the file nor the model has, or of a task that has none.
         DataFileError: the file cannot be used for this task.
         CheckpointError: the model cannot be loaded.
     """
     test = _find_test(task)
     rows = test.read(path)
+    if ignored:
+        _check_ignored(ignored, task, rows, service.load())
     rows = rows if limit is None else tuple(subsample(rows, limit))
     answers = analyze_rows(service, test.sentences(rows), progress, str(path), "evaluating")
     return test.score(rows, answers, service.load(), ignored)
@@ -47,6 +53,16 @@ def _find_test(task: str) -> TaskTest:
     if task not in tests:
         raise UnknownNameError(f"There is no task {task!r}; there are {', '.join(tests)}.")
     return tests[task]
+
+
+def _check_ignored(ignored: Collection[str], task: str, rows: Sequence[Any], model: ModelInfo) -> None:
+    tagged = [row for row in rows if isinstance(row, TaggedSentence)]
+    if not tagged:
+        raise UsageError(f"Only entity types can be ignored, and the task {task} has none.")
+    known = {entity_type(tag) for row in tagged for tag in row.tags if tag != "O"} | {*model.entity_types}
+    unknown = [name for name in ignored if name not in known]
+    if unknown:
+        raise UsageError(f"There is no entity type {unknown[0]!r} to ignore; there are {', '.join(sorted(known))}.")
 
 
 def analyze_rows(

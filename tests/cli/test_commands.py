@@ -39,7 +39,30 @@ def test_evaluate_ends_with_one_json_object(tmp_path: Path, tiny: Write, capsys:
     assert result()["n_sentences"] == 1
     assert {"PER", "MISC", "LOC"} <= set(result()["per_label"])
     assert "PER" in result("--ignore-labels", "MISC,LOC")["per_label"]
-    assert not {"MISC", "LOC"} & set(result("--ignore-labels", "MISC,LOC")["per_label"])
+    for names in ("MISC,LOC", "MISC, LOC", " LOC,MISC,"):
+        assert not {"MISC", "LOC"} & set(result("--ignore-labels", names)["per_label"])
+
+
+@pytest.mark.parametrize(
+    ("task", "names", "words"),
+    [
+        ("ner", "MISC,CITY", "There is no entity type 'CITY' to ignore; there are LOC, MISC, ORG, PER."),
+        ("ner", "loc", "There is no entity type 'loc'"),
+        ("classification", "LOC", "Only entity types can be ignored, and the task classification has none."),
+    ],
+)
+def test_a_type_that_cannot_be_ignored_is_refused(
+    task: str, names: str, words: str, tmp_path: Path, tiny: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = {
+        "ner": {"tokens": ["john", "sat"], "tags": ["B-MISC", "O"]},
+        "classification": {"text": "the cat", "label": "neutral"},
+    }
+    path = tmp_path / "data.jsonl"
+    path.write_text(json.dumps(rows[task]) + "\n")
+    arguments = ["--task", task, "--data", str(path), "--checkpoint", str(tiny(entity_labels=["O", "PER", "ORG", "LOC"]))]
+    assert main(["evaluate", *arguments, "--ignore-labels", names]) == 2
+    assert words in capsys.readouterr().err
 
 
 def test_numbers_of_an_untrained_head_come_with_a_word(
