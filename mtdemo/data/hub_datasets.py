@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mtdemo.data.readers import read_labelled, read_tagged
-from mtdemo.data.records import LabelledSentence, TaggedSentence
+from mtdemo.data.records import LabelledSentence, TaggedSentence, make_labelled, make_tagged
 from mtdemo.errors import DataFileError
 from mtdemo.files import first_line
-from mtdemo.text.tags import as_bio
 
 Row = TypeVar("Row", TaggedSentence, LabelledSentence)
 PREFIX = "hub:"
@@ -74,13 +73,9 @@ def _tagged(dataset: Any, source: str) -> Iterator[TaggedSentence]:
     for number, row in enumerate(dataset):
         place = f"{source}, row {number}"
         of_tokens = tuple(_text(token, place) for token in _list(row[tokens], tokens, place))
-        of_tags = as_bio(_name(tag, names, place) for tag in _list(row[tags], tags, place))
-        if len(of_tokens) != len(of_tags):
-            raise DataFileError(f"{place}: {len(of_tokens)} tokens but {len(of_tags)} tags.")
-        if not of_tokens:
-            raise DataFileError(f"{place}: no tokens.")
+        of_tags = tuple(_name(tag, names, place) for tag in _list(row[tags], tags, place))
         annotated = row.get("annotated")
-        yield TaggedSentence(
+        yield make_tagged(
             of_tokens,
             of_tags,
             None if annotated is None else tuple(_text(name, place) for name in _list(annotated, "annotated", place)),
@@ -96,7 +91,7 @@ def _labelled(dataset: Any, source: str) -> Iterator[LabelledSentence]:
     for number, row in enumerate(dataset):
         place = f"{source}, row {number}"
         source_of_row = str(row.get("source") or "")
-        yield LabelledSentence(_text(row[text], place), _name(row[label], names, place), source_of_row, place)
+        yield make_labelled(_text(row[text], place), _name(row[label], names, place), source_of_row, place)
 
 
 def _column(dataset: Any, names: Sequence[str], source: str) -> str:

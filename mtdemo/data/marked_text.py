@@ -1,7 +1,7 @@
 """Sentences that carry a class and entity spans at once, in a file that a person can read and edit.
 
 A line is `class | text with [names](TYPE)`; lines that begin with `#` are remarks; `[train]` and `[test]` begin the part
-to learn from and the part kept aside. The project's own sample is such a file.
+to learn from and the held-out part. The project's own sample is such a file.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from mtdemo.config import PACKAGE_DIRECTORY
-from mtdemo.data.records import LabelledSentence, TaggedSentence
+from mtdemo.data.records import LabelledSentence, TaggedSentence, clean_label
+from mtdemo.data.text_files import read_text
 from mtdemo.errors import DataFileError
-from mtdemo.files import reading
+from mtdemo.text.tags import bio_run
+from mtdemo.text.words import is_blank, word_spans
 
 SAMPLE = PACKAGE_DIRECTORY / "sample" / "sentences.txt"
 PARTS = ("train", "test")
 _SPAN = re.compile(r"\[([^\[\]]+)\]\(([^()\s]+)\)")
-_TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,36 +46,51 @@ class MarkedSentence:
 
     @property
     def tagged(self) -> TaggedSentence:
-        """The sentence for the entity head: words and signs of punctuation with their types. Where a
-        name begins or ends within a word, the word is cut there."""
-        ends = (0, *(place for start, end, _ in self.spans for place in (start, end)), len(self.text))
-        found = [
-            (m.group(), start + m.start()) for start, end in pairwise(ends) for m in _TOKEN.finditer(self.text[start:end])
-        ]
-        tags = (next((name for start, end, name in self.spans if start <= at < end), "O") for _, at in found)
-        return TaggedSentence(tuple(token for token, _ in found), tuple(tags), place=self.place)
+        """The sentence for the entity head, in words with BIO tags.
+
+        Where a name begins or ends within a word, the word is cut there: `un[American](MISC)` -> `un`, `American`.
+        """
+        tokens: list[str] = []
+        tags: list[str] = []
+        before = 0
+        for start, end, name in (*self.spans, (len(self.text), len(self.text), "")):
+            outside, inside = self.text[before:start], self.text[start:end]
+            words = [outside[slice(*span)] for span in word_spans(outside)]
+            names = [inside[slice(*span)] for span in word_spans(inside)]
+            tokens += (*words, *names)
+            tags += (*["O"] * len(words), *bio_run(name, len(names)))
+            before = end
+        return TaggedSentence(tuple(tokens), tuple(tags), place=self.place)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Sentences to learn from, and sentences kept aside to measure on."""
+    """Sentences to learn from, and held-out ones to measure on."""
 
     train: tuple[MarkedSentence, ...]
     test: tuple[MarkedSentence, ...]
 
 
 def read_sample(path: Path = SAMPLE, name: str | None = None) -> Sample:
-    """Read a file of marked sentences; messages call it by its path, or by the name that is given.
+    """Read a file of marked sentences.
+
+    Args:
+        path: the file.
+        name: what messages call it; its path by default.
 
     Raises:
         DataFileError: naming file and line.
     """
     name = name or str(path)
-    try:
-        with reading(name):
-            text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataFileError(f"{name} is not a UTF-8 text file: {error.reason} at byte {error.start}.") from error
+    return parse_sample(read_text(path, name), name)
+
+
+def parse_sample(text: str, name: str) -> Sample:
+    """Read marked sentences of a text; messages name the file.
+
+    Raises:
+        DataFileError: naming file and line.
+    """
     rows = tuple(_rows(text, name))
     train, test = (tuple(sentence for part, sentence in rows if part == wanted) for wanted in PARTS)
     for part, sentences in zip(PARTS, (train, test), strict=True):
@@ -104,15 +119,23 @@ def _sentence(line: str, place: str) -> MarkedSentence:
     label, bar, marked = (piece.strip() for piece in line.partition("|"))
     if not (label and bar and marked):
         raise DataFileError(f"{place}: a line is a class, a bar and a text, such as `neutral | It rains in [Bergen](LOC).`")
-    text, spans, position = "", [], 0
+    pieces: list[str] = []
+    spans: list[tuple[int, int, str]] = []
+    position, length = 0, 0
     for match in _SPAN.finditer(marked):
-        text += marked[position : match.start()]
-        spans.append((len(text), len(text) + len(match.group(1)), match.group(2)))
-        text += match.group(1)
+        before, inside = marked[position : match.start()], match.group(1)
+        start = length + len(before)
+        length = start + len(inside)
+        if is_blank(inside):
+            raise DataFileError(f"{place}: there is nothing between the brackets of a name.")
+        spans.append((start, length, clean_label(match.group(2), "the type of a name", place)))
+        pieces += (before, inside)
         position = match.end()
-    text += marked[position:]
+    text = "".join((*pieces, marked[position:]))
     if "[" in text or "](" in text:
         raise DataFileError(
             f"{place}: a name is marked as [name](TYPE), with nothing in between; this line has a bracket left."
         )
-    return MarkedSentence(text, label, tuple(spans), place)
+    if is_blank(text):
+        raise DataFileError(f"{place}: the text is blank. Leave the row out, or write something.")
+    return MarkedSentence(text, clean_label(label, "the label", place), tuple(spans), place)

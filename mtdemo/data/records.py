@@ -1,12 +1,19 @@
-"""Labelled sentences as records, and the check that a model knows their labels."""
+"""Labelled sentences as records, by one rule for every format, and the check that a model knows their labels."""
 
 from __future__ import annotations
 
+import math
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from mtdemo.errors import DataFileError
-from mtdemo.text.tags import entity_type
+from mtdemo.text.tags import as_bio, entity_type
+from mtdemo.text.tokenization import replace_unreadable
+from mtdemo.text.words import is_blank, strip_invisible
+
+_MISSING = {"nan", "<na>"}  # what pandas writes where there is no value
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,120 @@ class RatedPair:
     score: float
     first: str
     second: str
+
+
+def make_tagged(
+    tokens: Sequence[str],
+    tags: Sequence[str],
+    annotated: Sequence[str] | None = None,
+    source: str = "",
+    place: str = "",
+    places: Sequence[str] | None = None,
+) -> TaggedSentence:
+    """Check the values of a row and make a tagged sentence of them.
+
+    Tags are stripped and put into NFC, and those of BIOES and BILOU become BIO.
+
+    Args:
+        tokens: of the sentence.
+        tags: one per token.
+        annotated: the types that the source marks at all.
+        source: the data set's name.
+        place: file and line of the row.
+        places: of each token, where each has a line of its own.
+
+    Raises:
+        DataFileError: a row without tokens, a blank token or tag, or a type beside `annotated`; naming file and line.
+    """
+    if len(tokens) != len(tags):
+        raise DataFileError(f"{place}: {len(tokens)} tokens but {len(tags)} tags.")
+    if not tokens:
+        raise DataFileError(f"{place}: no tokens.")
+    cleaned = []
+    for number, (token, tag) in enumerate(zip(tokens, tags, strict=True)):
+        where = places[number] if places else place
+        if is_blank(token):
+            raise DataFileError(f"{where}: token {number + 1} is blank.")
+        label = clean_label(tag, f"the tag of {token[:60]!r}", where)
+        if len(label) == 2 and label[1] == "-":
+            raise DataFileError(f"{where}: the tag {label!r} of {token[:60]!r} names no type.")
+        cleaned.append(label)
+    bio = as_bio(cleaned)
+    types = None if annotated is None else tuple(clean_label(name, "a type in `annotated`", place) for name in annotated)
+    others = sorted({entity_type(tag) for tag in bio} - {"O", *types}) if types is not None else []
+    if others:
+        known = ", ".join(types or ())
+        raise DataFileError(f"{place}: {others[0]} is tagged, but not among what is annotated ({known}).")
+    return TaggedSentence(tuple(map(replace_unreadable, tokens)), bio, types, clean_source(source), place)
+
+
+def make_labelled(text: str, label: str, source: str = "", place: str = "") -> LabelledSentence:
+    """Check the values of a row and make a sentence with a class of them.
+
+    The label is stripped and put into NFC; the text stays as it is.
+
+    Raises:
+        DataFileError: a blank text, or a blank or missing label; naming file and line.
+    """
+    text, label = _clean_text(text, "the text", place), clean_label(label, "the label", place)
+    return LabelledSentence(text, label, clean_source(source), place)
+
+
+def make_pair(score: float, first: str, second: str, place: str = "") -> RatedPair:
+    """Check the values of a row and make a rated pair of them.
+
+    Raises:
+        DataFileError: a blank sentence, or a score that is no number; naming file and line.
+    """
+    if not math.isfinite(score):
+        raise DataFileError(f"{place}: the score must be a number, not {score}.")
+    first, second = _clean_text(first, "the first sentence", place), _clean_text(second, "the second sentence", place)
+    return RatedPair(score, first, second)
+
+
+def clean_label(label: str, what: str, place: str) -> str:
+    """Strip a label of what cannot be seen, and put it into NFC.
+
+    Raises:
+        DataFileError: nothing is left, or what pandas writes where a value is missing; `what` names it.
+    """
+    cleaned = unicodedata.normalize("NFC", strip_invisible(replace_unreadable(label)))
+    if not cleaned or cleaned.lower() in _MISSING:
+        raise DataFileError(f"{place}: {what} is missing{f' ({cleaned})' if cleaned else ''}.")
+    return cleaned
+
+
+def clean_source(source: str) -> str:
+    """Strip the name of a source of what cannot be seen."""
+    return strip_invisible(replace_unreadable(source))
+
+
+def _clean_text(text: str, what: str, place: str) -> str:
+    if is_blank(text):
+        raise DataFileError(f"{place}: {what} is blank. Leave the row out, or write something.")
+    return replace_unreadable(text)
+
+
+def describe_repeats(rows: Sequence[TaggedSentence | LabelledSentence | RatedPair]) -> str:
+    """Say how many rows repeat others, and how many contradict them.
+
+    Returns:
+        A phrase such as `7 of 8 rows repeat an earlier one`; empty where none does.
+    """
+    labels: dict[tuple[str, ...], set[Any]] = {}
+    for row in rows:
+        match row:
+            case TaggedSentence():
+                labels.setdefault(row.tokens, set()).add(row.tags)
+            case LabelledSentence():
+                labels.setdefault((row.text,), set()).add(row.label)
+            case RatedPair():
+                labels.setdefault((row.first, row.second), set()).add(row.score)
+    n_repeated = len(rows) - sum(map(len, labels.values()))
+    n_torn = sum(len(known) > 1 for known in labels.values())
+    told = f"{n_repeated} of {len(rows)} rows repeat an earlier one" if n_repeated else ""
+    torn = f"{n_torn} sentences stand there with different labels" if n_torn else ""
+    return " and ".join(filter(None, (told, torn)))
 
 
 def check_labels(

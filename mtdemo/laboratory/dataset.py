@@ -5,7 +5,6 @@ A person's file replaces the sentences of the tasks that it marks; a task that i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +13,8 @@ from typing import Any
 from mtdemo.config import MAX_UPLOAD_BYTES
 from mtdemo.data import records
 from mtdemo.data.marked_text import SAMPLE, Sample, read_sample
-from mtdemo.data.readers import is_in_columns, read_labelled, read_tagged
-from mtdemo.data.records import LabelledSentence, TaggedSentence
+from mtdemo.data.readers import read_sentences
+from mtdemo.data.records import LabelledSentence, TaggedSentence, describe_repeats
 from mtdemo.data.subsets import sample_indices, subsample
 from mtdemo.errors import DataFileError
 
@@ -23,7 +22,6 @@ MIN_FILE_SENTENCES, MAX_FILE_SENTENCES = 8, 2_000  # of each task
 MAX_CHARACTERS = 1_000  # of a sentence
 MAX_HELD_OUT = 200  # measuring more would take longer than training
 _EVERY = 4  # of a file without parts, one sentence in so many is held out
-_MARKED = ".txt"
 OWN = "the sample of this project"
 
 
@@ -34,12 +32,14 @@ class LabDataset:
     Attributes:
         tagged, labelled: to learn from, for the entity head and for the classification head.
         tagged_heldout, labelled_heldout: to measure on.
+        note: what a person should know of their file; empty where there is nothing.
     """
 
     tagged: tuple[TaggedSentence, ...]
     labelled: tuple[LabelledSentence, ...]
     tagged_heldout: tuple[TaggedSentence, ...]
     labelled_heldout: tuple[LabelledSentence, ...]
+    note: str = ""
 
     @classmethod
     def from_sample(cls, sample: Sample) -> LabDataset:
@@ -57,6 +57,7 @@ class LabDataset:
         return (
             f"{len(self.tagged)} sentences with entities and {len(self.labelled)} with a class to learn from, "
             f"{len(self.tagged_heldout)} and {len(self.labelled_heldout)} others kept aside"
+            f"{'; ' if self.note else ''}{self.note}"
         )
 
 
@@ -73,31 +74,27 @@ def read_dataset(path: Path | None = None) -> LabDataset:
     own = LabDataset.from_sample(read_sample(SAMPLE, OWN))
     if path is None:
         return own
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise DataFileError(f"{path.name} is not here any more. Upload it again.") from error
-    if size > MAX_UPLOAD_BYTES:
-        raise DataFileError(f"{path.name} has {size / 1e6:.1f} MB; at most {MAX_UPLOAD_BYTES / 1e6:.0f} MB are read here.")
-    suffix = path.suffix.lower()
-    in_columns = is_in_columns(path)
-    if suffix == _MARKED and not in_columns:
-        sample = read_sample(path, path.name)
-        _check_lengths([(sentence.place, len(sentence.text)) for sentence in (*sample.train, *sample.test)])
-        dataset = LabDataset.from_sample(sample)
-    elif in_columns or (suffix != ".csv" and _first_keys(path) >= {"tokens"}):
-        tagged = read_tagged(path, MAX_FILE_SENTENCES + 1, path.name)
-        learned, heldout = _split(tagged)
-        dataset = replace(own, tagged=learned, tagged_heldout=heldout)
+    if not path.exists():
+        raise DataFileError(f"{path.name} is not here any more. Upload it again.")
+    found = read_sentences(path, path.name, MAX_UPLOAD_BYTES)
+    learned: tuple[Any, ...]
+    heldout: tuple[Any, ...]
+    if isinstance(found, Sample):
+        _check_lengths([(sentence.place, len(sentence.text)) for sentence in (*found.train, *found.test)])
+        dataset = LabDataset.from_sample(found)
+        learned, heldout = dataset.labelled, dataset.labelled_heldout
     else:
-        labelled = read_labelled(path, MAX_FILE_SENTENCES + 1, path.name)
-        learned, heldout = _split(labelled)
-        dataset = replace(own, labelled=learned, labelled_heldout=heldout)
+        learned, heldout = _split(found)
+        if isinstance(found[0], TaggedSentence):
+            dataset = replace(own, tagged=learned, tagged_heldout=heldout)
+        else:
+            dataset = replace(own, labelled=learned, labelled_heldout=heldout)
     _check_sizes(dataset, path.name)
     for places in (dataset.tagged, dataset.tagged_heldout, dataset.labelled, dataset.labelled_heldout):
         _check_lengths([(sentence.place, len(sentence.text.strip())) for sentence in places])
     return replace(
         dataset,
+        note=_note(learned, heldout),
         tagged_heldout=tuple(subsample(dataset.tagged_heldout, MAX_HELD_OUT)),
         labelled_heldout=tuple(subsample(dataset.labelled_heldout, MAX_HELD_OUT)),
     )
@@ -124,17 +121,12 @@ def check_labels(dataset: LabDataset, classes: Sequence[str], types: Sequence[st
         raise DataFileError(f"{error} {advice}") from error
 
 
-def _first_keys(path: Path) -> set[str]:
-    """Read the field names of the first line.
-
-    They are none where it is no JSON object; what is wrong with it is told when the whole file is read.
-    """
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            first = json.loads(next((line for line in file if line.strip()), ""))
-    except (ValueError, RecursionError):
-        return set()
-    return set(first) if isinstance(first, dict) else set()
+def _note(learned: Sequence[Any], heldout: Sequence[Any]) -> str:
+    """Say how many sentences repeat others, and how many held-out ones are learned."""
+    known = {row.text for row in learned}
+    n_known = sum(row.text in known for row in heldout)
+    told = f"{n_known} of those kept aside are learned from, too, so their scores say less" if n_known else ""
+    return "; ".join(filter(None, (describe_repeats((*learned, *heldout)), told)))
 
 
 def _check_sizes(dataset: LabDataset, name: str) -> None:
@@ -152,8 +144,6 @@ def _check_sizes(dataset: LabDataset, name: str) -> None:
 
 def _check_lengths(sentences: Sequence[tuple[str, int]]) -> None:
     for place, length in sentences:
-        if not length:
-            raise DataFileError(f"{place}: there is no text.")
         if length > MAX_CHARACTERS:
             raise DataFileError(f"{place}: it has {length:,} characters; at most {MAX_CHARACTERS:,} are read here.")
 

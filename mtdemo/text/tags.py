@@ -29,8 +29,13 @@ def as_bio(tags: Iterable[str]) -> tuple[str, ...]:
         return given
     rewritten = ["O"] * len(given)
     for first, last, name in tag_spans(given):
-        rewritten[first : last + 1] = [f"B-{name}", *[f"I-{name}"] * (last - first)]
+        rewritten[first : last + 1] = bio_run(name, last - first + 1)
     return tuple(rewritten)
+
+
+def bio_run(name: str, n_tokens: int) -> list[str]:
+    """Return the BIO tags of one entity: `PER`, 3 -> `B-PER`, `I-PER`, `I-PER`."""
+    return [f"{prefix}-{name}" for prefix in "B" * min(1, n_tokens) + "I" * (n_tokens - 1)]
 
 
 def tag_spans(tags: Sequence[str]) -> list[TagSpan]:

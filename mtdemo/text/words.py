@@ -12,6 +12,8 @@ import regex
 
 # An alternative per kind: a run of letters or digits, any other cluster, and invisible characters that stand alone.
 _WORD = regex.compile(r"\p{Cf}*+(?:\w[\p{M}\p{Cf}]*+)++|\p{Cf}*+(?!\s)\X[\p{M}\p{Cf}]*+|\p{Cf}++")
+_BLANK = regex.compile(r"[\s\p{Cc}\p{Cf}]*+")
+_EDGES = regex.compile(r"\A[\s\p{Cc}\p{Cf}]++|(?<![\s\p{Cc}\p{Cf}])[\s\p{Cc}\p{Cf}]++\Z")
 _CLUSTER = regex.compile(r"\X")
 _READABLE = regex.compile(r"[\p{L}\p{N}]")
 _MARKS = regex.compile(r"[\p{M}\N{ZERO WIDTH JOINER}]*+")
@@ -37,6 +39,16 @@ def word_spans(text: str) -> list[Span]:
 def nameless_spans(text: str) -> list[Span]:
     """Return where web and mail addresses and @handles stand, which are no names."""
     return [match.span() for match in _NO_NAME.finditer(text)]
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing in a text can be seen."""
+    return _BLANK.fullmatch(text) is not None
+
+
+def strip_invisible(text: str) -> str:
+    """Remove white space and other invisible characters at both ends."""
+    return _EDGES.sub("", text)
 
 
 def is_readable(text: str, start: int = 0, end: int | None = None) -> bool:

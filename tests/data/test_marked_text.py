@@ -28,7 +28,7 @@ def test_marks_become_spans(tmp_path: Path) -> None:
     assert (first.text, first.label) == ("Ada left New York.", "neutral")
     assert [(first.text[start:end], name) for start, end, name in first.spans] == [("Ada", "PER"), ("New York", "LOC")]
     assert first.tagged.tokens == ("Ada", "left", "New", "York", ".")
-    assert first.tagged.tags == ("PER", "O", "LOC", "LOC", "O")
+    assert first.tagged.tags == ("B-PER", "O", "B-LOC", "I-LOC", "O")
     assert first.labelled.place.endswith("line 2")
     assert sample.test[0].text == "fine | really", "only the first bar divides"
 
@@ -38,9 +38,9 @@ def test_a_name_within_a_word_cuts_it(tmp_path: Path) -> None:
     lines = "neutral | un[American](MISC) ideas\nneutral | 我在[北京](LOC)工作\nneutral | a\u2028[B2B](any_type) b\n"
     first, second, third = read_sample(write(tmp_path, f"[train]\n{lines}[test]\nneutral | x\n")).train
     assert list(zip(first.tagged.tokens, first.tagged.tags, strict=True)) == [
-        ("un", "O"), ("American", "MISC"), ("ideas", "O"),
+        ("un", "O"), ("American", "B-MISC"), ("ideas", "O"),
     ]  # fmt: skip
-    assert dict(zip(second.tagged.tokens, second.tagged.tags, strict=True)) == {"我在": "O", "北京": "LOC", "工作": "O"}
+    assert dict(zip(second.tagged.tokens, second.tagged.tags, strict=True)) == {"我在": "O", "北京": "B-LOC", "工作": "O"}
     assert third.text[slice(*third.spans[0][:2])] == "B2B" and third.place.endswith("line 4")
 
 
@@ -78,7 +78,7 @@ def test_every_marked_span_is_a_span_of_tokens(sample: Sample) -> None:
         ("[train]\nneutral | [Ada (PER) left\n", "line 2: a name is marked as [name](TYPE)"),
         ("[train]\nneutral | [Ada] (PER) left\n", "line 2: a name is marked as [name](TYPE)"),
         ("[train]\nneutral | x\n", "has no sentences after a line [test]"),
-        (b"\xff\xfe", "not a UTF-8 text file"),
+        (b"\xff\xff", "not a UTF-8 text file"),
     ],
 )
 def test_a_broken_file_names_file_and_line(tmp_path: Path, content: str | bytes, words: str) -> None:

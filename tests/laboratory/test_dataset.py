@@ -58,7 +58,10 @@ def test_csv_columns_and_marked_sentences_are_read(tmp_path: Path) -> None:
     marked = "[train]\n" + "neutral | [Ada](PER) left.\n" * 6 + "[test]\n" + "positive | [Rome](LOC)!\n" * 2
     dataset = read_dataset(write(tmp_path, "mine.txt", marked))
     assert (len(dataset.tagged), len(dataset.labelled), len(dataset.tagged_heldout)) == (6, 6, 2)
-    assert dataset.phrase == ("6 sentences with entities and 6 with a class to learn from, 2 and 2 others kept aside")
+    assert dataset.phrase == (
+        "6 sentences with entities and 6 with a class to learn from, 2 and 2 others kept aside"
+        "; 6 of 8 rows repeat an earlier one"
+    )
 
 
 @pytest.mark.parametrize("n_rows", [40, 1_800])
@@ -101,10 +104,10 @@ def test_much_that_is_kept_aside_is_thinned(tmp_path: Path) -> None:
         ("a.jsonl", as_lines(CLASSES) + "\n{", "a.jsonl, line 13"),
         ("a.jsonl", as_lines([{"words": []}]), "a.jsonl, line 1: no field 'text'"),
         ("a.jsonl", "", "a.jsonl holds no sentences"),
-        ("a.jsonl", "\x00\x01", "a.jsonl, line 1"),
+        ("a.jsonl", "\x00\x01", "a.jsonl is not a UTF-8 text file, line 1"),
         ("a.jsonl", "[" * 100_000, "a.jsonl, line 1"),
-        ("a.jsonl", as_lines([{"text": " ", "label": "neutral"}, *CLASSES]), "a.jsonl, line 1: there is no text"),
-        ("a.jsonl", as_lines([{"tokens": ["", " "], "tags": ["O", "O"]}, *ENTITIES]), "line 1: there is no text"),
+        ("a.jsonl", as_lines([{"text": " ", "label": "neutral"}, *CLASSES]), "a.jsonl, line 1: the text is blank"),
+        ("a.jsonl", as_lines([{"tokens": ["", " "], "tags": ["O", "O"]}, *ENTITIES]), "line 1: token 1 is blank"),
         ("a.jsonl", as_lines([*CLASSES, {"text": "x" * 1001, "label": "neutral"}]), "line 13: it has 1,001 characters"),
         ("a.csv", "a,b\n1,2", "must name the columns text and label"),
         ("a.conll", "Rome", "a.conll, line 1: 'Rome' stands alone"),
@@ -142,6 +145,6 @@ def test_every_label_must_be_known_also_of_what_is_kept_aside(tmp_path: Path) ->
 
 def test_a_binary_file_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_bytes(b"\xff\xfe\x00")
+    path.write_bytes(b"\xff\xff\x00")
     with pytest.raises(DataFileError, match=r"^a\.jsonl is not a UTF-8 text file"):
         read_dataset(path)

@@ -1,0 +1,209 @@
+"""Tagged sentences in columns: a token and its tag per line, a blank line between sentences.
+
+Read are CoNLL-2003 and its kin (first column the token, last the tag), files whose first column counts (CoNLL-U with a tag
+in the last column or as `NER=` in MISC, GermEval with its outer tags), and CoNLL-2012 as of OntoNotes. Columns stand apart
+by tabs where the first line has one, so a token may have spaces, and by spaces and tabs elsewhere. All lines have the same
+number of columns; a line that has not is refused, since a part of it would be read as something that it is not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeAlias
+
+from mtdemo.data.records import TaggedSentence, make_tagged
+from mtdemo.errors import DataFileError
+
+_TAG = re.compile(r"O|[BIESLU]-\S+")
+_IN_MISC = re.compile(r"(?:^|\|)(?:NER|NE)=([^|]*)")
+_CHUNKS = {"NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP"}  # a column beside the entities
+_N_OF_CONLLU = 10
+_N_OF_ONTONOTES, _TOKEN_OF_ONTONOTES, _TAG_OF_ONTONOTES = 12, 3, 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    number: int
+    cells: tuple[str, ...]
+
+
+_Sentence: TypeAlias = list[_Line]
+_Tags: TypeAlias = Callable[[_Sentence], list[str]]
+
+
+def read_columns(text: str, name: str) -> Iterator[TaggedSentence]:
+    """Read the tagged sentences of a file in columns.
+
+    Args:
+        text: of the file.
+        name: what messages call it.
+
+    Raises:
+        DataFileError: naming the line.
+    """
+    sentences = _sentences(text, name)
+    if not sentences:
+        return
+    token, tags = _layout(sentences, name)
+    for sentence in sentences:
+        words = [line for line in sentence if not _is_range(line.cells[0]) or token != 1]
+        place = f"{name}, line {sentence[0].number}"
+        if words:
+            places = [f"{name}, line {line.number}" for line in words]
+            yield make_tagged([line.cells[token] for line in words], tags(words), place=place, places=places)
+
+
+def is_in_columns(text: str) -> bool:
+    """Whether a text has a token and its tag per line, as its first line that is no remark says."""
+    for line in text.split("\n"):
+        if line.startswith("-DOCSTART-"):
+            return True
+        cells = _split(line, "\t" in line.strip(" \t"))
+        if line.strip() and not line.startswith("#"):
+            return len(cells) > 1 and "|" not in cells
+    return False
+
+
+def _sentences(text: str, name: str) -> list[_Sentence]:
+    """Part a text into sentences of lines with their cells."""
+    sentences: list[_Sentence] = [[]]
+    by_tab, n_columns = False, 0
+    for number, line in enumerate(text.split("\n"), start=1):
+        if _ends_sentence(line):
+            sentences.append([])
+            continue
+        if not n_columns:
+            by_tab = "\t" in line.strip(" \t") and not _is_remark(_split(line, by_tab=False))
+        cells = _split(line, by_tab)
+        if _is_remark(cells):
+            continue
+        if not n_columns:
+            n_columns = len(cells)
+        if len(cells) == 1:
+            raise DataFileError(
+                f"{name}, line {number}: {cells[0][:60]!r} stands alone; a line needs a token and, in its last column, a "
+                f"tag"
+                f"{', with a tab between them as in the lines before' if by_tab else ''}."
+            )
+        if len(cells) != n_columns and not _is_ontonotes(cells):
+            raise DataFileError(
+                f"{name}, line {number}: {len(cells)} columns where the first line has {n_columns}; a token with spaces "
+                "needs tabs between the columns, in all lines."
+            )
+        sentences[-1].append(_Line(number, cells))
+    return [sentence for sentence in sentences if sentence]
+
+
+def _ends_sentence(line: str) -> bool:
+    return not line.strip() or line.startswith(("-DOCSTART-", "#begin document", "#end document"))
+
+
+def _split(line: str, by_tab: bool) -> tuple[str, ...]:
+    """Split a line into cells; other spaces, such as that of `10 000`, are a token's own."""
+    if by_tab:
+        return tuple(cell.strip(" ") for cell in line.rstrip(" \t").split("\t"))
+    return tuple(re.split("[ \t]+", line.strip(" \t")))
+
+
+def _is_remark(cells: Sequence[str]) -> bool:
+    """Whether a line is a comment such as `# text = …`.
+
+    `#` and `#word` with a tag are tokens.
+    """
+    if cells[0] != "#":
+        return cells[0].startswith("#") and len(cells) == 1
+    is_tagged = len(cells) > 1 and (_TAG.fullmatch(cells[-1]) or (len(cells) == 2 and cells[1].isupper()))
+    return cells[2:3] == ("=",) or not is_tagged
+
+
+def _layout(sentences: Sequence[_Sentence], name: str) -> tuple[int, _Tags]:
+    """Find the column of the tokens, and what reads the tags."""
+    first = sentences[0][0].cells
+    if _is_ontonotes(first):
+        return _TOKEN_OF_ONTONOTES, _read_brackets
+    lines = [line for sentence in sentences for line in sentence]
+    counts = len(first) > 2 and _counts(sentences)
+    token = 1 if counts else 0
+    if not counts and len(first) > 2 and _is_same(sentences):
+        raise DataFileError(
+            f"{name}, line {sentences[0][0].number}: the first column is {first[0]!r} throughout; it must hold the tokens."
+        )
+    if counts and len(first) == _N_OF_CONLLU and not all(_TAG.fullmatch(line.cells[-1]) for line in lines):
+        if not any(_IN_MISC.search(line.cells[-1]) for line in lines):
+            raise DataFileError(
+                f"{name}, line {sentences[0][0].number}: none of the ten columns of CoNLL-U holds entity tags; they are "
+                "read from the last one, such as B-PER or NER=B-PER."
+            )
+        return token, _read_misc
+    tag = len(first) - 1
+    if counts and len(first) == 4 and _are_nested(lines):  # GermEval: number, token, outer tag, inner tag
+        tag = 2
+    if len(first) > 2 and not any(_TAG.fullmatch(line.cells[tag]) for line in lines):
+        raise DataFileError(
+            f"{name}, line {sentences[0][0].number}: the last column holds no entity tag, such as O or B-PER, but "
+            f"{first[tag][:60]!r}."
+        )
+    return token, lambda sentence: [line.cells[tag] for line in sentence]
+
+
+def _counts(sentences: Sequence[_Sentence]) -> bool:
+    """Whether the first column counts the tokens of each sentence, or of the file."""
+    numbers = [
+        [int(line.cells[0]) for line in sentence if line.cells[0].isdecimal() and len(line.cells[0]) < 10]
+        for sentence in sentences
+    ]
+    n_words = sum(not _is_range(line.cells[0]) for sentence in sentences for line in sentence)
+    rising = all(after == before + 1 for its in numbers for before, after in pairwise(its))
+    return rising and sum(map(len, numbers)) == n_words and any(len(its) > 1 for its in numbers)
+
+
+def _is_range(cell: str) -> bool:
+    """Whether a number is that of a contraction or an empty word, as `1-2` and `8.1` in CoNLL-U."""
+    return re.fullmatch(r"\d{1,9}[-.]\d{1,9}", cell) is not None
+
+
+def _is_same(sentences: Sequence[_Sentence]) -> bool:
+    """Whether the first column says the same of a whole sentence, as the name of a document."""
+    long = [{line.cells[0] for line in sentence} for sentence in sentences if len(sentence) > 2]
+    return bool(long) and all(len(values) == 1 for values in long)
+
+
+def _are_nested(lines: Sequence[_Line]) -> bool:
+    outer, inner = (Counter(line.cells[column] for line in lines) for column in (2, 3))
+    if not all(_TAG.fullmatch(tag) for tag in (*outer, *inner)):
+        return False
+    return not {tag[2:] for tag in outer} & _CHUNKS
+
+
+def _read_misc(sentence: _Sentence) -> list[str]:
+    found = [_IN_MISC.search(line.cells[-1]) for line in sentence]
+    return [match.group(1) if match else "O" for match in found]
+
+
+def _is_ontonotes(cells: Sequence[str]) -> bool:
+    """Whether cells are those of CoNLL-2012: document, part, number, token, …, entity, …, coreference."""
+    return (
+        len(cells) >= _N_OF_ONTONOTES
+        and cells[1].isdecimal()
+        and cells[2].isdecimal()
+        and re.fullmatch(r"\*\)?|\([^()*\s]+(?:\*|\))", cells[_TAG_OF_ONTONOTES]) is not None
+    )
+
+
+def _read_brackets(sentence: _Sentence) -> list[str]:
+    """Read tags in brackets: `(PERSON*`, `*)`, `*`, `(GPE)` -> `B-PERSON`, `I-PERSON`, `O`, `B-GPE`."""
+    tags, inside = [], ""
+    for line in sentence:
+        cell = line.cells[_TAG_OF_ONTONOTES]
+        if cell.startswith("("):
+            inside = cell.strip("(*)")
+            tags.append(f"B-{inside}")
+        else:
+            tags.append(f"I-{inside}" if inside else "O")
+        if cell.endswith(")"):
+            inside = ""
+    return tags
