@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from mtdemo.models.answering import WindowOutput
-from mtdemo.models.loaded import LoadedModel
-from mtdemo.models.windows import read_output
+from mtdemo.models.loaded import LoadedModel, read_output
 from mtdemo.text.tokenization import Window
 
 

@@ -21,9 +21,8 @@ from transformers.utils.generic import ModelOutput
 
 from mtdemo.models.configuration import MultiTaskConfig
 from mtdemo.models.declaration import declare_parts
-from mtdemo.models.heads import ClassificationHead, LinearHead, mean_pool
+from mtdemo.models.heads import ClassificationHead, LinearHead, OwnGenerator, mean_pool
 from mtdemo.models.parts import HEAD_NAMES, Parts
-from mtdemo.models.random_numbers import OwnGenerator
 
 N_CASES = 4
 SEED_OF_UNTRAINED = 0  # the same model, read twice, has the same heads also where these are random

@@ -108,7 +108,7 @@ def decode_entities(
 def _words(
     text: str, pieces: Sequence[Piece], probabilities: npt.NDArray[np.float32], scheme: TagScheme
 ) -> Iterator[_Word]:
-    """Give each word its type, as rules 1 to 3 say."""
+    """Give each word its type (rules 1 to 3)."""
     # Rule 1: (pieces, labels) @ (labels, types), so B-PER at 0.2 and I-PER at 0.5 make PER at 0.7.
     by_type = probabilities @ scheme.membership
     nameless = deque(nameless_spans(text))
@@ -154,7 +154,7 @@ def group_pieces(text: str, pieces: Sequence[Piece]) -> Iterator[list[int]]:
 
 
 def _word_of(text: str, piece: Piece, words: Sequence[Span], first: int) -> int | None:
-    """Return the number of the word that a piece belongs to, from `first` on."""
+    """Return the number of the word that holds a piece."""
     touched = list(takewhile(lambda number: words[number][0] < piece.end, range(first, len(words))))
     for number in touched:
         start, end = words[number]
@@ -164,7 +164,7 @@ def _word_of(text: str, piece: Piece, words: Sequence[Span], first: int) -> int 
 
 
 def _places_to_part(text: str, word: Span) -> set[int]:
-    """Return where a word may be parted: between clusters of a script without spaces."""
+    """Return where a word without spaces may be parted."""
     start, end = word
     unspaced = [place for place in range(start, end) if is_unspaced(text[place])]
     beside = {place for at in unspaced for place in (at, at + 1)} - {start, end}

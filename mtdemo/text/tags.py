@@ -39,7 +39,7 @@ def bio_run(name: str, n_tokens: int) -> list[str]:
 
 
 def tag_spans(tags: Sequence[str]) -> list[TagSpan]:
-    """Return the entities that tags mark, in order, touching ones apart.
+    """Return the entities that tags mark, in order.
 
     An entity ends before `O`, before another type, before `B` and `S`, and after `E` and `S`.
     """

@@ -32,12 +32,12 @@ Span = tuple[int, int]
 
 
 def word_spans(text: str) -> list[Span]:
-    """Return start and end of each word, in order; white space is in none."""
+    """Return start and end of each word, in order."""
     return [match.span() for match in _WORD.finditer(text)]
 
 
 def nameless_spans(text: str) -> list[Span]:
-    """Return where web and mail addresses and @handles stand, which are no names."""
+    """Return where web addresses, mail addresses and @handles stand."""
     return [match.span() for match in _NO_NAME.finditer(text)]
 
 
@@ -52,22 +52,24 @@ def strip_invisible(text: str) -> str:
 
 
 def is_readable(text: str, start: int = 0, end: int | None = None) -> bool:
-    """Whether there is a letter or a digit in a stretch of text."""
+    """Tell if a stretch has a letter or digit."""
     return _READABLE.search(text, start, len(text) if end is None else end) is not None
 
 
 def is_unspaced(character: str) -> bool:
-    """Whether a character is of a script that writes no spaces between words."""
+    """Tell if a character belongs to a script without spaces."""
     return _UNSPACED.match(character) is not None
 
 
 def cluster_starts(text: str, start: int, end: int) -> set[int]:
-    """Return where the grapheme clusters of a stretch of text begin."""
+    """Return where the grapheme clusters of a stretch begin."""
     return {match.start() for match in _CLUSTER.finditer(text, start, end)}
 
 
 def trim(text: str, start: int, end: int) -> Span:
-    """Narrow a stretch to its first and last letter or digit, with the marks of the last.
+    """Narrow a stretch to its outermost letters or digits.
+
+    Marks of the last stay with it.
 
     Initials keep their last point: `the U.S., too` -> `the U.S., too`; `"Paris".` -> `Paris`.
 

@@ -13,8 +13,6 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 from mtdemo.config import EMBEDDED_CHECKPOINT, Settings
 from mtdemo.inference import forward as inference
 from mtdemo.inference.forward import run_windows
-from mtdemo.inference.hidden_state_cache import CachedRunner
-from mtdemo.inference.pipeline import analyze_batches
 from mtdemo.models.answering import WindowOutput
 from mtdemo.models.loaded import LoadedModel
 from mtdemo.models.multitask import MultiTaskModel
@@ -175,15 +173,3 @@ def test_names_everywhere_are_neither_doubled_nor_cut_at_a_seam(
 def test_a_plain_model_in_training_mode_is_not_what_serves(embedded: LoadedModel) -> None:
     assert isinstance(embedded.model, MultiTaskModel)
     assert not any(module.training for module in embedded.model.modules())
-
-
-def test_remembered_states_give_what_computing_gives(embedded: LoadedModel, sentences: list[str]) -> None:
-    run = CachedRunner(1 << 20)
-    for texts in (sentences[:20], sentences[10:40]):  # half of the second are remembered, and some have no room
-        plain = analyze_batches(embedded, texts, 128)
-        for answer, other in zip(plain, analyze_batches(embedded, texts, 128, run=run), strict=True):
-            np.testing.assert_allclose(answer.embedding, other.embedding, atol=ATOL, rtol=0)
-            assert answer.probabilities == pytest.approx(dict(other.probabilities), abs=ATOL)
-            assert [(e.start, e.end, e.label) for e in answer.entities] == [
-                (e.start, e.end, e.label) for e in other.entities
-            ]

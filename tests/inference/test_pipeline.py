@@ -49,11 +49,11 @@ class LettersModel:
 
 def test_a_model_of_another_library_answers() -> None:
     model: AnsweringModel = LettersModel()
-    answers = analyze_batches(model, ["a B", "ABcdEFghi"], 4)
-    assert [answer.text for answer in answers] == ["a B", "ABcdEFghi"]
+    answers = analyze_batches(model, ["a B", "AB cd EF ghi"], 4)
+    assert [answer.text for answer in answers] == ["a B", "AB cd EF ghi"]
     assert [[entity.text for entity in answer.entities] for answer in answers] == [["B"], ["AB", "EF"]]
     assert [answer.embedding.tolist() for answer in answers] == [[97.0], [65.0]]
-    assert [answer.n_truncated for answer in answers] == [0, 5]
+    assert [answer.n_truncated for answer in answers] == [0, 8]
     assert answers[0].label == "long"
 
 

@@ -3,32 +3,16 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 import torch
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    LocalEntryNotFoundError,
-    RemoteEntryNotFoundError,
-    RepositoryNotFoundError,
-)
 from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, GPT2Model, PreTrainedModel, T5Config, T5Model
 
 from mtdemo.config import EMBEDDED_CHECKPOINT, Settings
-from mtdemo.errors import (
-    CheckpointNotFoundError,
-    HubUnreachableError,
-    InvalidCheckpointError,
-    ModelTooLargeError,
-    PlanError,
-)
-from mtdemo.models import hub
+from mtdemo.errors import CheckpointNotFoundError, InvalidCheckpointError, ModelTooLargeError
 from mtdemo.models.checkpoints import load_directory, save_checkpoint
-from mtdemo.models.hub import download, is_directory_name, load_model
-from mtdemo.models.loaded import LoadedModel, relabel
+from mtdemo.models.loaded import LoadedModel
 from mtdemo.serving.service import ModelService
 from tests.conftest import make_tokenizer
 
@@ -68,27 +52,6 @@ def test_a_head_without_weights_is_the_same_each_time(tiny: Write) -> None:
     for model in (one, other):
         model.relabel(["angry", "calm"], model.config.entity_labels)
     assert torch.equal(one.classification_head.dense.weight, other.classification_head.dense.weight)
-
-
-def test_the_types_that_a_model_has_already_leave_its_head_as_it_is(tiny: Write) -> None:
-    loaded = load_directory(tiny(trained_heads=["ner_head"], entity_labels=["O", "B-PER", "I-PER"]))
-    same = relabel(loaded, entity_types=["PER"])
-    assert same.info.trained_heads == ("ner_head",)
-    assert same.scheme.labels == tuple(same.model.config.entity_labels) == ("O", "B-PER", "I-PER")
-    other = relabel(loaded, entity_types=["PER", "LOC"])
-    assert other.info.trained_heads == ()
-    assert other.model.config.entity_labels == ["O", "PER", "LOC"]
-
-
-@pytest.mark.parametrize("name", ["O", "B-PER", "I-PER", "E-MAIL", "S-PER", "L-PER", "U-BAHN"])
-def test_a_type_that_files_would_say_otherwise_is_refused(tiny: Write, name: str) -> None:
-    with pytest.raises(PlanError, match=rf"named without O, B- and I- .* as PER, not '{name}'\."):
-        relabel(load_directory(tiny()), entity_types=[name])
-
-
-def test_a_missing_directory_is_named() -> None:
-    with pytest.raises(CheckpointNotFoundError, match="/nowhere/at/all"):
-        load_model("/nowhere/at/all")
 
 
 def test_a_directory_that_is_no_checkpoint_says_what_one_holds(tmp_path: Path) -> None:
@@ -173,14 +136,6 @@ def test_code_of_a_checkpoint_never_runs(tiny: Write, monkeypatch: pytest.Monkey
         load_directory(directory)
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("./typo", True), ("/nowhere", True), ("~/x", True), ("a/b/c", True), ("owner/name", False), ("bert-base", False)],
-)
-def test_a_name_means_a_directory_or_an_id(name: str, expected: bool) -> None:
-    assert is_directory_name(name) is expected
-
-
 def test_truncated_weights_say_so(tiny: Write) -> None:
     directory = tiny()
     content = (directory / "model.safetensors").read_bytes()
@@ -231,58 +186,6 @@ def test_a_model_beyond_the_bound_is_refused_before_its_weights_are_read(tiny: W
     (directory / "model.safetensors").unlink()
     with pytest.raises(ModelTooLargeError, match="MTDEMO_MAX_MODEL_BYTES"):
         load_directory(directory, max_bytes=1000)
-
-
-@pytest.mark.parametrize("name", ["../../etc", "/etc/passwd", "a b", "", "a/b/c", "~/x", "C:\\x"])
-def test_an_id_of_the_hub_is_never_taken_for_a_path(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "hf_hub_download", lambda *_: pytest.fail("asked the hub"))
-    with pytest.raises(CheckpointNotFoundError, match="not a model id"):
-        download(name)
-
-
-def of_hub(kind: type[HfHubHTTPError], status: int) -> HfHubHTTPError:
-    return kind("no", response=httpx.Response(status, request=httpx.Request("GET", "https://hub.invalid")))
-
-
-@pytest.mark.parametrize(
-    ("failure", "error", "words"),
-    [
-        (LocalEntryNotFoundError("offline"), HubUnreachableError, "cannot be reached"),
-        (ConnectionError("refused"), HubUnreachableError, "cannot be reached"),
-        (httpx.ConnectError("refused"), HubUnreachableError, "cannot be reached"),
-        (of_hub(HfHubHTTPError, 503), HubUnreachableError, "Try again later"),
-        (of_hub(RepositoryNotFoundError, 404), CheckpointNotFoundError, "Check the spelling"),
-        (of_hub(GatedRepoError, 403), CheckpointNotFoundError, "asks for a login"),
-        (of_hub(RemoteEntryNotFoundError, 404), CheckpointNotFoundError, "has no config.json"),
-    ],
-)
-def test_a_hub_that_gives_nothing_is_one_clear_error(
-    failure: Exception, error: type[Exception], words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise failure
-
-    monkeypatch.setattr(hub, "hf_hub_download", fail)
-    with pytest.raises(error, match=words) as caught:
-        download("bert-base-uncased")
-    assert "bert-base-uncased" in str(caught.value)
-
-
-def test_a_hub_model_is_downloaded_without_pickles_and_code_and_loaded_as_a_directory(
-    tiny: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    directory = tiny()
-    asked: dict[str, object] = {}
-
-    def snapshot(hub_id: str, **patterns: object) -> str:
-        asked.update(patterns, hub_id=hub_id)
-        return str(directory)
-
-    monkeypatch.setattr(hub, "hf_hub_download", lambda *_: str(directory / "config.json"))
-    monkeypatch.setattr(hub, "snapshot_download", snapshot)
-    assert load_model("owner/name").info.id == "owner/name"
-    assert asked["hub_id"] == "owner/name"
-    assert not {"*.bin", "*.py", "*.pt"} & set(asked["allow_patterns"])  # type: ignore[call-overload]
 
 
 def test_after_an_error_the_model_in_use_stays_in_use(tiny: Write) -> None:

@@ -15,8 +15,8 @@ from transformers import BertModel, DistilBertConfig, DistilBertModel
 from mtdemo.data.records import LabelledSentence, TaggedSentence
 from mtdemo.errors import InvalidCheckpointError
 from mtdemo.models.checkpoints import load_directory
+from mtdemo.models.heads import OwnGenerator
 from mtdemo.models.loaded import LoadedModel, relabel
-from mtdemo.models.random_numbers import OwnGenerator
 from mtdemo.training.loop import train
 from mtdemo.training.settings import TrainingSettings
 from tests.conftest import SPECIAL, WORDS, make_tokenizer, tiny_config
