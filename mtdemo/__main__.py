@@ -1,8 +1,20 @@
-"""`python -m mtdemo`."""
+"""The program `mtdemo`: `serve` starts the page, every other command is the command line's."""
 
 import sys
+from collections.abc import Sequence
 
-from mtdemo.cli.main import main
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; `mtdemo.cli` and `mtdemo.ui` need not know each other."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["serve"]:
+        from mtdemo.ui.launch import main as serve
+
+        return serve(given[1:])
+    from mtdemo.cli.main import main as run
+
+    return run(given)
+
 
 if __name__ == "__main__":
     sys.exit(main())

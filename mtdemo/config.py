@@ -177,7 +177,7 @@ def _convert(name: str, value: str) -> Any:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="app.py",
+        prog="mtdemo serve",
         description="A web demo of a multi-task sentence encoder: embeddings, classes and entities from one pass.",
         epilog="Every setting can also be given as an environment variable, MTDEMO_PORT for instance; README.md lists all.",
     )

@@ -32,8 +32,9 @@ ARROWS: dict[str, set[str]] = {
     "ui": {"laboratory", "serving", "planning", "models", "text"},
 }
 
-# The two doors of the package: the lazy exports, and `python -m mtdemo`.
-DOORS = {"__init__": set(ARROWS) - {"cli", "ui"}, "__main__": {"cli"}}
+# The two doors of the package: the lazy exports; and the program, which starts the page or the command line, so that
+# these two need not know each other.
+DOORS = {"__init__": set(ARROWS) - {"cli", "ui"}, "__main__": {"cli", "ui"}}
 
 # Libraries that only some rooms may import, wherever in the file.
 ONLY_IN = {

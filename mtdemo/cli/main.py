@@ -1,4 +1,4 @@
-"""The command line, `python -m mtdemo annotate | evaluate | card | calibrate | train`: arguments in, messages out."""
+"""The command line, `mtdemo annotate | evaluate | card | calibrate | train`: arguments in, messages out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from mtdemo import __version__
 from mtdemo.cli.commands import add_annotate, add_calibrate, add_card, add_evaluate
 from mtdemo.cli.train import add_train
 from mtdemo.config import prepare_environment
@@ -46,7 +47,12 @@ def _hint_after_stop(options: argparse.Namespace) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m mtdemo", description="A multi-task sentence encoder for files.")
+    parser = argparse.ArgumentParser(
+        prog="mtdemo",
+        description="A multi-task sentence encoder for files.",
+        epilog="`mtdemo serve` starts the web page; `mtdemo serve --help` lists its settings.",
+    )
+    parser.add_argument("--version", action="version", version=f"mtdemo {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     for add in (add_annotate, add_evaluate, add_card, add_calibrate, add_train):
         add(commands)
