@@ -179,7 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mtdemo serve",
         description="A web demo of a multi-task sentence encoder: embeddings, classes and entities from one pass.",
-        epilog="Every setting can also be given as an environment variable, MTDEMO_PORT for instance; README.md lists all.",
+        epilog="Every setting can also be an environment variable, MTDEMO_PORT for instance; docs/cli.md lists all.",
     )
     for setting in fields(Settings):
         if setting.metadata["flag"]:
