@@ -12,7 +12,10 @@ from mtdemo.text.tokenization import Window
 
 
 class WindowRunner(Protocol):
-    """A way to run a batch, such as `run_windows`."""
+    """A way to run a batch, such as `run_windows`.
+
+    It may need more of a model than `AnsweringModel` promises, as a cache of hidden states needs its backbone.
+    """
 
     def __call__(self, loaded: Any, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
         """Run a batch; arguments and results are those of `run_windows`."""

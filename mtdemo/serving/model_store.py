@@ -18,7 +18,7 @@ from mtdemo.serving.lru_cache import LruCache
 if TYPE_CHECKING:
     from mtdemo.models.loaded import LoadedModel
 
-_MADE_HERE = "made here: "
+_TRAINED = "trained: "  # before the owner, in the name of a trained model
 _logger = logging.getLogger(__name__)
 
 
@@ -45,7 +45,7 @@ class ModelStore:
         self._entries: LruCache[str, ModelEntry] = LruCache(
             settings.max_model_bytes, lambda entry: entry.loaded.n_bytes, settings.max_models
         )
-        self._made: LruCache[str, ModelEntry] = LruCache(
+        self._trained: LruCache[str, ModelEntry] = LruCache(
             settings.max_model_bytes, lambda entry: entry.loaded.n_bytes, MAX_TRAINED_MODELS
         )
         self._numbers = count()
@@ -54,7 +54,7 @@ class ModelStore:
 
     def find(self, name: str) -> ModelEntry | None:
         """Look a model up in memory, without loading or waiting."""
-        return (self._made if name.startswith(_MADE_HERE) else self._entries).get(name)
+        return (self._trained if name.startswith(_TRAINED) else self._entries).get(name)
 
     def get(self, name: str) -> ModelEntry:
         """Load a model, or wait for whoever is loading it.
@@ -97,13 +97,13 @@ class ModelStore:
         Returns:
             The name to ask for it by.
         """
-        name = f"{_MADE_HERE}{owner}"
-        self._made.put(name, ModelEntry(next(self._numbers), loaded))
+        name = f"{_TRAINED}{owner}"
+        self._trained.put(name, ModelEntry(next(self._numbers), loaded))
         return name
 
     def drop(self, owner: str) -> None:
         """Forget the trained model of an owner, if any."""
-        self._made.drop(f"{_MADE_HERE}{owner}")
+        self._trained.drop(f"{_TRAINED}{owner}")
 
     def _load(self, name: str) -> LoadedModel:
         import_libraries()
@@ -112,7 +112,7 @@ class ModelStore:
 
         _logger.info("loading %s", name)
         settings = self._settings
-        if name.startswith(_MADE_HERE):
+        if name.startswith(_TRAINED):
             raise CheckpointNotFoundError(
                 "The model that you trained had to make room for those of others. Ask again for it under the run that "
                 "trained it, or use this page's model again, by the button beside it."

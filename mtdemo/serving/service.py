@@ -70,7 +70,7 @@ class ModelService:
         return self._models.get(model or self.settings.model).loaded
 
     def register(self, loaded: LoadedModel, name: str, owner: str) -> str:
-        """Let a model that was made here answer.
+        """Let a trained model answer.
 
         Args:
             loaded: the model, which must not be changed afterwards.
@@ -83,7 +83,7 @@ class ModelService:
         return self._models.register(replace(loaded, info=replace(loaded.info, id=name)), owner)
 
     def unregister(self, owner: str) -> None:
-        """Let go of what was adopted for an owner."""
+        """Forget the trained model of an owner, if any."""
         self._models.drop(owner)
 
     def analyze(
