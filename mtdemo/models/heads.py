@@ -9,11 +9,26 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from mtdemo.models.configuration import MultiTaskConfig
+
 # What fills a tensor at random. Functions that are called with `generator=None`, as `torch.nn.init` does, need no row.
 _FILLS = {
     Tensor.bernoulli_, Tensor.exponential_, Tensor.normal_, Tensor.random_, Tensor.uniform_,
     torch.rand, torch.randint, torch.randn, torch.randperm,
 }  # fmt: skip
+
+
+def make_head(name: str, config: MultiTaskConfig, n_labels: int) -> nn.Module:
+    """Build an untrained head.
+
+    Args:
+        name: of a row of `mtdemo.models.parts.HEADS`. All heads without a branch here are linear.
+        config: of the model.
+        n_labels: outputs.
+    """
+    if name == "classification_head":
+        return ClassificationHead(config.hidden_size, n_labels, config.head_dropout)
+    return LinearHead(config.hidden_size, n_labels, 0.0 if name == "output_layer" else config.head_dropout)
 
 
 def mean_pool(hidden_states: Tensor, attention_mask: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +21,8 @@ from transformers.utils.generic import ModelOutput
 
 from mtdemo.models.configuration import MultiTaskConfig
 from mtdemo.models.declaration import declare_parts
-from mtdemo.models.heads import ClassificationHead, LinearHead, OwnGenerator, mean_pool
-from mtdemo.models.parts import HEAD_NAMES, Parts
+from mtdemo.models.heads import ClassificationHead, LinearHead, OwnGenerator, make_head, mean_pool
+from mtdemo.models.parts import HEAD_NAMES, HEADS, Parts
 
 N_CASES = 4
 SEED_OF_UNTRAINED = 0  # the same model, read twice, has the same heads also where these are random
@@ -62,6 +62,9 @@ class MultiTaskModel(PreTrainedModel):
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_attention_backend = True
+    classification_head: ClassificationHead
+    ner_head: LinearHead
+    output_layer: LinearHead | None
 
     def __init__(self, config: MultiTaskConfig, backbone: PreTrainedModel | None = None) -> None:
         super().__init__(config)
@@ -70,10 +73,9 @@ class MultiTaskModel(PreTrainedModel):
         self.backbone = backbone
         if getattr(self.backbone, "pooler", None) is not None:
             self.backbone.pooler = None  # never used by mean pooling, so it would never get a gradient
-        hidden, dropout = config.hidden_size, config.head_dropout
-        self.classification_head = ClassificationHead(hidden, len(config.class_labels), dropout)
-        self.ner_head = LinearHead(hidden, len(config.entity_labels), dropout)
-        self.output_layer = LinearHead(hidden, len(config.output_labels), 0.0) if config.output_labels else None
+        for head in HEADS:
+            labels = getattr(config, head.labels, ())
+            self.add_module(head.name, make_head(head.name, config, len(labels)) if labels else None)
         self.post_init()
 
     @classmethod
@@ -96,7 +98,7 @@ class MultiTaskModel(PreTrainedModel):
 
     @property
     def trained_heads(self) -> tuple[str, ...]:
-        """The heads whose weights come from training."""
+        """Names of heads whose weights come from training."""
         return tuple(self.config.trained_heads)
 
     def forward(
@@ -120,6 +122,7 @@ class MultiTaskModel(PreTrainedModel):
             return_dict: accepted for compatibility; the output is always named.
             **backbone_inputs: whatever else the backbone takes, such as `token_type_ids` or `inputs_embeds`.
         """
+        labels = {head.output: backbone_inputs.pop(f"{head.output}_labels", None) for head in HEADS}
         backbone_output = self.backbone(
             input_ids=input_ids, attention_mask=attention_mask, return_dict=True, **backbone_inputs
         )
@@ -127,29 +130,29 @@ class MultiTaskModel(PreTrainedModel):
         if attention_mask is None:
             attention_mask = hidden_states.new_ones(hidden_states.shape[:2], dtype=torch.long)
         output = self.apply_heads(hidden_states, attention_mask)
-        output.classification_loss = _cross_entropy(output.classification_logits, classification_labels)
-        output.ner_loss = _cross_entropy(output.ner_logits, ner_labels)
-        output.output_loss = _cross_entropy(output.output_logits, output_labels)
-        losses = [loss for loss in (output.classification_loss, output.ner_loss, output.output_loss) if loss is not None]
-        output.loss = torch.stack(losses).sum() if losses else None
+        labels |= {"classification": classification_labels, "ner": ner_labels, "output": output_labels}
+        losses = {}
+        for name, its in labels.items():
+            if its is not None:
+                losses[name] = output[f"{name}_loss"] = _cross_entropy(output.get(f"{name}_logits"), its)
+        output.loss = torch.stack([*losses.values()]).sum() if losses else None
         return output
 
     def apply_heads(self, hidden_states: Tensor, attention_mask: Tensor) -> MultiTaskOutput:
         """Run pooling and heads on given hidden states.
 
         Args:
-            hidden_states: float (batch, tokens, hidden), the backbone's last hidden state.
+            hidden_states: float (batch, tokens, hidden), the last ones.
             attention_mask: int64 (batch, tokens).
         """
         embedding = mean_pool(hidden_states, attention_mask)
-        pooled = embedding if self.config.classification_pooling == "mean" else hidden_states[:, 0]
-        return MultiTaskOutput(
-            last_hidden_state=hidden_states,
-            sentence_embedding=embedding,
-            classification_logits=self.classification_head(pooled),
-            ner_logits=self.ner_head(hidden_states),
-            output_logits=self.output_layer(embedding) if self.output_layer is not None else None,
-        )
+        output = MultiTaskOutput(last_hidden_state=hidden_states, sentence_embedding=embedding)
+        for row in HEADS:
+            if (head := getattr(self, row.name)) is not None:
+                by_first = row.name == "classification_head" and self.config.classification_pooling == "cls"
+                vectors = hidden_states[:, 0] if by_first else embedding if row.reads_sentences else hidden_states
+                output[f"{row.output}_logits"] = head(vectors)
+        return output
 
     @property
     def can_carry_case(self) -> bool:
@@ -182,9 +185,7 @@ class MultiTaskModel(PreTrainedModel):
             labels: one output each.
         """
         self.config.output_labels = list(labels)
-        self._call_untrained("output_layer")
-        self.output_layer = LinearHead(self.config.hidden_size, len(labels), 0.0)
-        self.output_layer.to(self.device).train(self.training)
+        self._put_head("output_layer", labels)
 
     def relabel(self, class_labels: Sequence[str], entity_labels: Sequence[str]) -> None:
         """Give the heads other labels.
@@ -192,20 +193,21 @@ class MultiTaskModel(PreTrainedModel):
         A head whose labels change is a new, untrained one; the other stays as it is. An output layer of the old classes
         is taken away with them.
         """
-        config, dropout = self.config, self.config.head_dropout
+        config = self.config
         with OwnGenerator(SEED_OF_UNTRAINED):
             if list(class_labels) != config.class_labels:
-                head = ClassificationHead(config.hidden_size, len(class_labels), dropout)
-                self._replace_head("classification_head", head)
+                self._put_head("classification_head", class_labels)
+                self.renew_heads(["classification_head"], SEED_OF_UNTRAINED)
                 self.output_layer, config.output_labels = None, []
                 self._call_untrained("output_layer")
             if list(entity_labels) != config.entity_labels:
-                self._replace_head("ner_head", LinearHead(config.hidden_size, len(entity_labels), dropout))
+                self._put_head("ner_head", entity_labels)
+                self.renew_heads(["ner_head"], SEED_OF_UNTRAINED)
         config.class_labels, config.entity_labels = list(class_labels), list(entity_labels)
 
-    def _replace_head(self, name: str, head: nn.Module) -> None:
+    def _put_head(self, name: str, labels: Sequence[str]) -> None:
+        head = make_head(name, cast("MultiTaskConfig", self.config), len(labels))
         self.add_module(name, head.to(self.device).train(self.training))
-        self.renew_heads([name], SEED_OF_UNTRAINED)
         self._call_untrained(name)
 
     def _call_untrained(self, name: str) -> None:
@@ -216,8 +218,7 @@ class MultiTaskModel(PreTrainedModel):
 
         Args:
             names: of the heads.
-            seed: that the weights follow from; None to draw from torch's process-wide generator, as a run does that has
-                seeded it.
+            seed: of a generator of its own; None to draw from that of the process, as a run does that has seeded it.
         """
         generator = None if seed is None else torch.Generator(self.device).manual_seed(seed)
         for name in names:
@@ -229,7 +230,7 @@ class MultiTaskModel(PreTrainedModel):
     def parts(self) -> Parts:
         """Declare the parts, lowest first: embeddings, layers, rest, heads.
 
-        Every parameter stands in exactly one part and a tied one is counted once, so the parts sum to the model.
+        Every parameter stands in exactly one, a tied one in the first, so the parts sum to the model.
         """
         return declare_parts(self, self.config.n_layers)
 
@@ -257,10 +258,8 @@ def _from_backbone(
 _HUB_ARGUMENTS = ("revision", "cache_dir", "token", "subfolder", "local_files_only", "force_download", "proxies")
 
 
-def _cross_entropy(logits: Tensor | None, labels: Tensor | None) -> Tensor | None:
-    """Average the loss over all labels; None without labels."""
-    if labels is None:
-        return None
+def _cross_entropy(logits: Tensor | None, labels: Tensor) -> Tensor:
+    """Average the loss over all labels."""
     if logits is None:
         raise ValueError("Labels were given for an output layer that this model does not have; see output_labels.")
     return functional.cross_entropy(logits.flatten(0, -2), labels.flatten())

@@ -2,7 +2,7 @@
 
 The model declares its parts once (`MultiTaskModel.parts`); counting, freezing and optimizer code read this declaration.
 Nothing here needs torch, so a plan can be made, shown and tested without a model. To add a head, add its row to `HEADS`
-(and one to `TASKS` if it answers a question of its own) and its module to `mtdemo.models.heads`.
+(and one to `TASKS` if it answers a question of its own) and, if it is not linear, its module to `mtdemo.models.heads`.
 """
 
 from __future__ import annotations
@@ -55,18 +55,28 @@ class Head:
         title: what people call it.
         task: whose loss teaches it, `entities` or `classes`.
         reads_sentences: whether it reads one vector per sentence, and not one per word piece.
+        labels: the field of the configuration that names its labels; without labels there is no such head.
     """
 
     name: str
     title: str
     task: str
     reads_sentences: bool
+    labels: str
+
+    @property
+    def output(self) -> str:
+        """The stem of its inputs and outputs.
+
+        `ner` in `ner_logits`, `ner_labels` and `ner_loss`.
+        """
+        return self.name.partition("_")[0]
 
 
 HEADS = (
-    Head("classification_head", "classification head", "classes", True),
-    Head("ner_head", "entity head", "entities", False),
-    Head("output_layer", "new output layer", "classes", True),
+    Head("classification_head", "classification head", "classes", True, "class_labels"),
+    Head("ner_head", "entity head", "entities", False, "entity_labels"),
+    Head("output_layer", "new output layer", "classes", True, "output_labels"),
 )
 HEAD_NAMES = tuple(head.name for head in HEADS)
 
