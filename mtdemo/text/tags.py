@@ -34,7 +34,10 @@ def as_bio(tags: Iterable[str]) -> tuple[str, ...]:
 
 
 def bio_run(name: str, n_tokens: int) -> list[str]:
-    """Return the BIO tags of one entity: `PER`, 3 -> `B-PER`, `I-PER`, `I-PER`."""
+    """Return the BIO tags of one entity.
+
+    `PER`, 3 -> `B-PER`, `I-PER`, `I-PER`.
+    """
     return [f"{prefix}-{name}" for prefix in "B" * min(1, n_tokens) + "I" * (n_tokens - 1)]
 
 

@@ -42,7 +42,7 @@ def nameless_spans(text: str) -> list[Span]:
 
 
 def is_blank(text: str) -> bool:
-    """Whether nothing in a text can be seen."""
+    """Tell if nothing in a text can be seen."""
     return _BLANK.fullmatch(text) is not None
 
 
