@@ -5,7 +5,10 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; `mtdemo.cli` and `mtdemo.ui` need not know each other."""
+    """Start the page, or run a command.
+
+    Both doors are here, so that `mtdemo.cli` and `mtdemo.ui` need not know each other.
+    """
     given = sys.argv[1:] if arguments is None else arguments
     if given[:1] == ["serve"]:
         from mtdemo.ui.launch import main as serve

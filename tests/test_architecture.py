@@ -28,7 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "serving": {"analysis", "inference", "models", "text"},
     "evaluation": {"serving", "inference", "models", "text", "data"},
     "laboratory": {"training", "evaluation", "serving", "planning", "inference", "models", "data"},
-    "cli": {"training", "evaluation", "serving", "planning", "analysis", "inference", "models", "text", "data"},
+    "cli": {"training", "evaluation", "serving", "planning", "analysis", "models", "data"},
     "ui": {"laboratory", "serving", "planning", "models", "text"},
 }
 

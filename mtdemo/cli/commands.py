@@ -47,7 +47,7 @@ def _annotate(options: argparse.Namespace) -> int:
 
 
 def add_evaluate(commands: Any) -> None:
-    """Add the command that measures a task on a labelled file."""
+    """Add the command that measures a labelled file."""
     parser = commands.add_parser("evaluate", help="measure a task on a labelled file")
     parser.add_argument("--task", choices=[task.name for task in TASKS], required=True)
     parser.add_argument(

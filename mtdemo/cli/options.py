@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 
 def option_type(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Make a type of option from a function that raises ValueError in words."""
+    """Make a type of option from a reading function.
+
+    Args:
+        read: from the text to the value; raises ValueError with words that go on after the name of the option.
+    """
 
     def convert(text: str) -> Any:
         try:
@@ -41,7 +45,7 @@ def number(text: str) -> float:
 
 
 def add_settings(parser: argparse.ArgumentParser, table: type[Any]) -> None:
-    """Add an option for every setting of a table that has a flag.
+    """Add an option for every setting that has a flag.
 
     Args:
         parser: of a command.
@@ -64,7 +68,7 @@ def add_settings(parser: argparse.ArgumentParser, table: type[Any]) -> None:
 
 
 def given_settings(options: argparse.Namespace, table: type[Any]) -> dict[str, Any]:
-    """Return the settings of a table that were given on the command line, by field."""
+    """Return the settings that were given, by field."""
     values = {each.name: getattr(options, each.name) for each in fields(table) if each.metadata["flag"]}
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if value is not None}
 
@@ -91,7 +95,7 @@ def service_settings(options: argparse.Namespace) -> Settings:
 
 
 def validation_sets(options: argparse.Namespace, base: LoadedModel) -> ValidationSets | None:
-    """Read the held-out sentences of the options; None where none are given.
+    """Read the held-out sentences; None where none are given.
 
     Raises:
         DataFileError: a file that cannot be read, a label that the model does not have, or ratings that are all the same.
@@ -116,7 +120,7 @@ def validation_sets(options: argparse.Namespace, base: LoadedModel) -> Validatio
 
 
 def make_writable(directory: Path) -> None:
-    """Make a directory, and make sure that files can be written into it.
+    """Make a directory, and try to write into it.
 
     Raises:
         FileWriteError: it cannot be, and why; better told before hours of training than after.

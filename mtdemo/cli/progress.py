@@ -9,7 +9,10 @@ from tqdm import tqdm
 
 
 class ProgressBar:
-    """A progress bar on stderr that starts anew with every phrase, and where another count begins under the same phrase."""
+    """Progress bar on standard error.
+
+    It starts anew with every phrase, and where another count begins under the same phrase.
+    """
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None

@@ -111,7 +111,10 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _warnings(base: LoadedModel, settings: TrainingSettings, options: argparse.Namespace) -> Sequence[str]:
-    """Say what contradicts itself in what was asked for, not in what is so by default."""
+    """Warn of contradictions in what was asked for.
+
+    Nothing is said of what is so by default.
+    """
     from mtdemo.models.parts import HEAD_NAMES
     from mtdemo.planning.adapters import extended_parts
     from mtdemo.planning.optimizer import plan_optimizer
@@ -135,7 +138,7 @@ def _warnings(base: LoadedModel, settings: TrainingSettings, options: argparse.N
 
 
 def _plan(options: argparse.Namespace) -> TrainingPlan:
-    """The plan of the file, where there is one, changed by what the command says."""
+    """Return the plan of the file, changed by the options."""
     from mtdemo.models.parts import HEAD_NAMES
     from mtdemo.planning.optimizer import OptimizerSettings
     from mtdemo.planning.training_plan import TrainingPlan, read_plan

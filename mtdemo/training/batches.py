@@ -1,4 +1,4 @@
-"""Which sentences a training step reads, and in what disguise.
+"""Sentences that a training step reads, and the noise that is added to them.
 
 Both are functions of seed and step alone, so a run can go on anywhere.
 """
@@ -19,9 +19,9 @@ _POOL = 50  # batches that are sorted by length together: little padding, and st
 
 @dataclass(frozen=True, slots=True)
 class TaskMixing:
-    """How the sentences of a step are divided: by weight times size of the task's data ** exponent.
+    """Rule that divides the sentences of a step among tasks.
 
-    Stickland & Murray 2019, https://arxiv.org/abs/1902.02671.
+    A task gets a share in proportion to its weight times the size of its data ** exponent. Stickland & Murray 2019, https://arxiv.org/abs/1902.02671.
 
     Attributes:
         exponent: 0 to 1; with 0 the size says nothing.
@@ -33,7 +33,10 @@ class TaskMixing:
 
     @classmethod
     def named(cls, name: str) -> TaskMixing:
-        """A mix of `MIXES`, or fixed shares such as `3:2`, entities first.
+        """Find a rule of `MIXES`, or make one of shares.
+
+        Args:
+            name: of the rule, or shares such as `3:2`, entities first.
 
         Raises:
             ValueError: it is neither.
@@ -52,28 +55,39 @@ class TaskMixing:
 MIXES = {"equal": TaskMixing(0.0), "square-root": TaskMixing(0.5), "proportional": TaskMixing(1.0)}
 
 
-def active_tasks(task_weights: Sequence[float], weight_of_teachers: float) -> tuple[bool, ...]:
-    """Of each task, whether a step reads its sentences: to learn it, or for what teachers say of them."""
-    return tuple(weight > 0 or weight_of_teachers > 0 for weight in task_weights)
+def active_tasks(task_weights: Sequence[float], distillation_weight: float) -> tuple[bool, ...]:
+    """Return which tasks contribute sentences to a step.
+
+    A task does for its own loss, or for what models that do not change teach of its sentences:
+    `(1, 0), 0 -> (True, False)`, `(1, 0), 10 -> (True, True)`.
+    """
+    return tuple(weight > 0 or distillation_weight > 0 for weight in task_weights)
 
 
 def sentences_per_task(
     n_sentences: int, sizes: Sequence[int], mix: TaskMixing, active_tasks: Sequence[bool] = (True, True)
 ) -> tuple[int, ...]:
-    """Divide the sentences of a step among tasks, at least one each.
+    """Divide the sentences of a step among tasks.
+
+    Every active task gets at least one. Ten sentences of tasks with 1 and 10,000, in proportion: `(1, 9)`.
 
     Args:
         n_sentences: of all tasks together, at least one per task.
         sizes: sentences that each task has.
-        mix: by what they are divided.
-        active_tasks: of each task, whether it gives any; at least one does.
+        mix: the rule.
+        active_tasks: whether each task gives any; at least one does.
 
     Returns:
         Counts that sum to `n_sentences`; what rounding leaves over goes to the largest remainders.
     """
     chosen = np.flatnonzero(active_tasks)
-    weights = np.ldexp(mix.weights, -math.frexp(max(mix.weights))[1])  # at most 1; a power of two changes no share's digits
+    # Huge weights would overflow when they are summed, so all are scaled to at most 1. The scale is a power of two, which
+    # changes no digit, and so no rounding below: (3, 2) -> (0.75, 0.5).
+    _, exponent_of_two = math.frexp(max(mix.weights))
+    weights = np.ldexp(mix.weights, -exponent_of_two)
     shares = (weights * np.asarray(sizes, dtype=np.float64) ** mix.exponent)[chosen]
+    # One sentence of each task is set aside; the rest is divided. 40 sentences in shares 10 : 30 -> 9 and 29 wanted of the
+    # 38 that are free. With shares 1 : 10,000 of 10 -> 0 and 9 wanted, scaled to the 8 that are free.
     free = n_sentences - len(chosen)
     wanted = np.clip(shares / shares.sum() * n_sentences - 1, 0, None)
     wanted *= free / max(wanted.sum(), 1e-12)
@@ -86,7 +100,16 @@ def sentences_per_task(
 
 
 class BatchSampler:
-    """Which examples each step takes: shuffled anew each epoch, sentences of similar length together."""
+    """Batches of examples, one for each step.
+
+    A batch follows from seed and step alone. Examples are shuffled anew each epoch, and those of similar length come
+    together, so that little is padded.
+
+    Args:
+        lengths: word pieces of each example.
+        size: examples in a batch, if there are so many.
+        seed: of the order.
+    """
 
     def __init__(self, lengths: Sequence[int], size: int, seed: int) -> None:
         self._lengths = np.asarray(lengths)
@@ -106,6 +129,9 @@ class BatchSampler:
         return [int(index) for index in self._batches[position]]
 
     def _shuffle(self, epoch: int) -> list[npt.NDArray[np.int64]]:
+        # Lengths [5, 3, 9, 4, 8, 7], batches of 2: shuffled indices [4, 0, 3, 5, 1, 2] -> sorted by length within a pool
+        # [1, 3, 0, 5, 4, 2] -> batches [[1, 3], [0, 5], [4, 2]] -> in random order. A pool holds many batches, but not all
+        # of a large data set, so that the same sentences do not meet in every epoch.
         draw = np.random.default_rng((self._seed, epoch))
         order = draw.permutation(len(self._lengths))[: self.n_per_epoch * self._size]
         pools = np.array_split(order, math.ceil(len(order) / (_POOL * self._size)))
@@ -115,10 +141,16 @@ class BatchSampler:
 
 
 class InputNoise:
-    """Windows in disguise: in one case throughout, and with hidden word pieces.
+    """Noise of two kinds: one case throughout, hidden word pieces.
 
     Headlines and chats are written in one case, so a model that sees case must not depend on it; and a name that is
     hidden must be found by what stands around it. What the sentence means, and so its embedding, is to stay the same.
+
+    Args:
+        case_share: share of the sentences, 0 to 1, that are read as if in one case.
+        hidden_share: share of the word pieces, 0 to 1, that are hidden behind the mask token.
+        mask_id: of that token; None hides nothing.
+        seed: noise follows from it and the step alone.
     """
 
     def __init__(self, case_share: float, hidden_share: float, mask_id: int | None, seed: int) -> None:
@@ -128,7 +160,7 @@ class InputNoise:
         self._seed = seed
 
     def __call__(self, windows: Sequence[Window], step: int) -> list[Window]:
-        """Disguise the windows of a step; without noise they stay the same."""
+        """Add noise to the windows of a step."""
         draw = np.random.default_rng((self._seed, step))
         return [self._hide(self._recase(window, draw), draw) for window in windows]
 
@@ -147,7 +179,7 @@ class InputNoise:
 
 
 def _within(window: Window, values: Sequence[int]) -> tuple[int, ...]:
-    """Values for the content of a window, 0 for its special word pieces."""
+    """Give values to the content, 0 to special pieces."""
     ids = [0] * len(window.input_ids)
     ids[window.content] = values
     return tuple(ids)

@@ -22,7 +22,7 @@ from mtdemo.training.losses import class_disagreement, embedding_drift
 
 
 class FrozenModel:
-    """A copy of a model that does not change, and what is read of its answers.
+    """Copy of a model that does not change any more.
 
     Args:
         model: what is copied.
@@ -48,7 +48,9 @@ class FrozenModel:
 
 
 class Teacher:
-    """The mean answer of models that do not change, kept as float16 once it was computed.
+    """Mean answers of models that do not change.
+
+    Each is kept as float16 once it was computed.
 
     Args:
         models: whose answers are averaged.
@@ -63,7 +65,10 @@ class Teacher:
 
     @classmethod
     def of_embeddings(cls, base: LoadedModel, windows: Sequence[Window]) -> Teacher:
-        """Make a teacher of the embeddings that a model gives now, float32 (sentences, hidden)."""
+        """Make a teacher of embeddings, float32 (sentences, hidden).
+
+        It says what the model says now, whatever happens to it later.
+        """
         model = FrozenModel(base, windows, lambda output: output.sentence_embedding)
         return cls([model], len(windows), base.info.hidden_size)
 
@@ -103,7 +108,7 @@ class Teacher:
 
 @dataclass(frozen=True, slots=True)
 class DistillationTerm:
-    """A loss against what a teacher says of the sentences of all tasks.
+    """Loss against what a teacher says of each sentence.
 
     Attributes:
         weight: of the loss.
@@ -117,7 +122,7 @@ class DistillationTerm:
 
     @classmethod
     def nothing(cls) -> DistillationTerm:
-        """Make the term of what cannot change: 0, without a model that is asked."""
+        """Make a term that is always 0, without a model."""
         return cls(0.0, None, lambda output, answers: answers)
 
     def loss(self, output: Any, indices: Sequence[int]) -> Tensor:
@@ -139,7 +144,7 @@ def distillation_terms(
     class_teachers: Sequence[LoadedModel],
     max_length: int,
 ) -> dict[str, DistillationTerm]:
-    """Make the terms that have a weight, by the name of their loss in `StepLosses`.
+    """Make the terms of weight, by name in `StepLosses`.
 
     Args:
         base: the model that learns, as it is before the first step.

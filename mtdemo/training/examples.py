@@ -31,7 +31,9 @@ class EncodedExample:
 
 
 def tagged_examples(model: LoadedModel, sentences: Sequence[TaggedSentence], max_length: int) -> tuple[EncodedExample, ...]:
-    """Tokenise tagged sentences; every word piece takes the tag of the token that it ends in.
+    """Tokenise tagged sentences.
+
+    Every word piece takes the tag of the token that it ends in.
 
     Where a model tells the beginning of an entity from its inside, a token of several words begins with its first one.
 
@@ -72,7 +74,7 @@ def labelled_examples(
 
 
 def allowed_labels(labels: Sequence[str], tag: str, annotated: Sequence[str] | None) -> tuple[bool, ...]:
-    """Which labels a gold tag leaves open.
+    """Mark the labels that a gold tag leaves open.
 
     A source that does not mark a type at all writes `O` also where that type stands, so its `O` allows the type too; the
     loss is then on their summed probability.

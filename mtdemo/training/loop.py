@@ -17,7 +17,7 @@ from mtdemo.training.preparation import prepare
 from mtdemo.training.settings import TrainingSettings
 from mtdemo.training.state import RunIdentity, load_state, save_state
 from mtdemo.training.step_losses import StepLosses
-from mtdemo.training.trainer import Evaluator, Trainer
+from mtdemo.training.trainer import Evaluator, Scores, Trainer
 
 STATE_FILE = "training_state.pt"
 LOG_FILE = "training_log.jsonl"
@@ -76,19 +76,21 @@ def train(
         scores = trainer.measure(evaluator) if evaluator is not None else None
         if scores is not None:
             progress(f"training, {scores.phrase}", trainer.n_done, settings.n_steps)
-        log.append(
-            {
-                "step": trainer.n_done,
-                "seconds": round(time.monotonic() - started),
-                "losses": StepLosses.mean(recent).as_dict(),
-                "scores": _numbers(scores.as_dict()) if scores is not None else None,
-            }
-        )
+        log.append(_log_row(trainer.n_done, time.monotonic() - started, recent, scores))
         recent.clear()
         if directory is not None:
             save_state(directory / STATE_FILE, identity, {"trainer": trainer.state_dict(), "log": log})
             _write_log(directory / LOG_FILE, log)
     return trainer.finished()
+
+
+def _log_row(n_done: int, seconds: float, losses: Sequence[StepLosses], scores: Scores | None) -> dict[str, Any]:
+    return {
+        "step": n_done,
+        "seconds": round(seconds),
+        "losses": StepLosses.mean(losses).as_dict(),
+        "scores": _numbers(scores.as_dict()) if scores is not None else None,
+    }
 
 
 def _write_log(path: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -97,5 +99,5 @@ def _write_log(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _numbers(scores: dict[str, Any]) -> dict[str, Any]:
-    """Put None in the place of what is no number, which JSON does not know."""
+    """Put None in the place of NaN, which JSON lacks."""
     return {name: value if value is None or math.isfinite(value) else None for name, value in scores.items()}

@@ -28,7 +28,7 @@ from mtdemo.training.step_losses import StepLosses
 
 @dataclass(frozen=True, slots=True)
 class TaskExamples:
-    """The examples of one task and how a step uses them.
+    """Examples of one task, with their use in a step.
 
     Attributes:
         name: `entities` or `classes`, as in `StepLosses`.
@@ -54,7 +54,7 @@ class TaskExamples:
 
 @dataclass(frozen=True, slots=True)
 class ForwardPass:
-    """A part of a step's sentences that is read at once.
+    """Part of a step's sentences, read at once.
 
     Attributes:
         indices: of the sentences among those of all tasks.
@@ -163,7 +163,10 @@ class Objective:
                 yield ForwardPass([task.offset + batch[row] for row in rows], [windows[row] for row in rows], examples)
 
     def _forward(self, each: ForwardPass) -> Any:
-        """Run the model, or its heads alone where hidden states are kept, which have no noise."""
+        """Run the model, or its heads alone.
+
+        They run alone where hidden states are kept, which have no noise.
+        """
         model = self._loaded.model
         if self.hidden_states is not None:
             windows = [example.window for example in each.examples]
@@ -172,7 +175,7 @@ class Objective:
 
 
 def entity_loss(output: Any, examples: Sequence[EncodedExample]) -> dict[str, Tensor]:
-    """Compute the loss of the entity head, a mean over word pieces.
+    """Compute the entity head's loss, a mean over word pieces.
 
     It is on the summed probability of the labels that the annotation leaves open.
     """
@@ -184,7 +187,7 @@ def entity_loss(output: Any, examples: Sequence[EncodedExample]) -> dict[str, Te
 def class_loss(
     output: Any, examples: Sequence[EncodedExample], smoothing: float, with_output_layer: bool = False
 ) -> dict[str, Tensor]:
-    """Compute the losses of the heads that name classes, means over sentences.
+    """Compute the losses of heads of classes, means over sentences.
 
     Args:
         output: of the model.

@@ -28,7 +28,7 @@ _CLASS_HEAD = find_task("classification").head
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A model that is ready to train, and what it is to learn.
+    """Model that is ready to train, and its objective.
 
     Attributes:
         loaded: the model.
@@ -162,7 +162,10 @@ def taught_heads(
     teacher_weight: float,
     output_names_classes: bool,
 ) -> tuple[str, ...]:
-    """Name the heads that train, at some rate, by a loss that has a weight."""
+    """Name the heads that the run teaches something.
+
+    They train, at a rate above 0, by a loss that has a weight.
+    """
     of_entities, of_classes = (task.weight if task.is_active else 0.0 for task in tasks)
     weights = loss_weight_by_head((of_entities, of_classes), teacher_weight)
     weights["output_layer"] *= output_names_classes
@@ -186,14 +189,17 @@ def _learns_casing(base: LoadedModel, settings: TrainingSettings) -> bool:
 
 
 def _plan_freezing(base: LoadedModel, settings: TrainingSettings, learns_casing: bool) -> FreezingPlan:
-    """Plan what trains; the segment rows that carry case do in any case."""
+    """Plan what trains.
+
+    Where case is learned, the segment rows that carry it train although the embeddings may be frozen.
+    """
     parts = base.model.parts()
     segments = [p.name for part in parts for p in part.parameters if "token_type_embeddings" in p.name]
     return settings.plan.freezing_plan(parts, segments if learns_casing else ())
 
 
 def _set_dropout(model: torch.nn.Module, dropout: float | None) -> None:
-    """Change the dropout of the backbone for this run; the configuration keeps what it says."""
+    """Change the backbone's dropout, but not its configuration."""
     for name, module in model.named_modules():
         if dropout is not None and name.startswith(BACKBONE) and isinstance(module, torch.nn.Dropout):
             module.p = dropout

@@ -20,7 +20,7 @@ from mtdemo.training.settings import TrainingSettings
 
 @dataclass(frozen=True, slots=True)
 class RunIdentity:
-    """Identity of a run: a state may go on in a run with the same one alone.
+    """Identity of a run, in which its states go on.
 
     Attributes:
         settings: of training, as values of JSON.
@@ -68,7 +68,7 @@ class RunIdentity:
 
 
 def save_state(path: Path, identity: RunIdentity, state: Mapping[str, Any]) -> None:
-    """Write a state; a run that dies while it writes leaves the old one.
+    """Write a state; a failure leaves the one before.
 
     Raises:
         FileWriteError: the disk is full, or the like.
@@ -99,7 +99,7 @@ def load_state(path: Path, identity: RunIdentity) -> dict[str, Any]:
 
 
 def _plain(settings: TrainingSettings) -> dict[str, Any]:
-    """Turn settings into values of JSON, which can be saved and compared."""
+    """Turn settings into JSON values, which can be compared."""
     plain: dict[str, Any] = json.loads(json.dumps(asdict(settings)))
     return plain
 

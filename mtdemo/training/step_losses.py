@@ -39,7 +39,7 @@ class StepLosses:
 
     @classmethod
     def mean(cls, of_steps: Sequence[StepLosses]) -> StepLosses:
-        """The mean of each loss over the steps that have it."""
+        """Average each loss over the steps that have it."""
         columns = zip(*(astuple(losses) for losses in of_steps), strict=True)
         known = ([value for value in column if value is not None] for column in columns)
         return cls(*(float(np.mean(values)) if values else None for values in known))

@@ -32,7 +32,7 @@ _ADVICE = "A lower learning rate may help."
 
 
 class Scores(Protocol):
-    """Result of a measurement: one number to choose by, and all numbers for the log."""
+    """Result of a measurement, with one number to choose by."""
 
     @property
     def selection_metric(self) -> float: ...
@@ -48,7 +48,10 @@ class Evaluator(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the sentences; scores of runs with the same can be compared."""
+        """Digest of the sentences that are measured on.
+
+        Scores of runs with the same can be compared.
+        """
         ...
 
     def __call__(self, model: LoadedModel, /) -> Scores: ...
@@ -80,12 +83,12 @@ class Trainer:
 
     @property
     def hidden_states(self) -> HiddenStateCache | None:
-        """Hidden states that are computed once; None where the backbone trains."""
+        """Hidden states of a frozen backbone; None where it trains."""
         return self.prepared.objective.hidden_states
 
     @property
     def learning_rates(self) -> dict[str, float]:
-        """Learning rate by what shares one, such as the backbone; 0 while it is frozen."""
+        """Learning rate of each block; 0 while it is frozen."""
         rates: dict[str, float] = {}
         for group in self._optimizer.param_groups:
             trains = any(parameter.requires_grad for parameter in group["params"])
@@ -116,7 +119,7 @@ class Trainer:
         return losses
 
     def measure(self, evaluator: Evaluator) -> Scores:
-        """Measure the model as it is now; keep its weights if they are the best so far.
+        """Measure the model, and keep its weights if best.
 
         A score that is no number, such as a correlation of constants, chooses nothing.
         """
@@ -129,13 +132,13 @@ class Trainer:
         return scores
 
     def current(self) -> LoadedModel:
-        """Return the model as it is now, or its average where one is kept."""
+        """Return the model as it is, or its average."""
         return self._described(self.model if self._average is None else cast(MultiTaskModel, self._average.module))
 
     def finished(self) -> LoadedModel:
-        """Return the model with its best weights, or the last where none were measured.
+        """Return the model with its best weights.
 
-        Adapters become part of the matrices that they adapt.
+        They are the last where none were measured. Adapters become part of the matrices that they adapt.
         """
         self.model.load_state_dict(self._best["weights"] if self._best else self.current().model.state_dict())
         self._optimizer.zero_grad()
@@ -160,7 +163,7 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any], progress: ProgressCallback = no_progress) -> None:
-        """Go on from the state of a run with the same settings, model and sentences."""
+        """Go on from the state of the same run."""
         self.model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._schedule.last_epoch = state["schedule"]["last_epoch"]
@@ -188,7 +191,7 @@ class Trainer:
             self._trains_now = now
 
     def _described(self, model: MultiTaskModel) -> LoadedModel:
-        """Return a model to be asked, which says what heads were trained."""
+        """Return a model to be asked, with its trained heads."""
         model.eval()
         taught = self.prepared.taught_heads if self.n_done else ()
         model.config.trained_heads = sorted({*model.config.trained_heads, *taught})

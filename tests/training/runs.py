@@ -53,7 +53,7 @@ def run_until(step: int, checkpoint: Path, settings: TrainingSettings, out: Path
 class Asked:
     """A measure that asks a function."""
 
-    def __init__(self, ask: Callable[[LoadedModel], Scores], fingerprint: str = "kept aside") -> None:
+    def __init__(self, ask: Callable[[LoadedModel], Scores], fingerprint: str = "held out") -> None:
         self.ask, self.fingerprint = ask, fingerprint
 
     def __call__(self, model: LoadedModel) -> Scores:

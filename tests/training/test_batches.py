@@ -106,8 +106,8 @@ def test_case_noise_gives_every_word_of_a_sentence_one_case_and_leaves_special_p
 
 
 def test_word_dropout_hides_about_its_share_and_never_a_special_piece() -> None:
-    disguised = InputNoise(0.0, 0.25, MASK, 1)(WINDOWS, 0)
-    assert all(window.input_ids[0] == 101 and window.input_ids[-1] == 102 for window in disguised)
-    n_hidden = sum(window.input_ids.count(MASK) for window in disguised)
-    n_pieces = sum(window.n_pieces for window in disguised)
+    noisy = InputNoise(0.0, 0.25, MASK, 1)(WINDOWS, 0)
+    assert all(window.input_ids[0] == 101 and window.input_ids[-1] == 102 for window in noisy)
+    n_hidden = sum(window.input_ids.count(MASK) for window in noisy)
+    n_pieces = sum(window.n_pieces for window in noisy)
     assert 0.2 < n_hidden / n_pieces < 0.3
