@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mtdemo.cli.options import add_settings, given_settings, make_writable, number, positive, validation_sets
 from mtdemo.cli.progress import ProgressBar
-from mtdemo.errors import DataFileError, UsageError
+from mtdemo.errors import UsageError
 from mtdemo.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -87,8 +87,6 @@ def _train(options: argparse.Namespace) -> int:
     tagged = [sentence for source in options.ner for sentence in tagged_from(source)]
     labelled = [sentence for source in options.classification for sentence in labelled_from(source)]
     texts = [*(sentence.text for sentence in tagged), *(sentence.text for sentence in labelled)]
-    if not any(map(str.strip, texts)):
-        raise DataFileError("None of the sentences has a word in it.")
     base = relabel(load_model(options.base), options.class_labels, options.entity_types)
     if options.emoji:
         base, emoji = add_emoji_tokens(base, texts)
@@ -104,7 +102,7 @@ def _train(options: argparse.Namespace) -> int:
         trained = train(base, tagged, labelled, settings, bar, options.output, resume, validation, class_teachers=teachers)
     save_checkpoint(trained, options.output)
     (options.output / STATE_FILE).unlink(missing_ok=True)  # several times the size of the checkpoint, and of no more use
-    compared = subsample([text for text in texts if text.strip()], _COMPARED)
+    compared = subsample(texts, _COMPARED)
     rounded = compare(trained, load_directory(options.output), compared)
     print(f"Saved to {options.output} as float16: {rounded.phrase}.", file=sys.stderr)
     return 0

@@ -124,4 +124,7 @@ def test_evaluate_says_which_labels_the_model_does_not_know(
     assert "the model does not know calm, so it never finds them" in capsys.readouterr().err
     path.write_text("text,label\nthe cat,neutral\n  ,neutral\n")
     assert main(arguments) == 2
-    assert f"{path} has a sentence that cannot be read, '  ': It is blank" in capsys.readouterr().err
+    assert f"{path}, line 3: the text is blank" in capsys.readouterr().err
+    path.write_text("text,label\nthe cat,neutral\n" + "cat " * 20_000 + ",neutral\n")
+    assert main(arguments) == 2
+    assert f"{path} has a sentence that cannot be read, 'cat cat" in capsys.readouterr().err

@@ -92,7 +92,7 @@ def test_what_an_options_contradicts_is_told_and_its_errors_are_sentences(
     (tmp_path / "ner").write_text('{"tokens": [" "], "tags": ["O"]}\n')
     (tmp_path / "classes").write_text('{"text": " ", "label": "neutral"}\n')
     assert main(base) == 2
-    assert "None of the sentences has a word" in capsys.readouterr().err
+    assert "ner, line 1: token 1 is blank" in capsys.readouterr().err
 
 
 def test_what_does_nothing_is_told_where_somebody_asked_for_it(
