@@ -1,7 +1,14 @@
-"""Files read and written with clear errors: a missing file, a full disk or lacking rights are told in a sentence."""
+"""Files read and written with clear errors: a missing file, a full disk or lacking rights are told in a sentence.
+
+Bytes become text by one rule for all formats and commands. The encoding is UTF-8, with or without a byte order mark, or
+what a mark of UTF-16 or UTF-32 says; anything else is refused with the line. A line ends with a line feed, a carriage
+return or both, and with nothing else (U+2028 is a character of its line), so lines are numbered as an editor numbers them.
+Left out: guessing an encoding, since a wrong one gives wrong words.
+"""
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +16,22 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from mtdemo.errors import DataFileError, FileWriteError
+
+MAX_FILE_BYTES = 1 << 30
+_HEAD = 4096  # bytes that tell the encoding
+_MARKS = (  # UTF-32 first: its mark begins as that of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_NO_TEXT = (
+    (b"PK\x03\x04", "a workbook or another ZIP file; save the sheet as CSV (UTF-8)"),
+    (b"\xd0\xcf\x11\xe0", "a workbook or another Office file; save the sheet as CSV (UTF-8)"),
+    (b"\x1f\x8b", "compressed; unpack it"),
+    (b"%PDF", "a PDF"),
+)
+_HINT = "If it was saved as Windows-1252 (ANSI) or in another encoding, save it as UTF-8."
 
 
 @contextmanager
@@ -47,3 +70,77 @@ def writing(path: Path, hint: str = "") -> Iterator[None]:
 def first_line(error: Exception) -> str:
     """Return the first line of an error, else its kind."""
     return (getattr(error, "strerror", None) or str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def read_text(path: Path, name: str | None = None, max_bytes: int = MAX_FILE_BYTES) -> str:
+    """Read a text file; each of its lines ends with a line feed.
+
+    Args:
+        path: the file.
+        name: what messages call it; its path by default.
+        max_bytes: the largest file that is read.
+
+    Raises:
+        DataFileError: it cannot be read, is too large, or is no text, naming the line.
+    """
+    name = name or str(path)
+    with reading(name):
+        size = path.stat().st_size
+        if size > max_bytes:
+            raise DataFileError(f"{name} has {size / 1e6:.1f} MB; at most {max_bytes / 1e6:,.0f} MB are read.")
+        content = path.read_bytes()
+    encoding = _find_encoding(content[:_HEAD], name)
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        before = _end_lines(content[: error.start].decode(encoding, errors="ignore"))
+        called = encoding.upper().removesuffix("-SIG")
+        line = before.count("\n") + 1
+        raise DataFileError(f"{name} is not a {called} text file, line {line}: {error.reason}. {_HINT}") from error
+    text = _end_lines(text).replace("\n\N{BYTE ORDER MARK}", "\n")  # of files that were put together
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise DataFileError(f"{name} is no text file, line {line}: it holds a NUL character.")
+    return text
+
+
+@contextmanager
+def open_lines(path: Path, name: str | None = None) -> Iterator[Iterator[tuple[str, bool]]]:
+    """Open a file of lines that may be larger than memory.
+
+    Yields:
+        Each line without its end, and whether all of it could be decoded; what could not be is U+FFFD.
+
+    Raises:
+        DataFileError: it cannot be opened, or its first bytes are those of no text.
+    """
+    name = name or str(path)
+    with path.open("rb") as file:
+        encoding = _find_encoding(file.read(_HEAD), name)
+    errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"
+    with path.open(encoding=encoding, errors=errors) as lines:
+        yield (_decoded(line.removesuffix("\n")) for line in lines)
+
+
+def _decoded(line: str) -> tuple[str, bool]:
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        return line.encode(errors="surrogateescape").decode(errors="replace"), False
+    return line, True
+
+
+def _find_encoding(head: bytes, name: str) -> str:
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            return encoding
+    for mark, what in _NO_TEXT:
+        if head.startswith(mark):
+            raise DataFileError(f"{name} is no text file, but {what}.")
+    if head.count(0) * 4 > len(head):
+        raise DataFileError(f"{name} is not a UTF-8 text file, line 1: it looks like UTF-16 without a mark. {_HINT}")
+    return "utf-8-sig"
+
+
+def _end_lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")

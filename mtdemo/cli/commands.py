@@ -85,6 +85,13 @@ def _evaluate(options: argparse.Namespace) -> int:
     unknown = [name for name in labels if name not in (*model.class_labels, *model.entity_types)]
     if unknown:
         print(f"Note: the model does not know {', '.join(unknown)}, so it never finds them.", file=sys.stderr)
+    n_touching = getattr(result, "n_touching", 0)
+    if n_touching and not service.get_model().scheme.tells_touching_apart:
+        print(
+            f"Note: {n_touching:,} entities of the file directly follow another of their type and count as conlleval "
+            "counts them; the IO labels of this model cannot tell the two apart.",
+            file=sys.stderr,
+        )
     print(json.dumps(result.as_dict(), indent=None if options.json else 2))
     return 0
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from mtdemo.config import PACKAGE_DIRECTORY
 from mtdemo.data.records import LabelledSentence, TaggedSentence, clean_label
-from mtdemo.data.text_files import read_text
 from mtdemo.errors import DataFileError
+from mtdemo.files import read_text
 from mtdemo.text.tags import bio_run
 from mtdemo.text.words import is_blank, word_spans
 

@@ -12,18 +12,28 @@ Rated pairs are lines of score, first and second sentence, separated by tabs. Ro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 from mtdemo.data.columns import is_in_columns, read_columns
 from mtdemo.data.marked_text import Sample, parse_sample
-from mtdemo.data.records import LabelledSentence, RatedPair, TaggedSentence, make_labelled, make_pair, make_tagged
+from mtdemo.data.records import (
+    LabelledSentence,
+    RatedPair,
+    TaggedSentence,
+    describe_repeats,
+    make_labelled,
+    make_pair,
+    make_tagged,
+)
 from mtdemo.data.tables import has_columns, read_objects, read_table
-from mtdemo.data.text_files import MAX_FILE_BYTES, read_text
 from mtdemo.errors import DataFileError
+from mtdemo.files import MAX_FILE_BYTES, read_text
 
-Row = TypeVar("Row")
+Row = TypeVar("Row", TaggedSentence, LabelledSentence, RatedPair)
+_log = logging.getLogger(__name__)
 COLUMN_SUFFIXES = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".tsv", ".txt")
 _COLUMNS = ("text", "label")  # of a table
 _HINT = f"; columns are read from {', '.join(COLUMN_SUFFIXES)}, and text,label from .csv"
@@ -32,6 +42,8 @@ _HINT = f"; columns are read from {', '.join(COLUMN_SUFFIXES)}, and text,label f
 def read_tagged(path: Path, name: str | None = None) -> tuple[TaggedSentence, ...]:
     """Read tagged sentences; tags in BIOES or BILOU become BIO.
 
+    Rows that repeat others are told as a warning.
+
     Args:
         path: the file.
         name: what messages call it; its path by default.
@@ -39,21 +51,15 @@ def read_tagged(path: Path, name: str | None = None) -> tuple[TaggedSentence, ..
     Raises:
         DataFileError: naming file and line.
     """
-    name, text = name or str(path), read_text(path, name)
-    match _format_of(path, text):
-        case "marked":
-            sample = parse_sample(text, name)
-            return tuple(sentence.tagged for sentence in (*sample.train, *sample.test))
-        case "columns":
-            return _all(read_columns(text, name), name)
-        case "table":
-            raise DataFileError(f"{name} holds texts with a label; entity tags are read from columns or from JSON.")
-    return _all((_tagged(record, place) for place, record in read_objects(text, name, _HINT)), name)
+    name = name or str(path)
+    return _told(_tagged_of(path, read_text(path, name), name), name)
 
 
 def read_labelled(path: Path, name: str | None = None) -> tuple[LabelledSentence, ...]:
     """Read sentences with a class.
 
+    Rows that repeat others are told as a warning.
+
     Args:
         path: the file.
         name: what messages call it; its path by default.
@@ -61,27 +67,21 @@ def read_labelled(path: Path, name: str | None = None) -> tuple[LabelledSentence
     Raises:
         DataFileError: naming file and line.
     """
-    name, text = name or str(path), read_text(path, name)
-    match _format_of(path, text):
-        case "marked":
-            sample = parse_sample(text, name)
-            return tuple(sentence.labelled for sentence in (*sample.train, *sample.test))
-        case "columns":
-            raise DataFileError(f"{name} holds tokens with entity tags; classes are read from text,label or from JSON.")
-        case "table":
-            return _all((_labelled(record, place) for place, record in read_table(text, name, _COLUMNS)), name)
-    return _all((_labelled(record, place) for place, record in read_objects(text, name, _HINT)), name)
+    name = name or str(path)
+    return _told(_labelled_of(path, read_text(path, name), name), name)
 
 
 def read_pairs(path: Path, name: str | None = None) -> tuple[RatedPair, ...]:
     """Read lines of score, first and second sentence, tab separated, without quoting.
+
+    Rows that repeat others are told as a warning.
 
     Raises:
         DataFileError: naming file and line.
     """
     name = name or str(path)
     lines = enumerate(read_text(path, name).split("\n"), start=1)
-    return _all((_pair(line, f"{name}, line {number}") for number, line in lines if line.strip()), name)
+    return _told(_all((_pair(line, f"{name}, line {number}") for number, line in lines if line.strip()), name), name)
 
 
 def read_sentences(
@@ -99,15 +99,37 @@ def read_sentences(
     """
     name = name or str(path)
     text = read_text(path, name, max_bytes)
+    kind = _format_of(path, text)
+    if kind == "marked":
+        return parse_sample(text, name)
+    if kind == "json":
+        _, first = next(read_objects(text, name, _HINT), ("", {}))
+        kind = "columns" if "tokens" in first else "table"
+    return _tagged_of(path, text, name) if kind == "columns" else _labelled_of(path, text, name)
+
+
+def _tagged_of(path: Path, text: str, name: str) -> tuple[TaggedSentence, ...]:
     match _format_of(path, text):
         case "marked":
-            return parse_sample(text, name)
+            sample = parse_sample(text, name)
+            return tuple(sentence.tagged for sentence in (*sample.train, *sample.test))
         case "columns":
-            return read_tagged(path, name)
+            return _all(read_columns(text, name), name)
         case "table":
-            return read_labelled(path, name)
-    _, first = next(read_objects(text, name, _HINT), ("", {}))
-    return read_tagged(path, name) if "tokens" in first else read_labelled(path, name)
+            raise DataFileError(f"{name} holds texts with a label; entity tags are read from columns or from JSON.")
+    return _all((_tagged(record, place) for place, record in read_objects(text, name, _HINT)), name)
+
+
+def _labelled_of(path: Path, text: str, name: str) -> tuple[LabelledSentence, ...]:
+    match _format_of(path, text):
+        case "marked":
+            sample = parse_sample(text, name)
+            return tuple(sentence.labelled for sentence in (*sample.train, *sample.test))
+        case "columns":
+            raise DataFileError(f"{name} holds tokens with entity tags; classes are read from text,label or from JSON.")
+        case "table":
+            return _all((_labelled(record, place) for place, record in read_table(text, name, _COLUMNS)), name)
+    return _all((_labelled(record, place) for place, record in read_objects(text, name, _HINT)), name)
 
 
 def _format_of(path: Path, text: str) -> str:
@@ -120,11 +142,19 @@ def _format_of(path: Path, text: str) -> str:
     return "columns" if suffix in COLUMN_SUFFIXES else "json"
 
 
-def _all(rows: Iterable[Row] | Iterator[Row], name: str) -> tuple[Row, ...]:
+def _all(rows: Iterator[Row], name: str) -> tuple[Row, ...]:
     found = tuple(rows)
     if not found:
         raise DataFileError(f"{name} holds no sentences.")
     return found
+
+
+def _told(rows: tuple[Row, ...], name: str) -> tuple[Row, ...]:
+    """Tell of rows that repeat others."""
+    repeats = describe_repeats(rows)
+    if repeats:
+        _log.warning("Note: %s: %s.", name, repeats)
+    return rows
 
 
 def _tagged(record: dict[str, Any], place: str) -> TaggedSentence:

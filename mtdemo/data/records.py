@@ -95,10 +95,12 @@ def make_tagged(
         raise DataFileError(f"{place}: {len(tokens)} tokens but {len(tags)} tags.")
     if not tokens:
         raise DataFileError(f"{place}: no tokens.")
+    if all(map(is_blank, tokens)) and any(token.strip(" \t\n") for token in tokens):
+        raise DataFileError(f"{place}: the text is blank. Leave the row out, or write something.")
     cleaned = []
     for number, (token, tag) in enumerate(zip(tokens, tags, strict=True)):
         where = places[number] if places else place
-        if is_blank(token):
+        if not token.strip(" \t\n"):  # but data sets do hold a no-break space as a token
             raise DataFileError(f"{where}: token {number + 1} is blank.")
         label = clean_label(tag, f"the tag of {token[:60]!r}", where)
         if len(label) == 2 and label[1] == "-":

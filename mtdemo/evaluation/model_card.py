@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -101,7 +102,7 @@ def render(report: Mapping[str, Any]) -> str:
     parts = [
         f"Written by `python -m mtdemo card --ner {data['entities']} --classification {data['classes']} "
         f"--similarity {data['similarity']}`.",
-        "**Entities** by source; an entity is right when type, first and last word are:",
+        f"**Entities** by source; an entity is right when type, first and last word are{_touching(entities[_ALL])}",
         _table(
             ("source", "sentences", "entities", "precision", "recall", "F1"),
             (
@@ -206,6 +207,17 @@ def _by_source(
         yield source, [row for row, _ in chosen], [answer for _, answer in chosen]
 
 
+def _touching(found: Mapping[str, Any]) -> str:
+    """Say how touching entities are counted, where there are any."""
+    n_touching = found.get("n_touching", 0)
+    if not n_touching:
+        return ":"
+    return (
+        f". Touching entities of one type count apart, as conlleval counts them: {n_touching:,} gold entities directly "
+        "follow another of their type, which a model with IO labels cannot tell from it:"
+    )
+
+
 def _similarity(found: Mapping[str, Any]) -> str:
     over = f"**Similarity**: over {found['n_pairs']:,} pairs the cosine has"
     if found["spearman"] is None:
@@ -240,7 +252,9 @@ def _name(path: Path) -> str:
 
 def _table(head: Sequence[str], rows: Iterator[tuple[Any, ...]] | Sequence[tuple[Any, ...]]) -> str:
     def cell(value: Any) -> str:
-        return f"{value:.3f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+        if isinstance(value, str):  # a source is called anything: a bar or a line break would tear the table
+            return re.sub(r"([\\|`*<>\[\]])", r"\\\1", " ".join(value.split()))
+        return f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
 
     lines = [head, ("---",) * len(head), *(tuple(map(cell, row)) for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mtdemo.errors import DataFileError, PlanError, UnknownNameError
+from mtdemo.files import read_text
 from mtdemo.models.parts import HEAD_NAMES, HEADS, LEARNED_TASKS, Parts, part_title
 from mtdemo.planning.freezing import FreezingPlan, plan_freezing, unfrozen_parts
 from mtdemo.planning.optimizer import OptimizerSettings
@@ -212,9 +213,7 @@ def read_plan(path: Path, name: str | None = None) -> TrainingPlan:
         PlanError, UnknownNameError: what it says is no plan.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataFileError(f"{name or path} cannot be read: {error.strerror}.") from error
+        values = json.loads(read_text(path, name))
     except (ValueError, RecursionError) as error:
         raise DataFileError(f"{name or path} is not JSON: {error}.") from error
     try:

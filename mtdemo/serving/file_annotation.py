@@ -9,16 +9,16 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mtdemo.errors import DataFileError, EmptyInputError, InputError
-from mtdemo.files import writing
+from mtdemo.files import open_lines, writing
 from mtdemo.results import FloatArray, ProgressCallback, SentenceAnalysis, no_progress
 from mtdemo.serving.service import ModelService
 
@@ -54,7 +54,7 @@ class AnnotationReport:
 @dataclass(frozen=True, slots=True)
 class _Line:
     text: str
-    was_utf8: bool
+    was_decoded: bool
 
 
 def annotate_file(
@@ -69,8 +69,8 @@ def annotate_file(
 
     Args:
         service: what answers.
-        source: text file; a line feed ends a line, with or without a carriage return before it. Bytes that are not
-            UTF-8 are read as U+FFFD and reported.
+        source: text file, UTF-8 or what its byte order mark says; a line feed, a carriage return or both end a line.
+            Bytes that are not UTF-8 are read as U+FFFD and reported.
         output: JSON lines to write: `line` (from 1), `text`, `n_tokens`, `n_truncated`, `label`, `probabilities`,
             `entities`; and `error` instead of results where there are none.
         embeddings: NumPy file to write, float32 (lines, hidden).
@@ -87,7 +87,7 @@ def annotate_file(
     counts: Counter[str] = Counter()
     with ExitStack() as files:
         try:
-            lines = files.enter_context(source.open("rb"))
+            lines = files.enter_context(open_lines(source))
             records = files.enter_context(_Output(output))
             rows = files.enter_context(_RowFile(embeddings, info.hidden_size)) if embeddings else None
         except OSError as error:
@@ -164,13 +164,9 @@ class _RowFile(_Output):
         return header.getvalue()
 
 
-def _remembered(lines: BinaryIO, read: deque[_Line]) -> Iterator[str]:
-    for number, raw in enumerate(lines):
-        content = raw.removesuffix(b"\n").removesuffix(b"\r")
-        if number == 0:
-            content = content.removeprefix(b"\xef\xbb\xbf")
-        text = content.decode("utf-8", errors="replace")
-        read.append(_Line(text, was_utf8=text.encode("utf-8") == content))
+def _remembered(lines: Iterable[tuple[str, bool]], read: deque[_Line]) -> Iterator[str]:
+    for text, was_decoded in lines:
+        read.append(_Line(text, was_decoded))
         yield text
 
 
@@ -178,7 +174,7 @@ def _problem(line: _Line, answer: SentenceAnalysis | InputError) -> str | None:
     """Return the problem of a line, None for most."""
     if isinstance(answer, InputError):
         return None if isinstance(answer, EmptyInputError) else f"no result. {answer.reason}"
-    return None if line.was_utf8 else "not UTF-8; its unreadable bytes were read as U+FFFD."
+    return None if line.was_decoded else "not UTF-8; its unreadable bytes were read as U+FFFD."
 
 
 def _record(number: int, line: _Line, answer: SentenceAnalysis | InputError) -> dict[str, Any]:

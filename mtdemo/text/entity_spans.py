@@ -50,6 +50,11 @@ class TagScheme(ArrayRecord):
     begins: tuple[int, ...]
     continues: tuple[int, ...]
 
+    @property
+    def tells_touching_apart(self) -> bool:
+        """Whether a label begins an entity, so that it can touch another of its type."""
+        return max(self.begins) >= 0
+
     @classmethod
     def from_labels(cls, labels: Sequence[str]) -> TagScheme:
         """Read the scheme off the labels.

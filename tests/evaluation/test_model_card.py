@@ -152,3 +152,18 @@ def test_no_card_is_written_for_a_model_of_the_hub(capsys: pytest.CaptureFixture
     assert main(["card", "--checkpoint", "someone/model"]) == 2
     assert "'someone/model' must be a directory" in capsys.readouterr().err
     assert (EMBEDDED / CARD_FILE).read_bytes() == card
+
+
+def test_a_source_of_any_name_is_one_row(checkpoint: Path, files: list[str]) -> None:
+    named = [{**row, "source": source} for row, source in zip(NER, ("news | 2024", "line one\nreddit_a*b"), strict=True)]
+    Path(files[1]).write_text("".join(json.dumps(row) + "\n" for row in named))
+    assert main(["card", "--checkpoint", str(checkpoint), *files]) == 0
+    card = (checkpoint / CARD_FILE).read_text()
+    assert "\n| news \\| 2024 | 1 |" in card
+    assert "\n| line one reddit_a\\*b | 1 |" in card
+
+
+def test_the_card_says_how_touching_entities_are_counted(checkpoint: Path, files: list[str]) -> None:
+    Path(files[1]).write_text('{"tokens": ["john", "paris"], "tags": ["B-PER", "B-PER"]}\n')
+    assert main(["card", "--checkpoint", str(checkpoint), *files]) == 0
+    assert "count apart, as conlleval counts them: 1 gold entities directly follow" in (checkpoint / CARD_FILE).read_text()

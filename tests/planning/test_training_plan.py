@@ -110,3 +110,10 @@ def test_gradual_unfreezing_without_a_head_that_trains_begins_with_the_last_laye
     assert [part.name for part in first.parts if part.n_trainable] == ["layer_1"]
     plan = TrainingPlan(("ner_head",), gradual=True)
     assert plan.unfreeze_schedule(plan.freezing_plan(parts))["layer_1"] == 1 / 4
+
+
+def test_a_plan_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        path.write_bytes('{"frozen": ["backbone"], "selection": "weights"}\r\n'.encode(encoding))
+        assert read_plan(path).frozen == ("backbone",)

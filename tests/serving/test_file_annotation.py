@@ -117,3 +117,25 @@ def test_lines_that_are_cut_are_counted_and_blank_lines_do_not_pile_up(tmp_path:
     assert (report.n_lines, report.n_blank, report.n_truncated) == (2001, 2000, 1)
     assert "1 were too long to be read whole" in report.summary
     assert max(portions) <= 256
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_mark_says_the_encoding_and_lines_are_those_of_an_editor(
+    tmp_path: Path, tiny: Callable[..., Path], encoding: str, end: str
+) -> None:
+    """U+2028 is a character of its line."""
+    (tmp_path / "in.txt").write_bytes(f"the cat{end}{end}jöhn\u2028sat{end}".encode(encoding))
+    report = annotate_file(ModelService(Settings(checkpoint=str(tiny()))), tmp_path / "in.txt", tmp_path / "out")
+    records = [json.loads(line) for line in (tmp_path / "out").read_text(encoding="utf-8").split("\n") if line]
+    assert [record["text"] for record in records] == ["the cat", "", "jöhn\u2028sat"]
+    assert (report.n_lines, report.n_blank, report.n_problems) == (3, 1, 0)
+
+
+def test_what_is_no_text_is_refused_before_anything_is_written(tmp_path: Path, tiny: Callable[..., Path]) -> None:
+    service = ModelService(Settings(checkpoint=str(tiny())))
+    for content, words in (("the cat\n".encode("utf-16-le"), "like UTF-16 without a mark"), (b"PK\x03\x04", "a workbook")):
+        (tmp_path / "in.txt").write_bytes(content)
+        with pytest.raises(DataFileError, match=words):
+            annotate_file(service, tmp_path / "in.txt", tmp_path / "out")
+        assert not (tmp_path / "out").exists()
