@@ -33,7 +33,7 @@ def test_smoothed_targets_give_the_loss_against_a_spread_distribution(directory:
 def test_distillation_keeps_embeddings_where_training_without_it_loses_them(directory: Path) -> None:
     drifts = {}
     for weight in (0.0, 30.0):
-        settings = TrainingSettings(n_steps=40, sentences_per_step=32, plan=FAST_PLAN, distillation_weight=weight)
+        settings = TrainingSettings(n_steps=20, sentences_per_step=16, plan=FAST_PLAN, distillation_weight=weight)
         trainer = make_trainer(load_directory(directory), TAGGED, LABELLED, settings)
         for _ in range(settings.n_steps):
             losses = trainer.step()
@@ -53,7 +53,7 @@ def test_distillation_keeps_embeddings_where_training_without_it_loses_them(dire
 def test_a_teacher_of_classes_is_followed_by_the_sentences_of_both_tasks(directory: Path, teacher: LoadedModel) -> None:
     disagreements = {}
     for weight in (0.0, 5.0):
-        settings = replace(QUICK, n_steps=40, task_weights=(1.0, 0.0), teacher_weight=weight)
+        settings = replace(QUICK, n_steps=25, task_weights=(1.0, 0.0), teacher_weight=weight)
         trainer = make_trainer(load_directory(directory), TAGGED, LABELLED, settings, [teacher])
         for _ in range(settings.n_steps):
             losses = trainer.step()
@@ -121,9 +121,12 @@ def test_sentences_of_which_nothing_can_be_read_do_no_harm(directory: Path) -> N
     """Real data has them; a pass of only such sentences must not make the loss no number."""
     nothing = [TaggedSentence(("\u200d", " "), ("O", "O"))] * 40
     trainer = make_trainer(
-        load_directory(directory), [*nothing, *TAGGED[:2]], LABELLED, TrainingSettings(n_steps=8, tokens_per_pass=8)
+        load_directory(directory),
+        [*nothing, *TAGGED[:2]],
+        LABELLED,
+        TrainingSettings(n_steps=3, sentences_per_step=16, tokens_per_pass=8),
     )
     assert {example.n_targets for example in trainer.prepared.objective.tasks[0].examples} > {0}
-    for _ in range(8):
+    for _ in range(3):
         losses = trainer.step()
         assert losses.entities is not None and losses.entities == losses.entities
