@@ -11,6 +11,8 @@ import gradio as gr
 import pytest
 import torch
 
+from mtdemo.data.marked_text import Sample, read_sample
+from mtdemo.laboratory.dataset import LabDataset
 from mtdemo.laboratory.run_queue import Laboratory, Waiting
 from mtdemo.models.checkpoints import load_directory
 from mtdemo.planning.training_plan import TrainingPlan
@@ -25,8 +27,13 @@ OWN = "Ada <b>Lovelace</b> lived in London.\n\nI am happy."
 
 
 @pytest.fixture(scope="module")
-def laboratory(service: ModelService) -> Laboratory:
-    return Laboratory(service)
+def laboratory(service: ModelService) -> Iterator[Laboratory]:
+    """A laboratory whose runs learn a quarter of the sample and are measured on a third."""
+    whole = read_sample()
+    few = LabDataset.from_sample(Sample(whole.train[::4], whole.test[::3]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mtdemo.laboratory.run_queue.read_dataset", lambda: few)
+        yield Laboratory(service)
 
 
 def run(laboratory: Laboratory, saved: str = HEADS, **said: Any) -> Iterator[dict[str, Any]]:
@@ -124,7 +131,9 @@ def test_a_file_of_ones_own_is_learned(laboratory: Laboratory, service: ModelSer
     *_, last = run(laboratory, file=str(path))
     assert "mine.csv, line " in last["status"] and "happy" in last["status"]
     path.write_text("text,label\nday\n")
-    assert describe_file(service, str(path)).value.endswith("mine.csv, line 2: a row must have a text and a label.")
+    assert describe_file(service, str(path)).value.endswith(
+        "mine.csv, line 2: a row must have a text and a label, but this one has 1 of 2 cells."
+    )
     assert not describe_file(service, None).visible
 
 
@@ -163,7 +172,8 @@ def test_waiting_shows_the_place(laboratory: Laboratory, monkeypatch: pytest.Mon
 
 
 def test_a_frozen_head_that_drifts_is_called_by_its_name(laboratory: Laboratory) -> None:
-    *_, last = run(laboratory, json.dumps(TrainingPlan(("ner_head",)).as_dict() | {"learning_rates": {"backbone": 1e-3}}))
+    fast = TrainingPlan(("ner_head",)).as_dict() | {"learning_rates": {"backbone": 1e-3}}
+    *_, last = run(laboratory, json.dumps(fast), n_steps=6)
     assert "Its head was frozen and its task drifted all the same" in last["result"]
     outcome = laboratory.outcome("ada")
     assert outcome is not None
