@@ -26,6 +26,7 @@ def test_train_writes_a_checkpoint_that_loads(tmp_path: Path, tiny: Write, mode:
     }  # fmt: skip
 
 
+@pytest.mark.lab
 def test_train_hands_on_how_to_learn(tiny: Write, various: list[str], tmp_path: Path) -> None:
     """Those losses of the first step are others that an option is about, and no others."""
     base = str(tiny())
@@ -95,6 +96,7 @@ def test_what_an_options_contradicts_is_told_and_its_errors_are_sentences(
     assert "ner, line 1: token 1 is blank" in capsys.readouterr().err
 
 
+@pytest.mark.lab
 def test_what_does_nothing_is_told_where_somebody_asked_for_it(
     tiny: Write, few: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,6 +30,8 @@ def test_smoothed_targets_give_the_loss_against_a_spread_distribution(directory:
     torch.testing.assert_close(loss, -(targets * log_probabilities).sum())
 
 
+@pytest.mark.lab
+@pytest.mark.lab
 def test_distillation_keeps_embeddings_where_training_without_it_loses_them(directory: Path) -> None:
     drifts = {}
     for weight in (0.0, 30.0):
@@ -117,6 +119,7 @@ def test_a_step_in_several_passes_has_the_gradients_of_one(directory: Path) -> N
         torch.testing.assert_close(gradient, gradients[1][name], atol=1e-6, rtol=1e-4)
 
 
+@pytest.mark.lab
 def test_sentences_of_which_nothing_can_be_read_do_no_harm(directory: Path) -> None:
     """Real data has them; a pass of only such sentences must not make the loss no number."""
     nothing = [TaggedSentence(("\u200d", " "), ("O", "O"))] * 40

@@ -56,6 +56,7 @@ def test_a_resumed_run_ends_as_one_that_was_never_stopped(directory: Path, tmp_p
         assert torch.equal(tensor, state(resumed)[name]), name
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize(
     "changes",
     [{"plan": TrainingPlan(("classification_head",), FAST)}, {"task_weights": (1.0, 0.0)}, {"task_weights": (0.0, 1.0)}],
@@ -81,6 +82,7 @@ def test_a_run_that_looks_at_one_task_alone_goes_on_with_its_features(directory:
     assert all(torch.equal(tensor, state(resumed)[name]) for name, tensor in state(whole).items())
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize(
     "plan",
     [
@@ -99,6 +101,7 @@ def test_a_run_of_any_plan_ends_as_if_it_had_not_been_stopped(directory: Path, t
     assert all(torch.equal(tensor, state(resumed)[name]) for name, tensor in state(whole).items())
 
 
+@pytest.mark.lab
 def test_an_average_survives_a_stop_and_leaves_what_is_frozen_bit_identical(directory: Path, tmp_path: Path) -> None:
     settings = replace(QUICK, averaging=0.8, plan=TrainingPlan(("embeddings",), FAST), casing=False)
     before = state(load_directory(directory))
@@ -140,6 +143,7 @@ def test_resuming_with_other_settings_or_without_a_state_is_refused(directory: P
         run(directory, QUICK, directory=tmp_path / "out", resume=tmp_path / "out")
 
 
+@pytest.mark.lab
 def test_a_run_with_a_teacher_ends_as_if_it_had_not_been_stopped(
     directory: Path, tmp_path: Path, teacher: LoadedModel
 ) -> None:

@@ -24,6 +24,7 @@ from tests.training.runs import (
 )
 
 
+@pytest.mark.lab
 def test_losses_fall_and_both_heads_learn(directory: Path) -> None:
     trained, told = run(directory, TrainingSettings(n_steps=60, sentences_per_step=40, plan=FAST_PLAN))
     assert loss_in(told[-1], "entities") < loss_in(told[0], "entities") / 3
@@ -66,6 +67,7 @@ def test_a_scenario_is_applied_for_real(directory: Path) -> None:
     assert trained.info.trained_heads == ("classification_head",)
 
 
+@pytest.mark.lab
 def test_the_same_seed_gives_the_same_model_and_another_seed_another(directory: Path) -> None:
     one, other, third = (run(directory, s)[0] for s in (QUICK, QUICK, TrainingSettings(12, 16, plan=FAST_PLAN, seed=14)))
     assert all(torch.equal(tensor, state(other)[name]) for name, tensor in state(one).items())
