@@ -109,7 +109,7 @@ def add_plan_controls() -> PlanControls:
     new_output_layer = gr.Checkbox(
         False,
         label="Add a new output layer",
-        info="A linear layer over the sentence embedding, of the same classes as the classification head.",
+        info="A linear layer over the sentence embedding, same classes.",
     )
     return PlanControls(
         backbone,

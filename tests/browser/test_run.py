@@ -1,0 +1,140 @@
+"""Training on the page: by one visitor, and by several at once."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from mtdemo.inference.pipeline import analyze_batches
+from mtdemo.models.loaded import LoadedModel
+from tests.browser.conftest import TABS, Visit, ask, open_tab
+
+
+def plan(page: Page, clicks: list[str], backbone_rate: str = "0.001") -> None:
+    """Make a plan on the laboratory's page."""
+    open_tab(page, TABS[-1])
+    expect(page.locator(".totals").first).to_contain_text("22,717,064")
+    for name in clicks:
+        before = page.locator(".totals").first.inner_text()
+        page.get_by_label(name, exact=True).first.click()
+        expect(page.locator(".totals").first).not_to_have_text(before)
+    page.get_by_role("button", name="Learning rates, decay and schedule").click()
+    page.get_by_label("Learning rate, backbone").fill(backbone_rate)
+    page.get_by_label("Learning rate, backbone").press("Tab")
+    in_groups_or_warning = re.compile(rf"^\s*{re.escape(backbone_rate)}\s*$|backbone \({re.escape(backbone_rate)}\)")
+    expect(page.get_by_text(in_groups_or_warning).first).to_be_visible()
+    page.get_by_label("Classes only").click()
+
+
+def begin(page: Page, n_steps: int) -> None:
+    page.get_by_label("Steps", exact=True).clear()
+    page.get_by_label("Steps", exact=True).press_sequentially(str(n_steps))
+    page.get_by_label("Steps", exact=True).press("Tab")
+    page.get_by_role("button", name="Train a copy").click()
+
+
+@pytest.mark.parametrize(
+    ("freeze", "words"),
+    [
+        (["entity head"], "Its head was frozen and its task drifted all the same"),
+        (["Freeze the backbone", "entity head"], "so every answer is the same, bit for bit"),
+    ],
+)
+def test_the_third_scenario_of_the_reference_both_ways(page: Page, freeze: list[str], words: str) -> None:
+    """Freezing a head alone does not protect its task; freezing what is under it does."""
+    plan(page, freeze)
+    begin(page, 10)
+    expect(page.get_by_text("after 10 of 10 steps")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text(words)).to_be_visible()
+
+
+def test_who_only_asks_gets_the_same_answers_before_while_and_after_others_train(
+    visit: Visit, embedded: LoadedModel
+) -> None:
+    with ExitStack() as visitors:
+        ada, bob, eve = (visitors.enter_context(visit()) for _ in range(3))
+        open_tab(eve, "Classification")
+
+        def check_answers(*sentences: str) -> None:
+            """None was asked before, so none comes from a cache; what a model of this process says is what they must be."""
+            ask(eve, "Sentences to classify", "\n".join(sentences), "Classify")
+            expect(eve.get_by_role("gridcell", name=sentences[-1], exact=True)).to_be_visible()
+            cells = [cell.inner_text() for cell in eve.get_by_role("gridcell").all()]
+            for answer in analyze_batches(embedded, sentences, 128):
+                row = cells[cells.index(answer.text) + 1 :]
+                assert row[0] == answer.label
+                assert [float(cell) for cell in row[1:4]] == pytest.approx(list(answer.probabilities.values()), abs=1e-4)
+
+        check_answers("The soup was cold before.", "The train was late before.")
+        plan(ada, ["entity head"])
+        plan(bob, ["Freeze the backbone", "entity head"])
+        begin(ada, 40)
+        expect(ada.get_by_text("of 40, about")).to_be_visible(timeout=60_000)
+        begin(bob, 500)
+        expect(bob.get_by_text("of 500, about")).to_be_visible(timeout=60_000)
+        check_answers("The soup was cold meanwhile.", "The train was late meanwhile.")
+        expect(bob.get_by_text("of 500, about")).to_be_visible()
+        bob.get_by_role("button", name="Stop and keep what there is").click()
+        expect(bob.get_by_text("Stopped after")).to_be_visible(timeout=60_000)
+        expect(ada.get_by_text("after 40 of 40 steps")).to_be_visible(timeout=120_000)
+        check_answers("The soup was cold afterwards.", "The train was late afterwards.")
+
+
+def test_two_visitors_train_at_once_a_third_waits_and_a_closed_tab_makes_room(visit: Visit) -> None:
+    with ExitStack() as visitors:
+        ada, bob, eve = (visitors.enter_context(visit()) for _ in range(3))
+        plan(ada, ["entity head"])
+        plan(bob, ["Freeze the backbone", "entity head"])
+        plan(eve, ["Freeze the backbone"])
+        begin(ada, 300)
+        expect(ada.get_by_text("of 300, about")).to_be_visible(timeout=60_000)
+        begin(bob, 500)
+        expect(bob.get_by_text("of 500, about")).to_be_visible(timeout=60_000)
+        begin(eve, 10)
+        expect(eve.get_by_text("Waiting for a place: 1 in line.")).to_be_visible()
+        bob.get_by_role("button", name="Stop and keep what there is").click()
+        expect(bob.get_by_text("Stopped after")).to_be_visible(timeout=60_000)
+        expect(bob.get_by_text("so every answer is the same, bit for bit")).to_be_visible()
+        expect(bob.get_by_role("gridcell", name="frozen: embeddings, layers 1–6")).to_have_count(1)
+        expect(eve.get_by_text("after 10 of 10 steps")).to_be_visible(timeout=60_000)
+        expect(ada.get_by_text("of 300, about")).to_be_visible()
+        expect(ada.get_by_text("Stopped after")).to_be_hidden()
+        begin(bob, 500)
+        expect(bob.get_by_text("of 500, about")).to_be_visible(timeout=60_000)
+        begin(eve, 10)
+        expect(eve.get_by_text("Waiting for a place: 1 in line.")).to_be_visible()
+        ada.close()
+        expect(eve.get_by_text("after 10 of 10 steps")).to_be_visible(timeout=60_000)
+
+
+def test_a_run_is_downloaded_and_its_model_answers_in_the_other_tabs(page: Page, tmp_path: Path) -> None:
+    plan(page, ["New output layer only"])
+    begin(page, 10)
+    expect(page.get_by_text("New output layer: macro-F1")).to_be_visible(timeout=120_000)
+    page.get_by_role("button", name="Pack the last run as a ZIP").click()
+    button = page.get_by_role("button", name="Download run-1.zip")
+    expect(button).to_be_visible(timeout=60_000)
+    with page.expect_download() as download:
+        button.click()
+    download.value.save_as(tmp_path / "run.zip")
+    with zipfile.ZipFile(tmp_path / "run.zip") as archive:
+        assert "checkpoint/model.safetensors" in archive.namelist()
+    page.get_by_role("button", name="Use the trained copy in the other tabs").click()
+    expect(page.locator("#status")).to_contain_text("run 1 of your laboratory")
+    open_tab(page, "Classification")
+    ask(page, "Sentences to classify", "What a waste of money.", "Classify")
+    expect(page.get_by_text("Answered by run 1 of your laboratory").first).to_be_visible()
+
+
+def test_a_file_of_ones_own_is_read_or_its_line_is_named(page: Page, tmp_path: Path) -> None:
+    open_tab(page, TABS[-1])
+    page.get_by_role("button", name="Learn your own labelled sentences instead").click()
+    path = tmp_path / "mine.jsonl"
+    path.write_text('{"text": "a", "label": "positive"}\n{"text": 3}\n')
+    page.locator("input[type=file][accept*=conll]").set_input_files(path)
+    expect(page.get_by_text("This file cannot be used. mine.jsonl, line 2")).to_be_visible()
