@@ -1,1 +1,1 @@
-"""The page: one file per tab. Only here is gradio or plotly known, and torch is not."""
+"""The page: its parts in `components`, figures in `charts`, a file for each of `tabs`, and the laboratory in `lab`."""
