@@ -179,7 +179,7 @@ def entity_loss(output: Any, examples: Sequence[EncodedExample]) -> dict[str, Te
 
     It is on the summed probability of the labels that the annotation leaves open.
     """
-    logits = torch.cat([output.ner_logits[row, example.window.content] for row, example in enumerate(examples)])
+    logits = torch.cat([output.ner_logits[row, example.learned] for row, example in enumerate(examples)])
     allowed = torch.from_numpy(np.concatenate([example.target for example in examples]))
     return {"entities": partial_cross_entropy(logits, allowed)}
 

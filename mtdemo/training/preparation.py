@@ -89,7 +89,7 @@ def prepare(
     terms = distillation_terms(
         base,
         [example.window for task in tasks for example in task.examples],
-        [*(sentence.text for sentence in tagged), *(sentence.text for sentence in labelled)],
+        [example.text for task in tasks for example in task.examples],
         distillation_weight,
         teacher_weight,
         class_teachers,

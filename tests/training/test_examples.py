@@ -68,11 +68,31 @@ def test_only_the_first_word_of_a_token_begins_an_entity(tiny: Callable[..., Pat
     assert [labels[int(row.argmax())] for row in example.target] == ["B-PER", "B-PER", "I-PER", "I-PER", "I-PER", "O"]
 
 
-def test_what_does_not_fit_is_left_out_of_both(tiny: Callable[..., Path]) -> None:
+def test_all_windows_are_learned_and_each_piece_once(tiny: Callable[..., Path]) -> None:
     base = load_directory(tiny())
-    (example,) = tagged_examples(base, [TaggedSentence(("cat",) * 40, ("O",) * 40)], 10)
-    assert example.target.shape == (8, 5)
-    assert len(example.window.input_ids) == 10
+    tags = tuple("B-PER" if n == 35 else "O" for n in range(40))
+    sentence = TaggedSentence(("cat",) * 40, tags)
+    examples = tagged_examples(base, [sentence], 10)
+    assert len(examples) == len(base.encode([sentence.text], 10)[0].windows) > 1
+    assert sum(example.n_targets for example in examples) == 40
+    assert [example.learned.stop - example.learned.start for example in examples] == [len(e.target) for e in examples]
+    learned = [LABELS[int(row.argmax())] for example in examples for row in example.target]
+    assert learned == ["PER" if tag != "O" else tag for tag in tags]
+    for example in examples:
+        content = example.window.content
+        assert content.start <= example.learned.start < example.learned.stop <= content.stop
+        assert example.text == " ".join(["cat"] * example.window.n_pieces)
+
+
+def test_what_no_window_can_hold_is_counted(tiny: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
+    base = load_directory(tiny())
+    tagged_examples(base, [TaggedSentence(("cat", "\N{WORD JOINER}"), ("O", "PER"))], 10)
+    assert caplog.messages == ["Note: 1 tagged tokens have no word piece and are not learned."]
+    caplog.clear()
+    labelled_examples(base, [LabelledSentence("cat " * 40, "positive"), LabelledSentence("cat", "positive")], 10)
+    assert caplog.messages == [
+        "Note: 1 of 2 sentences with a class have more than 10 word pieces; what lies beyond is not read for it."
+    ]
 
 
 def test_classes_become_indices_and_unknown_ones_are_named(tiny: Callable[..., Path]) -> None:
