@@ -73,7 +73,7 @@ def first_line(error: Exception) -> str:
 
 
 def read_text(path: Path, name: str | None = None, max_bytes: int = MAX_FILE_BYTES) -> str:
-    """Read a text file; each of its lines ends with a line feed.
+    """Read a text file whose lines end with line feeds.
 
     Args:
         path: the file.
@@ -106,7 +106,7 @@ def read_text(path: Path, name: str | None = None, max_bytes: int = MAX_FILE_BYT
 
 @contextmanager
 def open_lines(path: Path, name: str | None = None) -> Iterator[Iterator[tuple[str, bool]]]:
-    """Open a file of lines that may be larger than memory.
+    """Open a file of lines, perhaps larger than memory.
 
     Yields:
         Each line without its end, and whether all of it could be decoded; what could not be is U+FFFD.

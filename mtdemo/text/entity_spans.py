@@ -52,7 +52,7 @@ class TagScheme(ArrayRecord):
 
     @property
     def tells_touching_apart(self) -> bool:
-        """Whether a label begins an entity, so that it can touch another of its type."""
+        """Tell if a label begins an entity."""
         return max(self.begins) >= 0
 
     @classmethod
