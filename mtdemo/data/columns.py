@@ -58,7 +58,10 @@ def read_columns(text: str, name: str) -> Iterator[TaggedSentence]:
 
 
 def is_in_columns(text: str) -> bool:
-    """Whether a text has a token and its tag per line, as its first line that is no remark says."""
+    """Tell whether a text stands in columns.
+
+    Its first line that is no remark says so.
+    """
     for line in text.split("\n"):
         if line.startswith("-DOCSTART-"):
             return True
@@ -103,16 +106,19 @@ def _ends_sentence(line: str) -> bool:
 
 
 def _split(line: str, by_tab: bool) -> tuple[str, ...]:
-    """Split a line into cells; other spaces, such as that of `10 000`, are a token's own."""
+    """Split a line into cells.
+
+    Other spaces, such as the no-break space of `10 000`, are a token's own.
+    """
     if by_tab:
         return tuple(cell.strip(" ") for cell in line.rstrip(" \t").split("\t"))
     return tuple(re.split("[ \t]+", line.strip(" \t")))
 
 
 def _is_remark(cells: Sequence[str]) -> bool:
-    """Whether a line is a comment such as `# text = …`.
+    """Tell whether a line is a comment.
 
-    `#` and `#word` with a tag are tokens.
+    `# text = …` is one; `#` and `#word` with a tag are tokens.
     """
     if cells[0] != "#":
         return cells[0].startswith("#") and len(cells) == 1
@@ -121,7 +127,7 @@ def _is_remark(cells: Sequence[str]) -> bool:
 
 
 def _layout(sentences: Sequence[_Sentence], name: str) -> tuple[int, _Tags]:
-    """Find the column of the tokens, and what reads the tags."""
+    """Find the column of the tokens, and the tags' reader."""
     first = sentences[0][0].cells
     if _is_ontonotes(first):
         return _TOKEN_OF_ONTONOTES, _read_brackets
@@ -151,7 +157,10 @@ def _layout(sentences: Sequence[_Sentence], name: str) -> tuple[int, _Tags]:
 
 
 def _counts(sentences: Sequence[_Sentence]) -> bool:
-    """Whether the first column counts the tokens of each sentence, or of the file."""
+    """Tell whether the first column counts the tokens.
+
+    It may count those of each sentence or of the file.
+    """
     numbers = [
         [int(line.cells[0]) for line in sentence if line.cells[0].isdecimal() and len(line.cells[0]) < 10]
         for sentence in sentences
@@ -162,12 +171,18 @@ def _counts(sentences: Sequence[_Sentence]) -> bool:
 
 
 def _is_range(cell: str) -> bool:
-    """Whether a number is that of a contraction or an empty word, as `1-2` and `8.1` in CoNLL-U."""
+    """Tell whether a number is no word's.
+
+    CoNLL-U numbers contractions as `1-2` and empty words as `8.1`.
+    """
     return re.fullmatch(r"\d{1,9}[-.]\d{1,9}", cell) is not None
 
 
 def _is_same(sentences: Sequence[_Sentence]) -> bool:
-    """Whether the first column says the same of a whole sentence, as the name of a document."""
+    """Tell whether the first column is constant in each sentence.
+
+    The name of a document is.
+    """
     long = [{line.cells[0] for line in sentence} for sentence in sentences if len(sentence) > 2]
     return bool(long) and all(len(values) == 1 for values in long)
 
@@ -185,7 +200,10 @@ def _read_misc(sentence: _Sentence) -> list[str]:
 
 
 def _is_ontonotes(cells: Sequence[str]) -> bool:
-    """Whether cells are those of CoNLL-2012: document, part, number, token, …, entity, …, coreference."""
+    """Tell whether cells are those of CoNLL-2012.
+
+    They are document, part, number, token, …, entity, …, coreference.
+    """
     return (
         len(cells) >= _N_OF_ONTONOTES
         and cells[1].isdecimal()
@@ -195,7 +213,10 @@ def _is_ontonotes(cells: Sequence[str]) -> bool:
 
 
 def _read_brackets(sentence: _Sentence) -> list[str]:
-    """Read tags in brackets: `(PERSON*`, `*)`, `*`, `(GPE)` -> `B-PERSON`, `I-PERSON`, `O`, `B-GPE`."""
+    """Read tags in brackets.
+
+    `(PERSON*`, `*)`, `*`, `(GPE)` -> `B-PERSON`, `I-PERSON`, `O`, `B-GPE`.
+    """
     tags, inside = [], ""
     for line in sentence:
         cell = line.cells[_TAG_OF_ONTONOTES]

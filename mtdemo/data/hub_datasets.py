@@ -33,7 +33,7 @@ def tagged_from(source: str) -> tuple[TaggedSentence, ...]:
 
 
 def labelled_from(source: str) -> tuple[LabelledSentence, ...]:
-    """Read sentences with a class, of a file or data set.
+    """Read sentences with a class from a file or dataset.
 
     A data set has `text` (or `sentence`) and `label`.
 

@@ -46,7 +46,7 @@ class MarkedSentence:
 
     @property
     def tagged(self) -> TaggedSentence:
-        """The sentence for the entity head, in words with BIO tags.
+        """The sentence for the entity head, as tagged words.
 
         Where a name begins or ends within a word, the word is cut there: `un[American](MISC)` -> `un`, `American`.
         """

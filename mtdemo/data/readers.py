@@ -72,7 +72,9 @@ def read_labelled(path: Path, name: str | None = None) -> tuple[LabelledSentence
 
 
 def read_pairs(path: Path, name: str | None = None) -> tuple[RatedPair, ...]:
-    """Read lines of score, first and second sentence, tab separated, without quoting.
+    """Read rated pairs.
+
+    A line is score, first and second sentence, tab separated, without quoting.
 
     Rows that repeat others are told as a warning.
 
@@ -87,7 +89,9 @@ def read_pairs(path: Path, name: str | None = None) -> tuple[RatedPair, ...]:
 def read_sentences(
     path: Path, name: str | None = None, max_bytes: int = MAX_FILE_BYTES
 ) -> Sample | tuple[TaggedSentence, ...] | tuple[LabelledSentence, ...]:
-    """Read a file whose content says what it holds: marked, tagged or labelled sentences.
+    """Read a file of marked, tagged or labelled sentences.
+
+    Its content says which.
 
     Args:
         path: the file.

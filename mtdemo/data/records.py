@@ -76,7 +76,7 @@ def make_tagged(
     place: str = "",
     places: Sequence[str] | None = None,
 ) -> TaggedSentence:
-    """Check the values of a row and make a tagged sentence of them.
+    """Make a tagged sentence of a row's checked values.
 
     Tags are stripped and put into NFC, and those of BIOES and BILOU become BIO.
 
@@ -116,7 +116,7 @@ def make_tagged(
 
 
 def make_labelled(text: str, label: str, source: str = "", place: str = "") -> LabelledSentence:
-    """Check the values of a row and make a sentence with a class of them.
+    """Make a sentence with a class of checked values.
 
     The label is stripped and put into NFC; the text stays as it is.
 
@@ -128,7 +128,7 @@ def make_labelled(text: str, label: str, source: str = "", place: str = "") -> L
 
 
 def make_pair(score: float, first: str, second: str, place: str = "") -> RatedPair:
-    """Check the values of a row and make a rated pair of them.
+    """Make a rated pair of a row's checked values.
 
     Raises:
         DataFileError: a blank sentence, or a score that is no number; naming file and line.
@@ -140,7 +140,7 @@ def make_pair(score: float, first: str, second: str, place: str = "") -> RatedPa
 
 
 def clean_label(label: str, what: str, place: str) -> str:
-    """Strip a label of what cannot be seen, and put it into NFC.
+    """Strip a label of invisible characters; make it NFC.
 
     Raises:
         DataFileError: nothing is left, or what pandas writes where a value is missing; `what` names it.
@@ -152,7 +152,7 @@ def clean_label(label: str, what: str, place: str) -> str:
 
 
 def clean_source(source: str) -> str:
-    """Strip the name of a source of what cannot be seen."""
+    """Strip a source's name of invisible characters."""
     return strip_invisible(replace_unreadable(source))
 
 
@@ -163,7 +163,7 @@ def _clean_text(text: str, what: str, place: str) -> str:
 
 
 def describe_repeats(rows: Sequence[TaggedSentence | LabelledSentence | RatedPair]) -> str:
-    """Say how many rows repeat others, and how many contradict them.
+    """Say how many rows repeat or contradict others.
 
     Returns:
         A phrase such as `7 of 8 rows repeat an earlier one`; empty where none does.

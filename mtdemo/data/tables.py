@@ -18,7 +18,9 @@ Row = tuple[str, dict[str, Any]]  # file and line, and the values by name
 
 
 def read_table(text: str, name: str, columns: Sequence[str]) -> Iterator[Row]:
-    """Read a table with a header; it separates by comma, semicolon or tab.
+    """Read a table with a header.
+
+    Cells stand apart by comma, semicolon or tab.
 
     Args:
         text: of the file.
@@ -56,12 +58,12 @@ def read_table(text: str, name: str, columns: Sequence[str]) -> Iterator[Row]:
 
 
 def has_columns(text: str, columns: Sequence[str]) -> bool:
-    """Whether the first line of a table names all columns."""
+    """Tell whether a table's first line names all columns."""
     return set(columns) <= set(_find_delimiter(_header_line(text)[0], columns)[1])
 
 
 def _header_line(text: str) -> tuple[str, int]:
-    """Return the first line that is not blank, and its number."""
+    """Return the first line with text, and its number."""
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip() and not _SEP.fullmatch(line.strip()):
             return line, number
@@ -69,7 +71,10 @@ def _header_line(text: str) -> tuple[str, int]:
 
 
 def _find_delimiter(line: str, columns: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the delimiter under which the header names the columns, else the most frequent, and the header."""
+    """Return the delimiter of a header, and its cells.
+
+    It is the one under which the header names the columns, else the most frequent.
+    """
     headers = {delimiter: _split_header(line, delimiter) for delimiter in _DELIMITERS}
     best = max(_DELIMITERS, key=lambda d: (set(columns) <= set(headers[d]), len(headers[d])))
     return best, headers[best]
@@ -98,7 +103,9 @@ def _named(
 
 
 def read_objects(text: str, name: str, hint: str = "") -> Iterator[Row]:
-    """Read JSON objects, each on a line or over several, or in one array.
+    """Read JSON objects, on lines or in one array.
+
+    An object may go over several lines.
 
     Args:
         text: of the file.

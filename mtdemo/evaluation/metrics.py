@@ -136,7 +136,7 @@ class Validation:
 
     @property
     def selection_metric(self) -> float:
-        """The mean of the scores there are, which the best weights have."""
+        """The mean of the scores, which the best weights have."""
         known: list[float] = [value for value in astuple(self) if value is not None]
         return sum(known) / len(known)
 

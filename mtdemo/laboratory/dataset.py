@@ -122,7 +122,7 @@ def check_labels(dataset: LabDataset, classes: Sequence[str], types: Sequence[st
 
 
 def _note(learned: Sequence[Any], heldout: Sequence[Any]) -> str:
-    """Say how many sentences repeat others, and how many held-out ones are learned."""
+    """Say how many sentences repeat others or are learned."""
     known = {row.text for row in learned}
     n_known = sum(row.text in known for row in heldout)
     told = f"{n_known} of those kept aside are learned from, too, so their scores say less" if n_known else ""

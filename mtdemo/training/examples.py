@@ -69,7 +69,7 @@ def tagged_examples(model: LoadedModel, sentences: Sequence[TaggedSentence], max
 def _allowed(
     sentence: TaggedSentence, encoded: EncodedSentence, labels: Sequence[str]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return the labels that each piece may have, and which tokens have pieces."""
+    """Return open labels by piece, and the tokens with pieces."""
     token_at = np.repeat(np.arange(len(sentence.tokens)), [len(token) + 1 for token in sentence.tokens])
     allowed = np.zeros((len(encoded.pieces), len(labels)), dtype=np.bool_)
     has_pieces = np.zeros(len(sentence.tokens), dtype=np.bool_)
@@ -86,7 +86,7 @@ def _allowed(
 
 
 def _rows_by_window(encoded: EncodedSentence) -> list[slice]:
-    """Return the pieces of the sentence that each window speaks for.
+    """Return the pieces that each window speaks for.
 
     With windows of the pieces 0 to 7 and 6 to 13: `[0:7, 7:14]`.
     """
