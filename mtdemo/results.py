@@ -5,7 +5,8 @@ Each can be pickled, copied and compared by value, so it can travel to another p
 computes them: plans in `mtdemo.planning`, scores in `mtdemo.evaluation`, runs in `mtdemo.laboratory`.
 `n_tokens` counts the word pieces of the whole sentence, the special ones ([CLS], [SEP]) included; `n_truncated` is how
 many of them lie beyond the limit and were therefore not read for the embedding and the class. Entities are read from
-the whole text in any case.
+the whole text in any case. `n_unknown` counts the pieces of the whole sentence that the vocabulary does not know, such as
+emoji: they all read alike, so the model cannot tell one from another.
 """
 
 from __future__ import annotations
@@ -164,6 +165,7 @@ class SentenceAnalysis(ArrayRecord):
         text: the sentence as it was given.
         n_tokens: word pieces of the whole sentence, special ones included.
         n_truncated: word pieces beyond the limit, not read for the embedding and the class.
+        n_unknown: word pieces of the whole sentence that are not in the vocabulary.
         embedding: float32 (hidden,), read-only, the mean of the last hidden states, not normalised.
         probabilities: every class with its probability, in the order of the model's labels; they sum to 1.
         entities: ordered by start, never overlapping.
@@ -172,6 +174,7 @@ class SentenceAnalysis(ArrayRecord):
     text: str
     n_tokens: int
     n_truncated: int
+    n_unknown: int
     embedding: FloatArray
     probabilities: Mapping[str, float]
     entities: tuple[Entity, ...]
@@ -179,6 +182,15 @@ class SentenceAnalysis(ArrayRecord):
     def __post_init__(self) -> None:
         ArrayRecord.__post_init__(self)
         object.__setattr__(self, "probabilities", FrozenDict(self.probabilities))
+
+    @property
+    def is_hardly_readable(self) -> bool:
+        """True where a third or more of the pieces are unknown.
+
+        Special ones are counted as known, so a text of a single unknown piece has a third: `[CLS] [UNK] [SEP]`. Answers to
+        such a text come from its position and length rather than from its words.
+        """
+        return 3 * self.n_unknown >= self.n_tokens
 
     @property
     def norm(self) -> float:
@@ -200,7 +212,12 @@ class SentenceAnalysis(ArrayRecord):
         return float(self.embedding @ other.embedding) / max(self.norm * other.norm, 1e-12)
 
     def length_as_dict(self) -> dict[str, Any]:
-        return {"text": self.text, "n_tokens": self.n_tokens, "n_truncated": self.n_truncated}
+        return {
+            "text": self.text,
+            "n_tokens": self.n_tokens,
+            "n_truncated": self.n_truncated,
+            "n_unknown": self.n_unknown,
+        }
 
     def embedding_as_dict(self) -> dict[str, Any]:
         return {**self.length_as_dict(), "embedding": self.embedding.tolist(), "norm": self.norm}
@@ -237,6 +254,11 @@ class Analysis:
     def n_truncated_sentences(self) -> int:
         """Sentences with word pieces beyond the limit."""
         return sum(sentence.n_truncated > 0 for sentence in self.sentences)
+
+    @property
+    def is_qualified(self) -> bool:
+        """True where a sentence has pieces cut off or unknown."""
+        return any(sentence.n_truncated or sentence.n_unknown for sentence in self.sentences)
 
     def as_dict(self) -> dict[str, Any]:
         return {"model": self.model.as_dict(), "sentences": [sentence.as_dict() for sentence in self.sentences]}

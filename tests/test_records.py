@@ -141,6 +141,7 @@ analyses = st.builds(
     texts,
     st.integers(2, 99),
     st.integers(0, 99),
+    st.integers(0, 99),
     st.lists(numbers, min_size=1, max_size=4).map(lambda values: np.array(values, dtype=np.float32)),
     st.dictionaries(texts, numbers, min_size=1, max_size=4),
     st.lists(st.builds(Entity, texts, texts, numbers, st.integers(0, 9), st.integers(9, 20)), max_size=3).map(tuple),
@@ -172,14 +173,14 @@ def test_analyses_that_differ_anywhere_are_not_equal(analysis: SentenceAnalysis,
 
 def test_whoever_made_an_array_may_still_write_to_it() -> None:
     vector = np.zeros(3, dtype=np.float32)
-    analysis = SentenceAnalysis("a", 3, 0, vector, {"no": 1.0}, ())
+    analysis = SentenceAnalysis("a", 3, 0, 0, vector, {"no": 1.0}, ())
     vector[0] = 1
     with pytest.raises(ValueError, match="read-only"):
         analysis.embedding[0] = 2
 
 
 def test_a_similarity_travels_with_its_matrix() -> None:
-    analysis = SentenceAnalysis("a", 3, 0, np.ones(3, dtype=np.float32), {"no": 1.0}, ())
+    analysis = SentenceAnalysis("a", 3, 0, 0, np.ones(3, dtype=np.float32), {"no": 1.0}, ())
     info = ModelInfo("m", "bert", 1, 1, 1, 8, ("no",), ("PER",), ())
     result = Similarity(Analysis(info, (analysis,)), np.ones((1, 1), dtype=np.float32), (Pair(0, 0, 1.0),), ())
     assert pickled(result) == result

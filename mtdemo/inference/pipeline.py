@@ -84,6 +84,7 @@ def _to_analysis(loaded: AnsweringModel, sentence: EncodedSentence, outputs: Seq
         text=sentence.text,
         n_tokens=sentence.n_tokens,
         n_truncated=sentence.n_truncated,
+        n_unknown=sentence.n_unknown,
         embedding=first.embedding,
         probabilities=dict(zip(loaded.info.class_labels, first.class_probabilities.tolist(), strict=True)),
         entities=decode_entities(sentence.text, sentence.pieces, probabilities, loaded.scheme),

@@ -35,19 +35,22 @@ class AnnotationReport:
         n_blank: lines with nothing on them.
         n_problems: lines without a result for another reason, or read with a reservation; each was reported.
         n_truncated: lines of which not all word pieces were read for embedding and class.
+        n_unknown: lines with word pieces that the vocabulary does not know.
     """
 
     n_lines: int
     n_blank: int
     n_problems: int
     n_truncated: int
+    n_unknown: int
 
     @property
     def summary(self) -> str:
         """One sentence for the person who ran it."""
         return (
             f"{self.n_lines:,} lines: {self.n_blank:,} blank, {self.n_problems:,} with a problem; {self.n_truncated:,} "
-            "were too long to be read whole for embedding and class (n_truncated says by how much)."
+            f"were too long to be read whole for embedding and class (n_truncated says by how much); {self.n_unknown:,} "
+            "have word pieces that the model does not know (n_unknown says how many)."
         )
 
 
@@ -71,8 +74,8 @@ def annotate_file(
         service: what answers.
         source: text file, UTF-8 or what its byte order mark says; a line feed, a carriage return or both end a line.
             Bytes that are not UTF-8 are read as U+FFFD and reported.
-        output: JSON lines to write: `line` (from 1), `text`, `n_tokens`, `n_truncated`, `label`, `probabilities`,
-            `entities`; and `error` instead of results where there are none.
+        output: JSON lines to write: `line` (from 1), `text`, `n_tokens`, `n_truncated`, `n_unknown`, `label`,
+            `probabilities`, `entities`; and `error` instead of results where there are none.
         embeddings: NumPy file to write, float32 (lines, hidden).
         progress: told after each line how many were read; nobody knows how many there are, so in all there are 0.
         report: called with a sentence for each line that has a problem.
@@ -102,12 +105,13 @@ def annotate_file(
                 blank=isinstance(answer, EmptyInputError),
                 problems=problem is not None,
                 truncated=isinstance(answer, SentenceAnalysis) and answer.n_truncated > 0,
+                unknown=isinstance(answer, SentenceAnalysis) and answer.n_unknown > 0,
             )
             records.write(f"{json.dumps(_record(number, line, answer), ensure_ascii=False)}\n".encode())
             if rows is not None:
                 rows.append(answer.embedding if isinstance(answer, SentenceAnalysis) else None)
             progress("annotating", number, 0)
-    return AnnotationReport(counts["lines"], counts["blank"], counts["problems"], counts["truncated"])
+    return AnnotationReport(*(counts[name] for name in ("lines", "blank", "problems", "truncated", "unknown")))
 
 
 class _Output:

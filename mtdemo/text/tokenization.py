@@ -61,6 +61,7 @@ class EncodedSentence:
     pieces: tuple[Piece, ...]
     windows: tuple[Window, ...]
     n_special: int
+    n_unknown: int  # pieces of which the vocabulary knows nothing, so that they all read alike
 
     @property
     def n_tokens(self) -> int:
@@ -125,11 +126,12 @@ def encode_sentences(
     grouped: list[list[Any]] = [[] for _ in texts]
     for encoding, sentence in zip(batch.encodings, batch["overflow_to_sample_mapping"], strict=True):
         grouped[sentence].append(encoding)
-    sentences = (_encoded_sentence(text, encodings, overlap) for text, encodings in zip(texts, grouped, strict=True))
+    unknown_id = tokenizer.unk_token_id
+    sentences = (_encoded_sentence(text, found, overlap, unknown_id) for text, found in zip(texts, grouped, strict=True))
     return tuple(map(_with_casing, sentences) if casing else sentences)
 
 
-def _encoded_sentence(text: str, encodings: Sequence[Any], overlap: int) -> EncodedSentence:
+def _encoded_sentence(text: str, encodings: Sequence[Any], overlap: int, unknown_id: int | None) -> EncodedSentence:
     """Put the overlapping encodings of a text together.
 
     Seven pieces a-g in windows of 4 that share 2 (and `[CLS]`, `[SEP]` around each) come as `abcd`, `cdef`, `efg`: the
@@ -137,7 +139,7 @@ def _encoded_sentence(text: str, encodings: Sequence[Any], overlap: int) -> Enco
     """
     pieces: list[Piece] = []
     windows: list[Window] = []
-    n_special = 0
+    n_special = n_unknown = 0
     for encoding in encodings:
         # The special pieces stand at both ends, so the content is one stretch; in a text without any it is empty.
         special = encoding.special_tokens_mask
@@ -148,12 +150,10 @@ def _encoded_sentence(text: str, encodings: Sequence[Any], overlap: int) -> Enco
         first_piece = max(0, len(pieces) - overlap) if windows else 0
         windows.append(Window(tuple(encoding.ids), tuple(encoding.type_ids), content, first_piece))
         words, offsets = encoding.word_ids, encoding.offsets
-        n_known = len(pieces) - first_piece
-        pieces += [
-            Piece(offsets[position][0], offsets[position][1], words[position])
-            for position in range(content.start + n_known, content.stop)
-        ]
-    return EncodedSentence(text, tuple(pieces), tuple(windows), n_special)
+        new = range(content.start + len(pieces) - first_piece, content.stop)
+        pieces += [Piece(offsets[position][0], offsets[position][1], words[position]) for position in new]
+        n_unknown += sum(encoding.ids[position] == unknown_id for position in new)
+    return EncodedSentence(text, tuple(pieces), tuple(windows), n_special, n_unknown)
 
 
 def _with_casing(sentence: EncodedSentence) -> EncodedSentence:

@@ -40,7 +40,7 @@ def add_endpoints(service: ModelService, planner: Planner) -> None:
     def embed(sentences: list[str]) -> Records:
         """Embed sentences.
 
-        Returns per sentence: text, n_tokens, n_truncated, embedding (not normalised), norm, model.
+        Returns per sentence: text, n_tokens, n_truncated, n_unknown, embedding (not normalised), norm, model.
         """
         analysis = service.analyze(_readable(sentences))
         return [{**sentence.embedding_as_dict(), "model": analysis.model.id} for sentence in analysis]
@@ -48,7 +48,7 @@ def add_endpoints(service: ModelService, planner: Planner) -> None:
     def classify(sentences: list[str]) -> Records:
         """Classify sentences.
 
-        Returns per sentence: text, n_tokens, n_truncated, label, probabilities, model, trained.
+        Returns per sentence: text, n_tokens, n_truncated, n_unknown, label, probabilities, model, trained.
         """
         analysis = service.analyze(_readable(sentences))
         about = {"model": analysis.model.id, "trained": analysis.model.classifies}
@@ -57,8 +57,8 @@ def add_endpoints(service: ModelService, planner: Planner) -> None:
     def entities(sentences: list[str]) -> Records:
         """Find entities.
 
-        Returns per sentence: text, n_tokens, n_truncated, model, trained, and entities: text, label, score (0 to 1), start
-        and end (characters, end exclusive).
+        Returns per sentence: text, n_tokens, n_truncated, n_unknown, model, trained, and entities: text, label, score
+        (0 to 1), start and end (characters, end exclusive).
         """
         analysis = service.analyze(_readable(sentences))
         about = {"model": analysis.model.id, "trained": analysis.model.finds_entities}
@@ -76,8 +76,8 @@ def add_endpoints(service: ModelService, planner: Planner) -> None:
     def similarity(sentences: list[str]) -> dict[str, Any]:
         """Compare sentences.
 
-        Returns sentences (text, n_tokens, n_truncated), similarity (matrix of cosines, -1 to 1), most_similar and
-        least_similar (pairs of positions with their cosine), model.
+        Returns sentences (text, n_tokens, n_truncated, n_unknown), similarity (matrix of cosines, -1 to 1),
+        most_similar and least_similar (pairs of positions with their cosine), model.
         """
         result = service.similarity(_readable(sentences))
         return {**result.as_dict(), "model": result.analysis.model.id}

@@ -24,7 +24,7 @@ TYPES = ("PER", "ORG", "LOC")
 
 def analysis(text: str, entities: tuple[Entity, ...] = (), embedding: np.ndarray | None = None) -> SentenceAnalysis:
     vector = np.ones(3, dtype=np.float32) if embedding is None else embedding.astype(np.float32)
-    return SentenceAnalysis(text, 3, 0, vector, {"a": 1.0}, entities)
+    return SentenceAnalysis(text, 3, 0, 0, vector, {"a": 1.0}, entities)
 
 
 def as_entities(tags: list[str], sentence: TaggedSentence) -> tuple[Entity, ...]:

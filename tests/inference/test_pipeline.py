@@ -32,6 +32,7 @@ class LettersModel:
                     for n in range(0, len(text), 4)
                 ),
                 0,
+                0,
             )
             for text in texts
         )

@@ -116,7 +116,17 @@ def test_lines_that_are_cut_are_counted_and_blank_lines_do_not_pile_up(tmp_path:
     report = annotate_file(service, tmp_path / "in.txt", tmp_path / "out.jsonl")
     assert (report.n_lines, report.n_blank, report.n_truncated) == (2001, 2000, 1)
     assert "1 were too long to be read whole" in report.summary
+    assert report.n_unknown == 0
     assert max(portions) <= 256
+
+
+def test_unknown_pieces_are_counted_by_line(tmp_path: Path, tiny: Callable[..., Path]) -> None:
+    (tmp_path / "in.txt").write_text("the cat\n\n😍 cat 😍\n", encoding="utf-8")
+    report = annotate_file(ModelService(Settings(checkpoint=str(tiny()))), tmp_path / "in.txt", tmp_path / "out")
+    records = [json.loads(line) for line in (tmp_path / "out").read_text(encoding="utf-8").splitlines()]
+    assert [record.get("n_unknown") for record in records] == [0, None, 2]
+    assert report.n_unknown == 1
+    assert "1 have word pieces that the model does not know" in report.summary
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])

@@ -255,13 +255,13 @@ def test_a_line_longer_than_a_whole_request_ends_no_stream(tiny: Write) -> None:
 def test_every_dictionary_has_the_lengths(service: ModelService) -> None:
     (answer,) = service.analyze(["John lives in Paris."])
     for dictionary in (answer.embedding_as_dict(), answer.classification_as_dict(), answer.entities_as_dict()):
-        assert {"text", "n_tokens", "n_truncated"} <= dictionary.keys()
+        assert {"text", "n_tokens", "n_truncated", "n_unknown"} <= dictionary.keys()
     assert answer.classification_as_dict()["label"] == max(answer.probabilities, key=answer.probabilities.get)
     assert answer.entities_as_dict()["entities"][0] == {
         "text": "John", "label": "PER", "score": answer.entities[0].score, "start": 0, "end": 4,
     }  # fmt: skip
     assert set(answer.as_dict()) == {
-        "text", "n_tokens", "n_truncated", "embedding", "norm", "label", "probabilities", "entities",
+        "text", "n_tokens", "n_truncated", "n_unknown", "embedding", "norm", "label", "probabilities", "entities",
     }  # fmt: skip
 
 

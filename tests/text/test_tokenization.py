@@ -49,6 +49,17 @@ def test_truncation_is_counted(embedded: LoadedModel, max_length: int) -> None:
     assert encode(embedded, "word", max_length).n_truncated == 0
 
 
+@pytest.mark.parametrize("max_length", LENGTHS)
+@pytest.mark.parametrize(
+    ("text", "n_unknown"),
+    [("I love it.", 0), ("I love it 😍", 1), ("今天天气很好。", 4), ("😍 " * 40, 40), ("[UNK]", 1), ("\x00", 0)],
+)
+def test_unknown_pieces_are_counted_once_over_all_windows(
+    embedded: LoadedModel, text: str, n_unknown: int, max_length: int
+) -> None:
+    assert encode(embedded, text, max_length).n_unknown == n_unknown
+
+
 def test_the_first_window_is_what_plain_truncation_gives(embedded: LoadedModel, sentences: list[str]) -> None:
     plain = embedded.tokenizer(sentences, truncation=True, max_length=16)["input_ids"]
     encoded = encode_sentences(embedded.tokenizer, sentences, 16)
@@ -117,7 +128,7 @@ def test_the_worked_example_of_join_windows() -> None:
     pieces = tuple(Piece(n, n + 1, n) for n in range(8))
     windows = tuple(Window((0,) * 6, (0,) * 6, slice(0, 6), first) for first in (0, 2))
     taken_from = join_windows(
-        EncodedSentence("abcdefgh", pieces, windows, 0), [np.full((6, 1), n, np.float32) for n in (1, 2)]
+        EncodedSentence("abcdefgh", pieces, windows, 0, 0), [np.full((6, 1), n, np.float32) for n in (1, 2)]
     )
     assert taken_from[:, 0].tolist() == [1, 1, 1, 1, 2, 2, 2, 2]
 

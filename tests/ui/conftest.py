@@ -20,7 +20,7 @@ INFO = ModelInfo("fake", "bert", 1_000_000, 4, 2, 512, ("no", "yes"), ("PER",), 
 
 
 def analyse(text: str, n_truncated: int = 0, info: ModelInfo = INFO) -> SentenceAnalysis:
-    """A name is any word with a capital, of the first type; the vector depends on the text alone."""
+    """A name is any word with a capital, of the first type; a word beyond ASCII is unknown; the vector is the text's."""
     vector = np.random.default_rng(sum(map(ord, text))).normal(size=4).astype(np.float32)
     entities, start = [], 0
     for word in text.split(" "):
@@ -29,7 +29,8 @@ def analyse(text: str, n_truncated: int = 0, info: ModelInfo = INFO) -> Sentence
         start += len(word) + 1
     *others, last = info.class_labels
     probabilities = dict.fromkeys(others, 0.25 / len(others)) | {last: 0.75}
-    return SentenceAnalysis(text, len(text.split()) + 2, n_truncated, vector, probabilities, tuple(entities))
+    n_unknown = sum(not word.isascii() for word in text.split())
+    return SentenceAnalysis(text, len(text.split()) + 2, n_truncated, n_unknown, vector, probabilities, tuple(entities))
 
 
 class FakeService(ModelService):

@@ -13,7 +13,7 @@ from mtdemo.planning.scenarios import SCENARIOS
 from mtdemo.serving.service import ModelService
 
 SENTENCES = ["John lives in Paris.", "I love it!"]
-LENGTHS = {"text", "n_tokens", "n_truncated", "model"}
+LENGTHS = {"text", "n_tokens", "n_truncated", "n_unknown", "model"}
 
 
 def _nearly(expected: Any) -> Any:

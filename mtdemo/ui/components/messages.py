@@ -38,14 +38,15 @@ def describe_model(info: ModelInfo) -> str:
 def describe_answer(analysis: Analysis, task: Task | None = None) -> str:
     """Write the note under a result, as Markdown.
 
-    It tells of an untrained head, of what was not read, and who answered.
+    It tells of an untrained head, of what was not read, of what is unknown, and who answered.
 
     Args:
         analysis: the result.
         task: whose head the result comes from; None for embeddings, which need no head.
     """
     answered = f"Answered by {describe_model(analysis.model)}"
-    return "\n\n".join([*_untrained(analysis.model, task), *_truncated(analysis, task), answered])
+    reservations = (*_untrained(analysis.model, task), *_truncated(analysis, task), *_unknown(analysis))
+    return "\n\n".join([*reservations, answered])
 
 
 def _untrained(info: ModelInfo, task: Task | None) -> Iterator[str]:
@@ -76,6 +77,30 @@ def _truncated(analysis: Analysis, task: Task | None) -> Iterator[str]:
             f"**Cut:** sentence {number} has {sentence.n_tokens:,} word pieces. Its {what} comes from the first "
             f"{sentence.n_tokens - sentence.n_truncated:,}; the other {sentence.n_truncated:,} were not read."
         )
+
+
+def _unknown(analysis: Analysis) -> Iterator[str]:
+    """Tell which sentences have pieces that the model does not know."""
+    numbered = [(number, sentence) for number, sentence in enumerate(analysis, start=1) if sentence.n_unknown]
+    hardly = [number for number, sentence in numbered if sentence.is_hardly_readable]
+    if hardly:
+        yield (
+            f"**Hardly readable:** {_list_numbers(hardly)}. A third or more of the word pieces are unknown to this model, "
+            "so no answer about such a sentence means anything. Is it in another language than the model's?"
+        )
+    partly = [number for number, sentence in numbered if not sentence.is_hardly_readable]
+    if partly:
+        n_pieces = sum(sentence.n_unknown for _, sentence in numbered if not sentence.is_hardly_readable)
+        yield (
+            f"**Unknown:** {_list_numbers(partly)}: {n_pieces:,} word {'piece is' if n_pieces == 1 else 'pieces are'} not "
+            "in the model's vocabulary, emoji often; they all read alike and add nothing to the answers."
+        )
+
+
+def _list_numbers(numbers: Sequence[int]) -> str:
+    """List sentences: `[3] -> sentence 3`, `[1, 4] -> 2 sentences (1, 4)`."""
+    shown = ", ".join(map(str, numbers[:_MANY])) + (", …" if len(numbers) > _MANY else "")
+    return f"sentence {shown}" if len(numbers) == 1 else f"{len(numbers)} sentences ({shown})"
 
 
 def shorten(text: str, n_characters: int) -> str:

@@ -71,13 +71,13 @@ def show_classes(
 ) -> tuple[str, Any, Any]:
     """Show a note, and bars or a table.
 
-    Bars are for one sentence, the table is for many."""
+    Bars are for one sentence, the table is for many, and for one that the model can hardly read."""
     analysis = ask(service, service.analyze, text, model, progress)
-    one = len(analysis) == 1
+    one = len(analysis) == 1 and not analysis.sentences[0].is_hardly_readable
     return (
         describe_answer(analysis, TASK),
         gr.Label(dict(analysis.sentences[0].probabilities) if one else None, visible=one),
-        gr.Dataframe(tabulate_classes(analysis), visible=not one or analysis.n_truncated_sentences > 0),
+        gr.Dataframe(tabulate_classes(analysis), visible=not one or analysis.is_qualified),
     )
 
 
@@ -93,5 +93,6 @@ def tabulate_classes(analysis: Analysis) -> pd.DataFrame:
             },
             "tokens": [sentence.n_tokens for sentence in analysis],
             "cut": [sentence.n_truncated for sentence in analysis],
+            "unknown": [sentence.n_unknown for sentence in analysis],
         }
     )

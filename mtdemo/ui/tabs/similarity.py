@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 N_VALUES = 10  # of each embedding, as the reference prints them
-_WIDTHS: list[str | int] = ["240px", "80px", "64px", "88px", "580px"]
+_WIDTHS: list[str | int] = ["240px", "80px", "64px", "96px", "88px", "580px"]
 
 EXAMPLES = (
     Example("Five from everyday life", REFERENCE_EXAMPLES),
@@ -116,6 +116,7 @@ def tabulate_embeddings(analysis: Analysis) -> pd.DataFrame:
             "sentence": [sentence.text for sentence in analysis],
             "tokens": [sentence.n_tokens for sentence in analysis],
             "cut": [sentence.n_truncated for sentence in analysis],
+            "unknown": [sentence.n_unknown for sentence in analysis],
             "norm": [round(sentence.norm, 4) for sentence in analysis],
             f"first {N_VALUES} values": [
                 "  ".join(f"{value:.8f}" for value in sentence.embedding[:N_VALUES]) for sentence in analysis
@@ -145,6 +146,7 @@ def as_csv(analysis: Analysis) -> bytes:
             "sentence": [sentence.text for sentence in analysis],
             "n_tokens": [sentence.n_tokens for sentence in analysis],
             "n_truncated": [sentence.n_truncated for sentence in analysis],
+            "n_unknown": [sentence.n_unknown for sentence in analysis],
             "norm": [sentence.norm for sentence in analysis],
         }
     )

@@ -36,6 +36,7 @@ def test_files_hold_every_value(fake: FakeService, tmp_path: Path) -> None:
     table = pd.read_csv(io.BytesIO(as_csv(analysis)))
     assert list(table["sentence"]) == ['comma, "quote"', "long one"]
     assert list(table["n_truncated"]) == [0, 7]
+    assert list(table["n_unknown"]) == [0, 0]
     np.testing.assert_allclose(table.filter(like="dim_").to_numpy(), analysis.embeddings, rtol=1e-6)
     assert np.array_equal(np.load(io.BytesIO(as_npy(analysis))), analysis.embeddings)
     *_, vectors, csv, npy = show_embeddings(fake, str(tmp_path), "one\ntwo", None)
