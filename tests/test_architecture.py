@@ -41,7 +41,7 @@ ONLY_IN = {
     "gradio": {"ui"},
     "plotly": {"ui"},
     "torch": {"models", "inference", "planning", "training", "evaluation", "laboratory", "runtime"},
-    "transformers": {"models", "planning", "text", "runtime"},
+    "transformers": {"inference", "models", "planning", "text", "runtime"},
     "peft": {"planning"},
     "argparse": {"config", "cli"},
     "tqdm": {"cli"},

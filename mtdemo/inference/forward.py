@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import torch
 
+from mtdemo.inference.packed import can_pack, run_packed
 from mtdemo.models.answering import AnsweringModel, WindowOutput
 from mtdemo.text.tokenization import Window
 
@@ -24,10 +25,13 @@ class WindowRunner(Protocol):
 def run_windows(loaded: AnsweringModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
     """Run one forward pass over windows of similar length.
 
+    It is packed where that spares padding and the architecture allows it; the answers are the same.
+
     Args:
         loaded: the model.
         windows: at least one.
         n_threads: how many threads torch may use for it; for the whole process, so one pass runs at a time.
     """
     torch.set_num_threads(n_threads)
-    return loaded.run(windows)
+    needs_padding = len({len(window.input_ids) for window in windows}) > 1
+    return run_packed(loaded, windows) if needs_padding and can_pack(loaded) else loaded.run(windows)
