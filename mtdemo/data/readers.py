@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mtdemo.data.columns import is_in_columns, read_columns
-from mtdemo.data.marked_text import Sample, parse_sample
+from mtdemo.data.marked_text import MarkedSentence, Sample, parse_sample
 from mtdemo.data.records import (
     LabelledSentence,
     RatedPair,
@@ -115,8 +115,7 @@ def read_sentences(
 def _tagged_of(path: Path, text: str, name: str) -> tuple[TaggedSentence, ...]:
     match _format_of(path, text):
         case "marked":
-            sample = parse_sample(text, name)
-            return tuple(sentence.tagged for sentence in (*sample.train, *sample.test))
+            return tuple(sentence.tagged for sentence in _both_parts(text, name))
         case "columns":
             return _all(read_columns(text, name), name)
         case "table":
@@ -127,13 +126,19 @@ def _tagged_of(path: Path, text: str, name: str) -> tuple[TaggedSentence, ...]:
 def _labelled_of(path: Path, text: str, name: str) -> tuple[LabelledSentence, ...]:
     match _format_of(path, text):
         case "marked":
-            sample = parse_sample(text, name)
-            return tuple(sentence.labelled for sentence in (*sample.train, *sample.test))
+            return tuple(sentence.labelled for sentence in _both_parts(text, name))
         case "columns":
             raise DataFileError(f"{name} holds tokens with entity tags; classes are read from text,label or from JSON.")
         case "table":
             return _all((_labelled(record, place) for place, record in read_table(text, name, _COLUMNS)), name)
     return _all((_labelled(record, place) for place, record in read_objects(text, name, _HINT)), name)
+
+
+def _both_parts(text: str, name: str) -> tuple[MarkedSentence, ...]:
+    """Read the sentences of both parts of a marked file, and tell of it."""
+    sample = parse_sample(text, name)
+    _log.warning("Note: %s: the sentences of both its parts, [train] and [test], are read.", name)
+    return (*sample.train, *sample.test)
 
 
 def _format_of(path: Path, text: str) -> str:

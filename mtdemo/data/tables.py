@@ -44,6 +44,7 @@ def read_table(text: str, name: str, columns: Sequence[str]) -> Iterator[Row]:
         raise DataFileError(f"{place}: the first line names the column {doubled[0]} twice.")
     lines = [f"{line}\n" for line in text.split("\n")[begins - 1 :]]
     rows = csv.reader(lines, strict=True, delimiter=delimiter, skipinitialspace=True)
+    before = 0
     try:
         next(rows)
         before = rows.line_num
@@ -51,7 +52,6 @@ def read_table(text: str, name: str, columns: Sequence[str]) -> Iterator[Row]:
             place, before = f"{name}, line {begins + before}", rows.line_num
             if any(map(str.strip, cells)) or len(cells) > 1:
                 yield place, _named(cells, header, delimiter, place, columns)
-            place = f"{name}, line {begins + before}"
     except csv.Error as error:
         place = f"{name}, line {min(begins + before, len(lines) + begins - 1)}"
         raise DataFileError(f"{place}: {error}.") from error

@@ -171,3 +171,17 @@ def test_a_place_is_no_part_of_a_sentence(tmp_path: Path) -> None:
     one, other = read_tagged(write(tmp_path, TAGGED * 2))
     assert one == other
     assert (one.place[-6:], other.place[-6:]) == ("line 1", "line 2")
+
+
+def test_a_first_line_that_is_no_csv_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataFileError, match="line 1: "):
+        read_labelled(named(tmp_path, "a.csv", 'text,label"\n"x" y,positive\n'))
+    with pytest.raises(DataFileError, match="line 1: "):
+        read_labelled(named(tmp_path, "a.csv", '"text",label,"open\nx,positive,y\n'))
+
+
+def test_both_parts_of_a_marked_file_are_read_and_that_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = named(tmp_path, "a.txt", "[train]\nneutral | [Ada](PER) left.\n[test]\npositive | Fine!\n")
+    assert [row.tags for row in read_tagged(path)] == [("B-PER", "O", "O"), ("O", "O")]
+    assert [(row.text, row.label) for row in read_labelled(path)] == [("Ada left.", "neutral"), ("Fine!", "positive")]
+    assert caplog.messages == [f"Note: {path}: the sentences of both its parts, [train] and [test], are read."] * 2
