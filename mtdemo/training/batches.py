@@ -91,12 +91,29 @@ def sentences_per_task(
     free = n_sentences - len(chosen)
     wanted = np.clip(shares / shares.sum() * n_sentences - 1, 0, None)
     wanted *= free / max(wanted.sum(), 1e-12)
-    counts = np.floor(wanted).astype(int)
-    for index in np.argsort(counts - wanted, kind="stable")[: free - counts.sum()]:
-        counts[index] += 1
     of_all = np.zeros(len(sizes), dtype=int)
-    of_all[chosen] = counts + 1
+    of_all[chosen] = _whole_numbers(wanted, free) + 1
     return tuple(int(count) for count in of_all)
+
+
+def examples_per_source(n_examples: int, sizes: Sequence[int], power: float) -> tuple[int, ...]:
+    """Divide the examples of an epoch among sources.
+
+    Each gets a share in proportion to its size ** power. 100 examples of sources with 90 and 10: by power 1 `(90, 10)`, by
+    0.5 `(75, 25)`, by 0 `(50, 50)`.
+
+    Returns:
+        Counts that sum to `n_examples`; what rounding leaves over goes to the largest remainders.
+    """
+    weights = np.asarray([size**power for size in sizes])
+    return tuple(int(count) for count in _whole_numbers(weights / sum(weights) * n_examples, n_examples))
+
+
+def _whole_numbers(wanted: npt.NDArray[np.float64], total: int) -> npt.NDArray[np.int64]:
+    """Round down, and give the rest to the largest remainders."""
+    counts = np.floor(wanted).astype(np.int64)
+    counts[np.argsort(counts - wanted, kind="stable")[: total - counts.sum()]] += 1
+    return counts
 
 
 class BatchSampler:
@@ -105,18 +122,32 @@ class BatchSampler:
     A batch follows from seed and step alone. Examples are shuffled anew each epoch, and those of similar length come
     together, so that little is padded.
 
+    With a power below 1 a source comes in proportion to its size ** power, so that a large one does not drown a small one
+    (as multilingual BERT meets its languages, https://github.com/google-research/bert/blob/master/multilingual.md). An
+    epoch is then still as many examples as there are, but each source goes round on its own: of a large one some wait for
+    the next epoch, and those of a small one come again, none before all of its source have come.
+
     Args:
         lengths: word pieces of each example.
         size: examples in a batch, if there are so many.
         seed: of the order.
+        sources: of each example, the name of its data set; not needed with a power of 1.
+        power: 0 to 1; with 1 every example comes once an epoch, with 0 every source as often as any other.
     """
 
-    def __init__(self, lengths: Sequence[int], size: int, seed: int) -> None:
+    def __init__(
+        self, lengths: Sequence[int], size: int, seed: int, sources: Sequence[str] = (), power: float = 1.0
+    ) -> None:
         self._lengths = np.asarray(lengths)
         self._size = min(size, len(lengths))
         self._seed = seed
         self._epoch = -1
         self._batches: list[npt.NDArray[np.int64]] = []
+        self._sources: list[tuple[npt.NDArray[np.int64], int]] = []  # indices of each, and how many of them in an epoch
+        if power != 1 and sources:
+            indices = [np.flatnonzero(np.asarray(sources) == name) for name in sorted(set(sources))]
+            counts = examples_per_source(self.n_per_epoch * self._size, [len(its) for its in indices], power)
+            self._sources = list(zip(indices, counts, strict=True))
 
     @property
     def n_per_epoch(self) -> int:
@@ -133,11 +164,34 @@ class BatchSampler:
         # [1, 3, 0, 5, 4, 2] -> batches [[1, 3], [0, 5], [4, 2]] -> in random order. A pool holds many batches, but not all
         # of a large data set, so that the same sentences do not meet in every epoch.
         draw = np.random.default_rng((self._seed, epoch))
-        order = draw.permutation(len(self._lengths))[: self.n_per_epoch * self._size]
+        order = self._drawn(draw, epoch)
         pools = np.array_split(order, math.ceil(len(order) / (_POOL * self._size)))
         ordered = np.concatenate([pool[np.argsort(self._lengths[pool], kind="stable")] for pool in pools])
         batches = np.array_split(ordered, self.n_per_epoch)
         return [batches[index] for index in draw.permutation(len(batches))]
+
+    def _drawn(self, draw: np.random.Generator, epoch: int) -> npt.NDArray[np.int64]:
+        """Draw the examples of an epoch, in random order."""
+        if not self._sources:
+            return draw.permutation(len(self._lengths))[: self.n_per_epoch * self._size]
+        drawn = [
+            indices[_places_in_rounds(len(indices), epoch * count, count, (self._seed, number))]
+            for number, (indices, count) in enumerate(self._sources)
+        ]
+        return draw.permutation(np.concatenate(drawn))
+
+
+def _places_in_rounds(n_items: int, first: int, n: int, seed: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """Return a part of an endless sequence of shuffled rounds.
+
+    Each round holds every item once, in an order of its own. Of three items, rounds such as [2, 0, 1], [1, 0, 2], …: the
+    four from place 2 on are `[1, 1, 0, 2]`.
+    """
+    if n == 0:
+        return np.empty(0, dtype=np.int64)
+    rounds = range(first // n_items, (first + n - 1) // n_items + 1)
+    order = np.concatenate([np.random.default_rng((*seed, number)).permutation(n_items) for number in rounds])
+    return order[first - rounds[0] * n_items :][:n]
 
 
 class InputNoise:

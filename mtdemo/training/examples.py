@@ -29,6 +29,7 @@ class EncodedExample:
             it is complete; or the index of the class.
         n_targets: how much it weighs in a mean over examples: its learned pieces, or 1.
         learned: the positions in the window of the pieces whose labels are learned.
+        source: the data set's name, empty where unknown.
     """
 
     window: Window
@@ -36,6 +37,7 @@ class EncodedExample:
     target: Any
     n_targets: int
     learned: slice
+    source: str = ""
 
 
 def tagged_examples(model: LoadedModel, sentences: Sequence[TaggedSentence], max_length: int) -> tuple[EncodedExample, ...]:
@@ -60,7 +62,7 @@ def tagged_examples(model: LoadedModel, sentences: Sequence[TaggedSentence], max
             start = window.content.start + rows.start - window.first_piece
             learned = slice(start, start + rows.stop - rows.start)
             text = sentence.text if len(encoded.windows) == 1 else _text_of(window, encoded)
-            examples.append(EncodedExample(window, text, allowed[rows], rows.stop - rows.start, learned))
+            examples.append(EncodedExample(window, text, allowed[rows], rows.stop - rows.start, learned, sentence.source))
     if n_lost:
         _log.warning("Note: %d tagged tokens have no word piece and are not learned.", n_lost)
     return tuple(examples)
@@ -119,7 +121,7 @@ def labelled_examples(
             n_cut, len(encoded), max_length,
         )  # fmt: skip
     return tuple(
-        EncodedExample(e.windows[0], s.text, labels.index(s.label), 1, e.windows[0].content)
+        EncodedExample(e.windows[0], s.text, labels.index(s.label), 1, e.windows[0].content, s.source)
         for s, e in zip(sentences, encoded, strict=True)
     )
 

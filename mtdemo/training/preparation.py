@@ -144,7 +144,13 @@ def make_tasks(
             TaskExamples(
                 name=task.title,
                 examples=of_task,
-                batches=BatchSampler([len(example.window.input_ids) for example in of_task], sizes[number], seed),
+                batches=BatchSampler(
+                    [len(example.window.input_ids) for example in of_task],
+                    sizes[number],
+                    seed,
+                    [example.source for example in of_task],
+                    settings.source_powers[number],
+                ),
                 noise=InputNoise(case_noise, settings.word_dropout, base.tokenizer.mask_token_id, seed),
                 is_active=is_active[number],
                 weight=settings.task_weights[number],

@@ -14,6 +14,7 @@ from mtdemo.training.batches import MIXES, TaskMixing
 POSITIVE = NumberRange("at least 1", int, 1)
 WEIGHT = NumberRange("from 0 to 1e6", float, 0, 1e6)
 SHARE = NumberRange("from 0 to less than 1", float, 0, 1, excludes_most=True)
+POWER = NumberRange("from 0 to 1", float, 0, 1)
 
 
 def setting(
@@ -80,6 +81,13 @@ class TrainingSettings:
         "--mix",
         read=TaskMixing.named,
         shown="equal",
+    )
+    source_powers: tuple[float, float] = setting(
+        (1.0, 1.0),
+        "a source of each task is drawn in proportion to its size to this power: 1 by size, 0 all alike",
+        "--source-power",
+        POWER,
+        metavar=("ENTITIES", "CLASSES"),
     )
     task_weights: tuple[float, float] = setting(
         (1.0, 1.0), "of the two losses", "--weights", WEIGHT, metavar=("ENTITIES", "CLASSES")

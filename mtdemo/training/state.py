@@ -40,10 +40,11 @@ class RunIdentity:
         teacher = disagreement.teacher if disagreement is not None else None
         for model in teacher.models if teacher is not None else ():
             digest.update(_digest(model.weights))
-        for task in prepared.objective.tasks:
+        for task, power in zip(prepared.objective.tasks, prepared.settings.source_powers, strict=True):
             for example in task.examples:
                 digest.update(np.asarray([*example.window.input_ids, *example.window.token_type_ids]).tobytes())
                 digest.update(np.asarray(example.target).tobytes())
+                digest.update(example.source.encode() if power != 1 else b"")  # it says when the example comes
         return cls(_plain(prepared.settings), digest.hexdigest(), eval_fingerprint)
 
     def check(self, path: Path, saved: Mapping[str, Any]) -> None:

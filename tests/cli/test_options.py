@@ -38,6 +38,7 @@ def test_a_number_out_of_its_range_is_refused(
         (["--weights", "x", "1"], "--weights: must be a number, not 'x'"),
         (["--dropout", "x"], "--dropout: must be a number, not 'x'"),
         (["--backbone-rate", "x"], "--backbone-rate: must be a number, not 'x'"),
+        (["--source-power", "1", "2"], "--source-power: must be from 0 to 1, not 2"),
         (["--steps", "1.5"], "--steps: must be a whole number, not '1.5'"),
         (["--seed", ""], "--seed: must be a whole number, not ''"),
     ],
@@ -87,6 +88,9 @@ def test_every_setting_with_a_flag_is_read_from_it() -> None:
             "4",
             "--mix",
             "3:2",
+            "--source-power",
+            "0.5",
+            "1",
             "--weights",
             "2",
             "1",
@@ -116,7 +120,8 @@ def test_every_setting_with_a_flag_is_read_from_it() -> None:
         ]
     )
     assert TrainingSettings(**given_settings(options, TrainingSettings)) == TrainingSettings(
-        n_steps=5, sentences_per_step=4, mix=TaskMixing(weights=(3.0, 2.0)), task_weights=(2.0, 1.0),
-        distillation_weight=0.0, teacher_weight=2.0, casing=False, case_noise=0.1, dropout=0.2, word_dropout=0.3,
-        label_smoothing=0.4, averaging=0.5, pooling="cls", max_feature_bytes=500_000_000, seed=7, interval=9,
+        n_steps=5, sentences_per_step=4, mix=TaskMixing(weights=(3.0, 2.0)), source_powers=(0.5, 1.0),
+        task_weights=(2.0, 1.0), distillation_weight=0.0, teacher_weight=2.0, casing=False, case_noise=0.1,
+        dropout=0.2, word_dropout=0.3, label_smoothing=0.4, averaging=0.5, pooling="cls",
+        max_feature_bytes=500_000_000, seed=7, interval=9,
     )  # fmt: skip

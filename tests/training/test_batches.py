@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from mtdemo.text.tokenization import LOWER, TITLE, UPPER, Window
-from mtdemo.training.batches import MIXES, BatchSampler, InputNoise, TaskMixing, active_tasks, sentences_per_task
+from mtdemo.training.batches import (
+    MIXES,
+    BatchSampler,
+    InputNoise,
+    TaskMixing,
+    active_tasks,
+    examples_per_source,
+    sentences_per_task,
+)
 
 MASK = 103
 WINDOWS = [Window((101, *range(1000, 1000 + n), 102), (0,) * (n + 2), slice(1, n + 1), 0) for n in range(40)]
@@ -111,3 +119,61 @@ def test_word_dropout_hides_about_its_share_and_never_a_special_piece() -> None:
     n_hidden = sum(window.input_ids.count(MASK) for window in noisy)
     n_pieces = sum(window.n_pieces for window in noisy)
     assert 0.2 < n_hidden / n_pieces < 0.3
+
+
+SOURCES = ["large"] * 90 + ["small"] * 10
+
+
+@pytest.mark.parametrize(
+    ("n", "sizes", "power", "expected"),
+    [
+        (100, (90, 10), 1.0, (90, 10)),
+        (100, (90, 10), 0.5, (75, 25)),
+        (100, (90, 10), 0.0, (50, 50)),
+        (10, (7, 7, 7), 0.3, (4, 3, 3)),
+        (0, (1, 2), 0.5, (0, 0)),
+    ],
+)
+def test_an_epoch_is_divided_among_sources_without_rest(
+    n: int, sizes: tuple[int, ...], power: float, expected: tuple[int, ...]
+) -> None:
+    assert examples_per_source(n, sizes, power) == expected
+
+
+@pytest.mark.parametrize(("power", "n_small"), [(0.0, 50), (0.5, 25), (0.75, 16)])
+def test_a_source_comes_by_a_power_of_its_size(power: float, n_small: int) -> None:
+    batches = BatchSampler([5] * 100, 10, 13, SOURCES, power)
+    for epoch in range(3):
+        drawn = [index for step in range(10) for index in batches[epoch * 10 + step]]
+        assert sum(index >= 90 for index in drawn) == n_small
+        assert len(drawn) == 100
+
+
+@pytest.mark.parametrize("power", [0.0, 0.3, 0.7])
+def test_a_source_repeats_no_sentence_before_all_have_come(power: float) -> None:
+    batches = BatchSampler(list(range(1, 101)), 10, 13, SOURCES, power)
+    times = np.bincount([index for step in range(200) for index in batches[step]], minlength=100)
+    assert np.ptp(times[:90]) <= 1
+    assert np.ptp(times[90:]) <= 1
+
+
+def test_the_examples_of_a_step_do_not_depend_on_which_steps_came_before() -> None:
+    one, other = (BatchSampler([5] * 100, 10, 13, SOURCES, 0.5) for _ in range(2))
+    in_order = [one[step] for step in range(45)]
+    assert [other[step] for step in reversed(range(45))][::-1] == in_order
+
+
+def test_a_power_of_one_draws_as_without_sources() -> None:
+    with_sources, without = BatchSampler([5] * 100, 10, 13, SOURCES, 1.0), BatchSampler([5] * 100, 10, 13)
+    assert [with_sources[step] for step in range(25)] == [without[step] for step in range(25)]
+
+
+def test_a_single_source_comes_once_an_epoch() -> None:
+    batches = BatchSampler([5] * 100, 10, 13, ["one"] * 100, 0.5)
+    assert sorted(index for step in range(10) for index in batches[step]) == list(range(100))
+
+
+def test_the_draws_of_a_seed_stay_what_they_are() -> None:
+    """A checkpoint is made again only by the same draws."""
+    batches = BatchSampler([5] * 100, 5, 13, SOURCES, 0.5)
+    assert (batches[0], batches[23]) == ([79, 92, 98, 93, 94], [42, 84, 60, 90, 40])

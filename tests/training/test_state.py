@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from mtdemo.errors import FileWriteError, ResumeError
 from mtdemo.models.checkpoints import load_directory
 from mtdemo.models.loaded import LoadedModel
 from mtdemo.planning.training_plan import TrainingPlan
-from mtdemo.training.loop import STATE_FILE
+from mtdemo.results import no_progress
+from mtdemo.training.loop import STATE_FILE, train
 from mtdemo.training.preparation import prepare
 from mtdemo.training.settings import TrainingSettings
 from mtdemo.training.state import RunIdentity, load_state
@@ -54,6 +56,31 @@ def test_a_resumed_run_ends_as_one_that_was_never_stopped(directory: Path, tmp_p
     assert len(told) == 12 - 5, "the last saved state is that of step 5"
     for name, tensor in state(whole).items():
         assert torch.equal(tensor, state(resumed)[name]), name
+
+
+def test_a_run_that_draws_by_source_goes_on_with_the_same_sources_alone(directory: Path, tmp_path: Path) -> None:
+    def from_sources(n_small: int) -> Any:
+        sentences = [replace(row, source="small" if n < n_small else "large") for n, row in enumerate(TAGGED)]
+        return partial(train, load_directory(directory), sentences, LABELLED, settings, directory=tmp_path / "out")
+
+    def stop(phrase: str, done: int, total: int) -> None:
+        if done == 7:
+            raise KeyboardInterrupt
+
+    settings = replace(QUICK, source_powers=(0.5, 1.0))
+    whole = from_sources(6)(no_progress)
+    with pytest.raises(KeyboardInterrupt):
+        from_sources(6)(stop)
+    with pytest.raises(ResumeError, match="of a run with other sentences"):
+        from_sources(7)(no_progress, resume=tmp_path / "out")
+    with pytest.raises(ResumeError, match="source_powers was"):
+        run(directory, QUICK, directory=tmp_path / "out", resume=tmp_path / "out")
+    resumed = from_sources(6)(no_progress, resume=tmp_path / "out")
+    assert all(torch.equal(tensor, state(resumed)[name]) for name, tensor in state(whole).items())
+    plain = partial(train, load_directory(directory), TAGGED, LABELLED)
+    assert not torch.equal(
+        state(whole)["ner_head.linear.weight"], state(plain(QUICK, no_progress))["ner_head.linear.weight"]
+    )
 
 
 @pytest.mark.lab
