@@ -89,7 +89,8 @@ def make_tagged(
         places: of each token, where each has a line of its own.
 
     Raises:
-        DataFileError: a row without tokens, a blank token or tag, or a type beside `annotated`; naming file and line.
+        DataFileError: a row without tokens, a blank tag, an entity in a blank token, or a type beside `annotated`; naming
+            file and line.
     """
     if len(tokens) != len(tags):
         raise DataFileError(f"{place}: {len(tokens)} tokens but {len(tags)} tags.")
@@ -100,9 +101,10 @@ def make_tagged(
     cleaned = []
     for number, (token, tag) in enumerate(zip(tokens, tags, strict=True)):
         where = places[number] if places else place
-        if not token.strip(" \t\n"):  # but data sets do hold a no-break space as a token
-            raise DataFileError(f"{where}: token {number + 1} is blank.")
         label = clean_label(tag, f"the tag of {token[:60]!r}", where)
+        # Data sets do hold blanks and no-break spaces as tokens; what is blank and no entity changes nothing.
+        if not token.strip(" \t\n") and (label != "O" or all(map(is_blank, tokens))):
+            raise DataFileError(f"{where}: token {number + 1} is blank.")
         if len(label) == 2 and label[1] == "-":
             raise DataFileError(f"{where}: the tag {label!r} of {token[:60]!r} names no type.")
         cleaned.append(label)

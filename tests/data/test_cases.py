@@ -95,7 +95,7 @@ REFUSED = [
     ("ner", "no_entities.conllu", conll("{i}\t{token}\t_\tX\t_\t_\t0\tdep\t_\t_"), "line 1: none of the ten columns"),
     ("ner", "pos_only.conll", conll("{token} {token} NN"), "line 1: the last column holds no entity tag"),
     ("ner", "document.conll", conll("doc {token} {tag}"), "line 1: the first column is 'doc' throughout"),
-    ("ner", "blank_token.jsonl", '{"tokens": ["Ada", " "], "tags": ["O", "O"]}\n', "line 1: token 2 is blank"),
+    ("ner", "blank_token.jsonl", '{"tokens": ["Ada", " "], "tags": ["O", "PER"]}\n', "line 1: token 2 is blank"),
     ("ner", "blank_tag.jsonl", '{"tokens": ["Ada"], "tags": [" "]}\n', "line 1: the tag of 'Ada' is missing"),
     ("ner", "bare_prefix.conll", "Ada O\nBob B-\n", "line 2: the tag 'B-' of 'Bob' names no type"),
     ("classification", "blank_text.csv", "text,label\nfine,positive\n ,neutral\n", "line 3: the text is blank"),
