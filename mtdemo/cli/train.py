@@ -16,6 +16,7 @@ from mtdemo.errors import UsageError
 from mtdemo.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
+    from mtdemo.evaluation.validation import ValidationSets
     from mtdemo.models.configuration import MultiTaskConfig
     from mtdemo.models.loaded import LoadedModel
     from mtdemo.planning.training_plan import TrainingPlan
@@ -95,7 +96,7 @@ def _train(options: argparse.Namespace) -> int:
     validation = validation_sets(options, base)
     if settings.casing and not base.model.can_carry_case:
         print(f"{options.base} cannot carry the case of words; it learns without.", file=sys.stderr)
-    for warning in _warnings(base, settings, options):
+    for warning in (*_warnings(base, settings, options), *_overlap(validation, texts)):
         print(f"Note: {warning}", file=sys.stderr)
     resume = options.output if options.resume is True else options.resume
     with closing(ProgressBar()) as bar:
@@ -106,6 +107,14 @@ def _train(options: argparse.Namespace) -> int:
     rounded = compare(trained, load_directory(options.output), compared)
     print(f"Saved to {options.output} as float16: {rounded.phrase}.", file=sys.stderr)
     return 0
+
+
+def _overlap(validation: ValidationSets | None, texts: Sequence[str]) -> Sequence[str]:
+    """Say how many sentences are learned and measured on."""
+    rows: tuple[Any, ...] = (*validation.tagged, *validation.labelled) if validation else ()
+    known = set(texts)
+    n_known = sum(row.text in known for row in rows)
+    return [f"{n_known} of {len(rows)} sentences to measure on are learned from, too; the scores say less."] * bool(n_known)
 
 
 def _warnings(base: LoadedModel, settings: TrainingSettings, options: argparse.Namespace) -> Sequence[str]:

@@ -54,7 +54,11 @@ def read_columns(text: str, name: str) -> Iterator[TaggedSentence]:
         place = f"{name}, line {sentence[0].number}"
         if words:
             places = [f"{name}, line {line.number}" for line in words]
-            yield make_tagged([line.cells[token] for line in words], tags(words), place=place, places=places)
+            read = tags(words)
+            torn = next((number for number, tag in enumerate(read) if " " in tag), None)
+            if torn is not None:
+                raise DataFileError(f"{places[torn]}: the tag {read[torn][:60]!r} has a space; tabs must part all columns.")
+            yield make_tagged([line.cells[token] for line in words], read, place=place, places=places)
 
 
 def is_in_columns(text: str) -> bool:
@@ -167,7 +171,9 @@ def _counts(sentences: Sequence[_Sentence]) -> bool:
     ]
     n_words = sum(not _is_range(line.cells[0]) for sentence in sentences for line in sentence)
     rising = all(after == before + 1 for its in numbers for before, after in pairwise(its))
-    return rising and sum(map(len, numbers)) == n_words and any(len(its) > 1 for its in numbers)
+    if not rising or sum(map(len, numbers)) != n_words:
+        return False
+    return any(len(its) > 1 for its in numbers) or all(its == [1] for its in numbers)
 
 
 def _is_range(cell: str) -> bool:

@@ -13,6 +13,7 @@ Rated pairs are lines of score, first and second sentence, separated by tabs. Ro
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,6 +37,7 @@ Row = TypeVar("Row", TaggedSentence, LabelledSentence, RatedPair)
 _log = logging.getLogger(__name__)
 COLUMN_SUFFIXES = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".tsv", ".txt")
 _COLUMNS = ("text", "label")  # of a table
+_JSON = re.compile(r"\s*(?:\{|\[\s*\{)")
 _HINT = f"; columns are read from {', '.join(COLUMN_SUFFIXES)}, and text,label from .csv"
 
 
@@ -147,6 +149,8 @@ def _format_of(path: Path, text: str) -> str:
     if suffix == ".csv" or (suffix == ".tsv" and has_columns(text, _COLUMNS)):
         return "table"
     if suffix == ".txt":
+        if _JSON.match(text):
+            return "json"
         return "columns" if is_in_columns(text) else "marked"
     return "columns" if suffix in COLUMN_SUFFIXES else "json"
 

@@ -45,6 +45,7 @@ def table(delimiter: str, header: str = "text{d}label", line: str = '"A day, {n}
 
 NER = [TaggedSentence(("Ada", str(n), "slept", "."), ("B-PER", "I-PER", "O", "O")) for n in range(N_ROWS)]
 CLASSES = [LabelledSentence(f"A day, {n}; fine", "positive") for n in range(N_ROWS)]
+ONE_WORD = [TaggedSentence((f"Ada{n}",), ("B-PER",)) for n in range(N_ROWS)]
 JSON_ROWS = [{"text": row.text, "label": row.label} for row in CLASSES]
 LINES = "".join(json.dumps(row) + "\n" for row in JSON_ROWS)
 BIOES = {"B-PER": "B-PER", "I-PER": "E-PER", "O": "O"}
@@ -60,6 +61,7 @@ READ = [
     ("ner", "chunks.conll", conll("{i}\t{token}\tB-NP\t{tag}"), NER),
     ("ner", "misc.conllu", conll("{i}\t{token}\t_\tX\t_\t_\t0\tdep\t_\tNER={tag}|SpaceAfter=No"), NER),
     ("ner", "contraction.conllu", conll("{i}\t{token}\t{tag}").replace("3\tsl", "3-4\tdu\t_\n3\tsl"), NER),
+    ("ner", "one_word.conllu", "\n".join(f"1\t{row.tokens[0]}{n}\tB-PER\n" for n, row in enumerate(NER)), ONE_WORD),
     ("ner", "iob1.conll", conll("{token} {tag}").replace("B-PER", "I-PER"), None),
     ("ner", "bioes.conll", conll("{token} {tag}").replace("I-PER", "E-PER"), NER),
     ("ner", "bilou.conll", conll("{token} {tag}").replace("I-PER", "L-PER"), NER),
@@ -82,15 +84,18 @@ READ = [
     ("classification", "label_space.csv", table(",", line='"A day, {n}; fine"{d} positive '), CLASSES),
     ("classification", "label_space.jsonl", LINES.replace('"positive"', '" positive\\u200b"'), CLASSES),
     ("classification", "lines.jsonl", LINES, CLASSES),
+    ("classification", "lines.txt", LINES, CLASSES),
     ("classification", "array.json", json.dumps(JSON_ROWS, indent=2), CLASSES),
     ("classification", "one_line_array.json", json.dumps(JSON_ROWS), CLASSES),
     ("classification", "spread.json", "\n".join(json.dumps(row, indent=2) for row in JSON_ROWS), CLASSES),
 ]
+MARKED = [case for case in READ if case[1] in ("tabs.tsv", "comma.csv", "lines.jsonl", "array.json")]
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-be-mark", "utf-32"]
 
 REFUSED = [
     ("ner", "spaces_in_token.conll", "Ada O\nNew York B-LOC\n", "line 2: 3 columns where the first line has 2"),
     ("ner", "no_tab.conll", "Ada\tO\nNew York B-LOC\n", "line 2: 'New York B-LOC' stands alone"),
+    ("ner", "tab_and_space.conll", "Ada\tO\nOslo\tNNP B-LOC\n", "line 2: the tag 'NNP B-LOC' has a space"),
     ("ner", "no_tag.conll", "Ada\tNN\tO\nslept\tVB\t\n", "line 2: 2 columns where the first line has 3"),
     ("ner", "no_entities.conllu", conll("{i}\t{token}\t_\tX\t_\t_\t0\tdep\t_\t_"), "line 1: none of the ten columns"),
     ("ner", "pos_only.conll", conll("{token} {token} NN"), "line 1: the last column holds no entity tag"),
@@ -159,7 +164,7 @@ def test_every_surface_reads_the_same_rows(
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize(("task", "name", "content", "expected"), [READ[1], READ[15], READ[23], READ[24]])
+@pytest.mark.parametrize(("task", "name", "content", "expected"), MARKED)
 def test_a_mark_says_the_encoding(
     tmp_path: Path, task: str, name: str, content: str, expected: list[object], encoding: str
 ) -> None:
@@ -244,6 +249,14 @@ def test_repeated_rows_are_told_everywhere(
     assert caplog.messages == [told]
     phrase = read_dataset(path).phrase
     assert "7 of 8 rows repeat an earlier one; 2 of those kept aside are learned from, too" in phrase
+
+
+def test_sentences_that_are_learned_and_measured_on_are_told(
+    tmp_path: Path, arguments: Callable[[str, str, Path], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, "dev.csv", "text,label\nthe cat,positive\na mat,negative\n")
+    assert main(arguments("train --dev", "classification", path)) == 0
+    assert "Note: 1 of 2 sentences to measure on are learned from, too" in capsys.readouterr().err
 
 
 def test_composed_and_decomposed_marked_text_has_the_same_words_and_labels(tmp_path: Path) -> None:
