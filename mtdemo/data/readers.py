@@ -137,7 +137,7 @@ def _labelled_of(path: Path, text: str, name: str) -> tuple[LabelledSentence, ..
 
 
 def _both_parts(text: str, name: str) -> tuple[MarkedSentence, ...]:
-    """Read the sentences of both parts of a marked file, and tell of it."""
+    """Read both parts of a marked file, and tell so."""
     sample = parse_sample(text, name)
     _log.warning("Note: %s: the sentences of both its parts, [train] and [test], are read.", name)
     return (*sample.train, *sample.test)

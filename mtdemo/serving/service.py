@@ -16,6 +16,7 @@ from mtdemo.errors import EmptyInputError, InputError, TooMuchInputError
 from mtdemo.results import Analysis, ModelInfo, ProgressCallback, SentenceAnalysis, Similarity, no_progress
 from mtdemo.serving.analyzer import Analyzer
 from mtdemo.serving.model_store import ModelStore
+from mtdemo.text.words import is_blank
 
 if TYPE_CHECKING:
     from mtdemo.models.loaded import LoadedModel
@@ -166,7 +167,7 @@ class ModelService:
     def _check_sentence(self, sentence: str, number: int) -> None:
         if not isinstance(sentence, str):
             raise InputError(f"It must be a text, not {type(sentence).__name__}.", number)
-        if not sentence.strip():
+        if is_blank(sentence):
             raise EmptyInputError("It is blank. Leave it out, or write something.", number)
         most = min(self.settings.max_sentence_characters, self.settings.max_total_characters)
         if len(sentence) > most:

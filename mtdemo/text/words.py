@@ -12,7 +12,7 @@ import regex
 
 # An alternative per kind: a run of letters or digits, any other cluster, and invisible characters that stand alone.
 _WORD = regex.compile(r"\p{Cf}*+(?:\w[\p{M}\p{Cf}]*+)++|\p{Cf}*+(?!\s)\X[\p{M}\p{Cf}]*+|\p{Cf}++")
-_BLANK = regex.compile(r"[\s\p{Cc}\p{Cf}]*+")
+_BLANK = regex.compile(r"[\s\p{Cf}]*+")
 _EDGES = regex.compile(r"\A[\s\p{Cc}\p{Cf}]++|(?<![\s\p{Cc}\p{Cf}])[\s\p{Cc}\p{Cf}]++\Z")
 _CLUSTER = regex.compile(r"\X")
 _READABLE = regex.compile(r"[\p{L}\p{N}]")

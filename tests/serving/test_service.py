@@ -191,6 +191,7 @@ LIMITED = Settings(max_sentences=3, max_sentence_characters=20, max_total_charac
     [
         ([], EmptyInputError, "no sentence"),
         (["fine", "  \t"], EmptyInputError, "Sentence 2: It is blank"),
+        (["fine", "\u200b\u2060"], EmptyInputError, "Sentence 2: It is blank"),
         (["a"] * 4, TooMuchInputError, "4 sentences.*at most 3"),
         (["a" * 21], TooMuchInputError, "21 characters; at most 20"),
         (["a" * 16] * 2, TooMuchInputError, "32 characters together; at most 30"),
