@@ -121,7 +121,7 @@ def check_rows(rows: Sequence[Any]) -> None:
             hold("".join("".join(row.tagged.tokens).split()) == "".join(row.text.split()), row)
             hold(all(row.text[start:end] for start, end, _ in row.spans), row)
         if isinstance(row, TaggedSentence):
-            hold(len(row.tokens) == len(row.tags), row)
+            hold(len(row.tokens) == len(row.tags) and row.text.strip() != "", row)
             hold(all(token or tag == "O" for token, tag in zip(row.tokens, row.tags, strict=True)), row)
             hold(all(tag.strip() == tag for tag in row.tags), row)
         if isinstance(row, LabelledSentence):

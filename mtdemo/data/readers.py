@@ -122,7 +122,20 @@ def _tagged_of(path: Path, text: str, name: str) -> tuple[TaggedSentence, ...]:
             return _all(read_columns(text, name), name)
         case "table":
             raise DataFileError(f"{name} holds texts with a label; entity tags are read from columns or from JSON.")
-    return _all((_tagged(record, place) for place, record in read_objects(text, name, _HINT)), name)
+    records = list(read_objects(text, name, _HINT))
+    kept = [(place, record) for place, record in records if not _says_nothing(record)]
+    if len(kept) < len(records):
+        _log.warning("Note: %s: %d of %d rows are blank and left out.", name, len(records) - len(kept), len(records))
+    return _all((_tagged(record, place) for place, record in kept), name)
+
+
+def _says_nothing(record: dict[str, Any]) -> bool:
+    """Find a row of blank tokens without an entity, which data sets hold."""
+    tokens = record.get("tokens")
+    if not isinstance(tokens, list) or not tokens:
+        return False
+    is_blank_row = all(isinstance(token, str) and not token.strip(" \t\n") for token in tokens)
+    return is_blank_row and bool(record.get("tags") == ["O"] * len(tokens))
 
 
 def _labelled_of(path: Path, text: str, name: str) -> tuple[LabelledSentence, ...]:

@@ -90,7 +90,7 @@ def test_what_an_options_contradicts_is_told_and_its_errors_are_sentences(
     (tmp_path / "plan.json").write_text('{"weight_decay": true}')
     assert main([*base, "--plan", str(tmp_path / "plan.json")]) == 2
     assert f"{tmp_path / 'plan.json'}: The weight decay must be a number from 0 to 1, not True" in capsys.readouterr().err
-    (tmp_path / "ner").write_text('{"tokens": [" "], "tags": ["O"]}\n')
+    (tmp_path / "ner").write_text('{"tokens": [" "], "tags": ["PER"]}\n')
     (tmp_path / "classes").write_text('{"text": " ", "label": "neutral"}\n')
     assert main(base) == 2
     assert "ner, line 1: token 1 is blank" in capsys.readouterr().err

@@ -185,3 +185,13 @@ def test_both_parts_of_a_marked_file_are_read_and_that_is_told(tmp_path: Path, c
     assert [row.tags for row in read_tagged(path)] == [("B-PER", "O", "O"), ("O", "O")]
     assert [(row.text, row.label) for row in read_labelled(path)] == [("Ada left.", "neutral"), ("Fine!", "positive")]
     assert caplog.messages == [f"Note: {path}: the sentences of both its parts, [train] and [test], are read."] * 2
+
+
+def test_blanks_that_are_no_entity_change_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Data sets hold empty tokens, and rows of nothing else."""
+    blank = '{"tokens": ["Ada", "", " "], "tags": ["PER", "O", "O"]}\n'
+    (sentence,) = read_tagged(write(tmp_path, blank + '{"tokens": ["", " "], "tags": ["O", "O"]}\n'))
+    assert (sentence.tokens, sentence.tags) == (("Ada", "", " "), ("PER", "O", "O"))
+    assert "1 of 2 rows are blank and left out" in caplog.text
+    with pytest.raises(DataFileError, match="token 2 is blank"):
+        read_tagged(write(tmp_path, blank.replace('"O", "O"', '"PER", "O"')))

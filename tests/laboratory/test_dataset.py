@@ -107,7 +107,7 @@ def test_much_that_is_kept_aside_is_thinned(tmp_path: Path) -> None:
         ("a.jsonl", "\x00\x01", "a.jsonl is not a UTF-8 text file, line 1"),
         ("a.jsonl", "[" * 100_000, "a.jsonl, line 1"),
         ("a.jsonl", as_lines([{"text": " ", "label": "neutral"}, *CLASSES]), "a.jsonl, line 1: the text is blank"),
-        ("a.jsonl", as_lines([{"tokens": ["", " "], "tags": ["O", "O"]}, *ENTITIES]), "line 1: token 1 is blank"),
+        ("a.jsonl", as_lines([{"tokens": ["", " "], "tags": ["O", "PER"]}, *ENTITIES]), "line 1: token 1 is blank"),
         ("a.jsonl", as_lines([*CLASSES, {"text": "x" * 1001, "label": "neutral"}]), "line 13: it has 1,001 characters"),
         ("a.csv", "a,b\n1,2", "must name the columns text and label"),
         ("a.conll", "Rome", "a.conll, line 1: 'Rome' stands alone"),
