@@ -103,6 +103,9 @@ class ModelInfo:
         class_labels: names of the classes.
         entity_types: names of the entity types, without `O` and BIO prefixes.
         trained_heads: the heads that were trained; every other head is random.
+        pooling: how hidden states become an embedding, by the names of sentence-transformers; several stand side by side.
+        is_normalized: whether every embedding has length 1.
+        prompt: what the model reads before every sentence.
     """
 
     id: str
@@ -114,6 +117,9 @@ class ModelInfo:
     class_labels: tuple[str, ...]
     entity_types: tuple[str, ...]
     trained_heads: tuple[str, ...]
+    pooling: tuple[str, ...] = ("mean",)
+    is_normalized: bool = False
+    prompt: str = ""
 
     @property
     def classifies(self) -> bool:
@@ -166,7 +172,7 @@ class SentenceAnalysis(ArrayRecord):
         n_tokens: word pieces of the whole sentence, special ones included.
         n_truncated: word pieces beyond the limit, not read for the embedding and the class.
         n_unknown: word pieces of the whole sentence that are not in the vocabulary.
-        embedding: float32 (hidden,), read-only, the mean of the last hidden states, not normalised.
+        embedding: float32 (hidden,), read-only, made of the last hidden states as `ModelInfo` says.
         probabilities: every class with its probability, in the order of the model's labels; they sum to 1.
         entities: ordered by start, never overlapping.
     """

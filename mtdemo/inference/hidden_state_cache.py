@@ -29,7 +29,7 @@ class HiddenStateCache:
         """Look hidden states up; compute missing ones in one pass.
 
         Returns:
-            Hidden states, float32 (windows, longest window, hidden), and attention mask, int64 (windows, longest window).
+            Hidden states, float32 (windows, longest window, hidden), and pooling mask, int64 (windows, longest window).
         """
         keys = [(window.input_ids, window.token_type_ids) for window in windows]
         states = {key: self._states[key] for key in keys if key in self._states}
@@ -38,12 +38,14 @@ class HiddenStateCache:
         self.n_reused += len(keys) - len(missing)
         if missing:
             with torch.no_grad():
-                hidden = loaded.model.backbone(**loaded.pad([windows[row] for row in missing])).last_hidden_state
+                inputs = loaded.pad([windows[row] for row in missing])
+                inputs.pop("pooling_mask", None)
+                hidden = loaded.model.backbone(**inputs).last_hidden_state
             for place, row in enumerate(missing):
                 states[keys[row]] = hidden[place, : len(keys[row][0])].clone()
                 self._keep(keys[row], states[keys[row]])
         chosen = [states[key] for key in keys]
-        masks = [torch.ones(len(state), dtype=torch.long) for state in chosen]
+        masks = [(torch.arange(len(window.input_ids)) >= window.n_unpooled).long() for window in windows]
         return pad_sequence(chosen, batch_first=True), pad_sequence(masks, batch_first=True)
 
     def _keep(self, key: tuple[tuple[int, ...], ...], state: Tensor) -> None:

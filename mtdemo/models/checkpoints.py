@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from mtdemo.config import MIN_LENGTH
 from mtdemo.errors import CheckpointNotFoundError, InvalidCheckpointError, ModelTooLargeError
 from mtdemo.files import first_line, writing
 from mtdemo.models.configuration import MultiTaskConfig
+from mtdemo.models.embedding.layers import load_dense_weights
+from mtdemo.models.embedding.recipe import EmbeddingRecipe, read_recipe
 from mtdemo.models.formats import CheckpointFormat, find_format
 from mtdemo.models.loaded import BYTES_PER_PARAMETER, LoadedModel, describe_model
 from mtdemo.models.multitask import SEED_OF_UNTRAINED, MultiTaskModel
@@ -36,10 +39,11 @@ def load_directory(directory: Path, max_bytes: int | None = None, name: str | No
         ModelTooLargeError: the weights would take more than `max_bytes`.
     """
     name = name or str(directory)
-    format_, config = _recognise(directory, name)
-    check_size(config, name, max_bytes)
-    model = _load_weights(format_, directory, name)
-    tokenizer = load_tokenizer(directory, name)
+    found = _recognise(directory, name)
+    check_size(found.config, name, max_bytes)
+    model = _load_weights(found, name)
+    tokenizer = load_tokenizer(found.directory, name)
+    found.recipe.adapt(tokenizer)
     scheme = TagScheme.from_labels(model.config.entity_labels)
     loaded = LoadedModel(model, tokenizer, scheme, describe_model(model, tokenizer, name))
     _smoke_test(loaded)
@@ -80,12 +84,43 @@ def read_config(directory: Path, name: str) -> MultiTaskConfig:
     Raises:
         CheckpointNotFoundError, InvalidCheckpointError: as `load_directory`.
     """
-    return _recognise(directory, name)[1]
+    return _recognise(directory, name).config
 
 
-def _recognise(directory: Path, name: str) -> tuple[CheckpointFormat, MultiTaskConfig]:
-    if not directory.is_dir():
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A directory that was recognised.
+
+    Attributes:
+        root: the directory that was given.
+        directory: where its configuration, weights and tokenizer are.
+        format: its kind.
+        config: of the model that it becomes.
+        recipe: how its makers make embeddings; one that changes nothing where they do not say.
+    """
+
+    root: Path
+    directory: Path
+    format: CheckpointFormat
+    config: MultiTaskConfig
+    recipe: EmbeddingRecipe
+
+
+def _recognise(root: Path, name: str) -> _Found:
+    if not root.is_dir():
         raise CheckpointNotFoundError(f"There is no checkpoint {name!r}: no such directory.")
+    recipe = read_recipe(root, name)
+    directory = root / recipe.folder if recipe else root
+    format_, config = _read_format(directory, name)
+    if recipe is None or not format_.follows_recipe:
+        recipe = EmbeddingRecipe()
+    else:
+        for field, value in recipe.fields.items():
+            setattr(config, field, value)
+    return _Found(root, directory, format_, config, recipe)
+
+
+def _read_format(directory: Path, name: str) -> tuple[CheckpointFormat, MultiTaskConfig]:
     if not (directory / "config.json").is_file():
         raise InvalidCheckpointError(
             f"{name!r} is not a checkpoint: it has no config.json. A checkpoint directory holds config.json, "
@@ -131,8 +166,8 @@ def check_size(config: MultiTaskConfig, name: str, max_bytes: int | None) -> Non
         )
 
 
-def _load_weights(format_: CheckpointFormat, directory: Path, name: str) -> MultiTaskModel:
-    if not any(directory.glob("*.safetensors")):
+def _load_weights(found: _Found, name: str) -> MultiTaskModel:
+    if not any(found.directory.glob("*.safetensors")):
         raise InvalidCheckpointError(
             f"{name!r} has no safetensors weights (model.safetensors). Pickled weights (pytorch_model.bin) are never "
             "loaded, since they can run code."
@@ -141,12 +176,13 @@ def _load_weights(format_: CheckpointFormat, directory: Path, name: str) -> Mult
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     try:
-        model, report = format_.load(directory)
+        model, report = found.format.load(found.directory, found.config)
     except Exception as error:
         raise InvalidCheckpointError(f"The weights of {name!r} cannot be read: {first_line(error)}") from error
     finally:
         transformers_logging.set_verbosity(verbosity)
     _check_report(report, model, name)
+    load_dense_weights(model.embedding_layers, found.root, found.recipe.dense_folders, name)
     model.eval()
     return model
 

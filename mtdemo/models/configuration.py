@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
+from mtdemo.models.embedding.layers import check_layers, width_after
+from mtdemo.models.embedding.pooling import POOLINGS
 from mtdemo.models.parts import HEAD_NAMES
 
 CLASS_LABELS = ("negative", "neutral", "positive")
@@ -23,6 +25,11 @@ class MultiTaskConfig(PreTrainedConfig):
         entity_labels: names of the token labels; the first must be `O`. `PER` (IO) and `B-PER`, `I-PER` (BIO) both work.
         output_labels: labels of an additional linear layer over the sentence embedding; none by default. It is the
             "new output layer" of the freezing scenarios.
+        pooling: how the sentence embedding is pooled: rows of `mtdemo.models.embedding.pooling.POOLINGS`, side by side.
+        embedding_layers: what follows the pooling, in order: `{"kind": "normalize"}`, or `{"kind": "dense", …}` with
+            `out_features`, `bias` and `activation`.
+        prompt: what is read before every sentence; offsets stay those of the sentence.
+        pools_prompt: whether the word pieces of the prompt count in the pooling.
         classification_pooling: what the classification head reads, the mean of the tokens or the first token.
         head_dropout: dropout before each head, 0 to 1.
         casing: whether `token_type_ids` carry the case of each piece's word (`mtdemo.text.tokenization.word_case`); the
@@ -37,6 +44,10 @@ class MultiTaskConfig(PreTrainedConfig):
     class_labels: list[str] = field(default_factory=lambda: list(CLASS_LABELS))
     entity_labels: list[str] = field(default_factory=lambda: list(ENTITY_LABELS))
     output_labels: list[str] = field(default_factory=list)
+    pooling: list[str] = field(default_factory=lambda: ["mean"])
+    embedding_layers: list[dict[str, Any]] = field(default_factory=list)
+    prompt: str = ""
+    pools_prompt: bool = True
     classification_pooling: Literal["mean", "cls"] = "mean"
     head_dropout: float = 0.1
     casing: bool = False
@@ -51,6 +62,9 @@ class MultiTaskConfig(PreTrainedConfig):
                 raise ValueError(f"Every label must have a name of its own, but they are {labels}.")
         if self.classification_pooling not in ("mean", "cls"):
             raise ValueError(f"classification_pooling is 'mean' or 'cls', not {self.classification_pooling!r}.")
+        if not self.pooling or not set(self.pooling) <= set(POOLINGS):
+            raise ValueError(f"pooling names one or more of {', '.join(POOLINGS)}, not {self.pooling}.")
+        check_layers(self.embedding_layers)
         unknown = set(self.trained_heads) - set(HEAD_NAMES)
         if unknown:
             raise ValueError(f"trained_heads names {sorted(unknown)}; the heads are {', '.join(HEAD_NAMES)}.")
@@ -62,8 +76,18 @@ class MultiTaskConfig(PreTrainedConfig):
 
     @property
     def hidden_size(self) -> int:
-        """Width of the hidden states and of the sentence embedding."""
+        """Width of the hidden states."""
         return int(self.backbone.hidden_size)  # type: ignore[union-attr]
+
+    @property
+    def embedding_size(self) -> int:
+        """Width of the sentence embedding."""
+        return width_after(len(self.pooling) * self.hidden_size, self.embedding_layers)
+
+    @property
+    def is_normalized(self) -> bool:
+        """True where every embedding has length 1."""
+        return self.embedding_layers[-1:] == [{"kind": "normalize"}]
 
     @property
     def n_layers(self) -> int:

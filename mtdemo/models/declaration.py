@@ -21,7 +21,7 @@ def declare_parts(model: nn.Module, n_layers: int) -> Parts:
     `backbone.encoder.layer.1.output.dense.weight -> layer_1`, `ner_head.linear.bias -> ner_head`.
 
     Args:
-        model: with the backbone as `backbone`; each of its other children is a head.
+        model: with the backbone as `backbone`; its other children are heads, or belong to the rest of the backbone.
         n_layers: encoder layers that the configuration promises.
 
     Returns:
@@ -67,8 +67,10 @@ def _parameters_with_decay(model: nn.Module) -> Iterator[tuple[str, nn.Parameter
 def _part_of(name: str, prefix_of_layers: str | None) -> tuple[str, PartKind]:
     """Find the part of a parameter by its full name."""
     root, _, rest = name.partition(".")
-    if root != "backbone":
+    if root in HEAD_NAMES:
         return root, PartKind.HEAD
+    if root != "backbone":  # the dense layers of an embedding are shared by all that read it
+        return "backbone_rest", PartKind.BACKBONE_REST
     if prefix_of_layers and name.startswith(prefix_of_layers):
         index = name[len(prefix_of_layers) :].partition(".")[0]
         return f"layer_{index}", PartKind.LAYER

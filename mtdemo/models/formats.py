@@ -28,14 +28,16 @@ class CheckpointFormat:
         name: as people call it.
         recognises: whether a configuration, as config.json says it, is of this kind.
         configure: the configuration of the model that it becomes. An error that it raises becomes one about config.json.
-        load: the model from a directory, as float32, and a report of weights that were missing or of other shapes. A head
-            whose weights are missing is drawn anew and called untrained.
+        load: the model from a directory and its configuration, as float32, and a report of weights that were missing or of
+            other shapes. A head whose weights are missing is drawn anew and called untrained.
+        follows_recipe: whether embeddings are made as the files of sentence-transformers beside it say.
     """
 
     name: str
     recognises: Callable[[PreTrainedConfig], bool]
     configure: Callable[[PreTrainedConfig], MultiTaskConfig]
-    load: Callable[[Path], tuple[MultiTaskModel, LoadReport]]
+    load: Callable[[Path, MultiTaskConfig], tuple[MultiTaskModel, LoadReport]]
+    follows_recipe: bool = True
 
 
 def find_format(config: PreTrainedConfig) -> CheckpointFormat:
@@ -55,14 +57,19 @@ def _with_new_heads(config: PreTrainedConfig) -> MultiTaskConfig:
     return MultiTaskConfig(backbone=config)
 
 
-def _load(directory: Path) -> tuple[MultiTaskModel, LoadReport]:
+def _load(directory: Path, config: MultiTaskConfig) -> tuple[MultiTaskModel, LoadReport]:
     model, report = MultiTaskModel.from_pretrained(
-        directory, local_files_only=True, dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True
+        directory,
+        config=config,
+        local_files_only=True,
+        dtype=torch.float32,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
     )
     return model, report
 
 
 FORMATS = (
-    CheckpointFormat("multi-task checkpoint", _is_multi_task, _as_it_is, _load),
+    CheckpointFormat("multi-task checkpoint", _is_multi_task, _as_it_is, _load, follows_recipe=False),
     CheckpointFormat("plain encoder", lambda config: True, _with_new_heads, _load),
 )

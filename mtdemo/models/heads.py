@@ -1,4 +1,4 @@
-"""Pooling and heads, small modules from hidden states to an embedding or to logits, and how new ones are drawn."""
+"""Heads, small modules from hidden states or an embedding to logits, and how new ones are drawn."""
 
 from __future__ import annotations
 
@@ -28,23 +28,22 @@ def make_head(name: str, config: MultiTaskConfig, n_labels: int) -> nn.Module:
     """
     if name == "classification_head":
         return ClassificationHead(config.hidden_size, n_labels, config.head_dropout)
-    return LinearHead(config.hidden_size, n_labels, 0.0 if name == "output_layer" else config.head_dropout)
+    if name == "output_layer":
+        return LinearHead(config.embedding_size, n_labels, 0.0)
+    return LinearHead(config.hidden_size, n_labels, config.head_dropout)
 
 
-def mean_pool(hidden_states: Tensor, attention_mask: Tensor) -> Tensor:
-    """Average the hidden states of the real tokens.
+def draw_weights(head: nn.Module, generator: torch.Generator | None) -> None:
+    """Draw the weights of a head anew.
 
     Args:
-        hidden_states: float (batch, tokens, hidden).
-        attention_mask: int or bool (batch, tokens), 1 for real tokens ([CLS] and [SEP] included), 0 for padding.
-
-    Returns:
-        float (batch, hidden). A row without any real token gives zeros.
-
-    The pooling of Reimers & Gurevych 2019 (https://arxiv.org/abs/1908.10084).
+        head: what gets them.
+        generator: None for that of the process.
     """
-    mask = attention_mask.unsqueeze(-1).to(hidden_states.dtype)
-    return (hidden_states * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1.0)
+    for module in head.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.02, generator=generator)
+            nn.init.zeros_(module.bias)
 
 
 class ClassificationHead(nn.Module):

@@ -42,7 +42,8 @@ class LoadedModel:
 
         It is not safe to call from several threads at once.
         """
-        return encode_sentences(self.tokenizer, texts, max_length, self.model.config.casing)
+        config = self.model.config
+        return encode_sentences(self.tokenizer, texts, max_length, config.casing, config.prompt, config.pools_prompt)
 
     def pad(self, windows: Sequence[Window]) -> dict[str, Tensor]:
         """Make the network's inputs from windows; see `pad_windows`."""
@@ -103,12 +104,15 @@ def describe_model(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, na
         id=name,
         architecture=config.backbone.model_type,
         n_parameters=model.num_parameters(),
-        hidden_size=config.hidden_size,
+        hidden_size=config.embedding_size,
         n_layers=config.n_layers,
         max_length=_longest_input(model, tokenizer),
         class_labels=tuple(config.class_labels),
         entity_types=TagScheme.from_labels(config.entity_labels).types[1:],
         trained_heads=model.trained_heads,
+        pooling=tuple(config.pooling),
+        is_normalized=config.is_normalized,
+        prompt=config.prompt,
     )
 
 
@@ -142,8 +146,8 @@ def pad_windows(windows: Sequence[Window], pad_token_id: int, with_segments: boo
         with_segments: whether the network reads `token_type_ids`.
 
     Returns:
-        `input_ids`, `attention_mask` and maybe `token_type_ids`, int64 (windows, longest window) each: two windows of 3
-        and 2 pieces give `[[2, 7, 3], [2, 3, 0]]` with the mask `[[1, 1, 1], [1, 1, 0]]`.
+        `input_ids`, `attention_mask` and maybe `token_type_ids` and `pooling_mask`, int64 (windows, longest window) each:
+        two windows of 3 and 2 pieces give `[[2, 7, 3], [2, 3, 0]]` with the mask `[[1, 1, 1], [1, 1, 0]]`.
     """
     longest = max(len(window.input_ids) for window in windows)
     shape = (len(windows), longest)
@@ -159,4 +163,8 @@ def pad_windows(windows: Sequence[Window], pad_token_id: int, with_segments: boo
         inputs["attention_mask"][row, :length] = 1
         if "token_type_ids" in inputs:
             inputs["token_type_ids"][row, :length] = torch.tensor(window.token_type_ids)
+    if any(window.n_unpooled for window in windows):
+        inputs["pooling_mask"] = inputs["attention_mask"].clone()
+        for row, window in enumerate(windows):
+            inputs["pooling_mask"][row, : window.n_unpooled] = 0
     return inputs

@@ -21,7 +21,9 @@ from transformers.utils.generic import ModelOutput
 
 from mtdemo.models.configuration import MultiTaskConfig
 from mtdemo.models.declaration import declare_parts
-from mtdemo.models.heads import ClassificationHead, LinearHead, OwnGenerator, make_head, mean_pool
+from mtdemo.models.embedding.layers import EmbeddingLayers
+from mtdemo.models.embedding.pooling import pool
+from mtdemo.models.heads import ClassificationHead, LinearHead, OwnGenerator, draw_weights, make_head
 from mtdemo.models.parts import HEAD_NAMES, HEADS, Parts
 
 N_CASES = 4
@@ -35,7 +37,8 @@ class MultiTaskOutput(ModelOutput):
     Attributes:
         loss: float32 (), the sum of the task losses for which labels were given.
         last_hidden_state: float32 (batch, tokens, hidden).
-        sentence_embedding: float32 (batch, hidden), the mean of the hidden states of the real tokens, not normalised.
+        sentence_embedding: float32 (batch, width), made as the configuration says; by default the mean of the hidden states
+            of the real tokens, not normalised.
         classification_logits: float32 (batch, classes).
         ner_logits: float32 (batch, tokens, entity labels).
         output_logits: float32 (batch, output labels), only with `output_labels` in the configuration.
@@ -72,7 +75,8 @@ class MultiTaskModel(PreTrainedModel):
             backbone = AutoModel.from_config(config.backbone, dtype=torch.get_default_dtype())
         self.backbone = backbone
         if getattr(self.backbone, "pooler", None) is not None:
-            self.backbone.pooler = None  # never used by mean pooling, so it would never get a gradient
+            self.backbone.pooler = None  # nothing here reads it, so it would never get a gradient
+        self.embedding_layers = EmbeddingLayers(len(config.pooling) * config.hidden_size, config.embedding_layers)
         for head in HEADS:
             labels = getattr(config, head.labels, ())
             self.add_module(head.name, make_head(head.name, config, len(labels)) if labels else None)
@@ -108,6 +112,7 @@ class MultiTaskModel(PreTrainedModel):
         classification_labels: Tensor | None = None,
         ner_labels: Tensor | None = None,
         output_labels: Tensor | None = None,
+        pooling_mask: Tensor | None = None,
         return_dict: bool | None = None,
         **backbone_inputs: Any,
     ) -> MultiTaskOutput:
@@ -119,6 +124,7 @@ class MultiTaskModel(PreTrainedModel):
             classification_labels: int64 (batch,), indices into `class_labels`.
             ner_labels: int64 (batch, tokens), indices into `entity_labels`, -100 where nothing is asked.
             output_labels: int64 (batch,), indices into `output_labels` of the configuration.
+            pooling_mask: int64 (batch, tokens), 1 for tokens that count in the pooling; the attention mask when not given.
             return_dict: accepted for compatibility; the output is always named.
             **backbone_inputs: whatever else the backbone takes, such as `token_type_ids` or `inputs_embeds`.
         """
@@ -129,28 +135,26 @@ class MultiTaskModel(PreTrainedModel):
         hidden_states = backbone_output.last_hidden_state
         if attention_mask is None:
             attention_mask = hidden_states.new_ones(hidden_states.shape[:2], dtype=torch.long)
-        output = self.apply_heads(hidden_states, attention_mask)
+        output = self.apply_heads(hidden_states, attention_mask if pooling_mask is None else pooling_mask)
         labels |= {"classification": classification_labels, "ner": ner_labels, "output": output_labels}
-        losses = {}
-        for name, its in labels.items():
-            if its is not None:
-                losses[name] = output[f"{name}_loss"] = _cross_entropy(output.get(f"{name}_logits"), its)
-        output.loss = torch.stack([*losses.values()]).sum() if losses else None
+        _add_losses(output, {name: its for name, its in labels.items() if its is not None})
         return output
 
-    def apply_heads(self, hidden_states: Tensor, attention_mask: Tensor) -> MultiTaskOutput:
+    def apply_heads(self, hidden_states: Tensor, pooling_mask: Tensor) -> MultiTaskOutput:
         """Run pooling and heads on given hidden states.
 
         Args:
             hidden_states: float (batch, tokens, hidden), the last ones.
-            attention_mask: int64 (batch, tokens).
+            pooling_mask: int64 (batch, tokens), 1 for tokens that count in the pooling.
         """
-        embedding = mean_pool(hidden_states, attention_mask)
+        config = self.config
+        embedding = self.embedding_layers(pool(hidden_states, pooling_mask, config.pooling))
         output = MultiTaskOutput(last_hidden_state=hidden_states, sentence_embedding=embedding)
         for row in HEADS:
             if (head := getattr(self, row.name)) is not None:
-                by_first = row.name == "classification_head" and self.config.classification_pooling == "cls"
-                vectors = hidden_states[:, 0] if by_first else embedding if row.reads_sentences else hidden_states
+                vectors = embedding if row.reads_sentences else hidden_states
+                if row.name == "classification_head":
+                    vectors = pool(hidden_states, pooling_mask, [config.classification_pooling])
                 output[f"{row.output}_logits"] = head(vectors)
         return output
 
@@ -222,10 +226,7 @@ class MultiTaskModel(PreTrainedModel):
         """
         generator = None if seed is None else torch.Generator(self.device).manual_seed(seed)
         for name in names:
-            for module in self.get_submodule(name).modules():
-                if isinstance(module, nn.Linear):
-                    nn.init.normal_(module.weight, std=0.02, generator=generator)
-                    nn.init.zeros_(module.bias)
+            draw_weights(self.get_submodule(name), generator)
 
     def parts(self) -> Parts:
         """Declare the parts, lowest first: embeddings, layers, rest, heads.
@@ -256,6 +257,13 @@ def _from_backbone(
 
 
 _HUB_ARGUMENTS = ("revision", "cache_dir", "token", "subfolder", "local_files_only", "force_download", "proxies")
+
+
+def _add_losses(output: MultiTaskOutput, labels: dict[str, Tensor]) -> None:
+    """Add losses of labelled heads, and their sum."""
+    for name, its in labels.items():
+        output[f"{name}_loss"] = _cross_entropy(output.get(f"{name}_logits"), its)
+    output.loss = torch.stack([output[f"{name}_loss"] for name in labels]).sum() if labels else None
 
 
 def _cross_entropy(logits: Tensor | None, labels: Tensor) -> Tensor:

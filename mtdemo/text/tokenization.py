@@ -41,12 +41,14 @@ class Window:
         token_type_ids: segment ids, same length.
         content: the positions in `input_ids` that are not special.
         first_piece: index in the sentence of the first content piece.
+        n_unpooled: pieces at the beginning, those of a prompt, that do not count in the embedding.
     """
 
     input_ids: tuple[int, ...]
     token_type_ids: tuple[int, ...]
     content: slice
     first_piece: int
+    n_unpooled: int = 0
 
     @property
     def n_pieces(self) -> int:
@@ -65,7 +67,7 @@ class EncodedSentence:
 
     @property
     def n_tokens(self) -> int:
-        """Word pieces of the whole sentence, special ones included."""
+        """Word pieces of the whole sentence, special and prompt ones included."""
         return len(self.pieces) + self.n_special
 
     @property
@@ -96,7 +98,12 @@ def replace_unreadable(text: str) -> str:
 
 
 def encode_sentences(
-    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int, casing: bool = False
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    max_length: int,
+    casing: bool = False,
+    prompt: str = "",
+    pools_prompt: bool = True,
 ) -> tuple[EncodedSentence, ...]:
     """Tokenise sentences into overlapping windows.
 
@@ -107,6 +114,8 @@ def encode_sentences(
         texts: the sentences.
         max_length: special word pieces included.
         casing: whether the segment ids carry the case of the word that each piece belongs to.
+        prompt: what is read before every sentence. Its pieces count in the length, and offsets are those of the sentence.
+        pools_prompt: whether the pieces of the prompt count in the embedding.
 
     Returns:
         One `EncodedSentence` per text. A text without any readable character has no pieces and one window of special
@@ -116,7 +125,7 @@ def encode_sentences(
         return ()
     overlap = (max_length - tokenizer.num_special_tokens_to_add()) // 4  # pieces
     batch = tokenizer(
-        [replace_unreadable(text) for text in texts],
+        [prompt + replace_unreadable(text) for text in texts],
         truncation=True,
         max_length=max_length,
         stride=overlap,
@@ -128,7 +137,44 @@ def encode_sentences(
         grouped[sentence].append(encoding)
     unknown_id = tokenizer.unk_token_id
     sentences = (_encoded_sentence(text, found, overlap, unknown_id) for text, found in zip(texts, grouped, strict=True))
+    if prompt:
+        ids: list[int] = tokenizer(prompt)["input_ids"]
+        n_before = 0 if pools_prompt else len(ids) - (ids[-1] in tokenizer.all_special_ids)
+        n_unknown = ids.count(-1 if unknown_id is None else unknown_id)
+        sentences = (_without_prompt(sentence, len(prompt), n_unknown, n_before) for sentence in sentences)
     return tuple(map(_with_casing, sentences) if casing else sentences)
+
+
+def _without_prompt(sentence: EncodedSentence, n_characters: int, n_unknown: int, n_unpooled: int) -> EncodedSentence:
+    """Take a prompt's pieces from a sentence; windows keep theirs.
+
+    `query: rain` in the pieces `query`, `:` and `rain`, with 7 characters of prompt, has one piece, from 0 to 4, and the
+    content of the window `[CLS] query : rain [SEP]` is the position 3.
+
+    Args:
+        sentence: read with the prompt.
+        n_characters: of the prompt.
+        n_unknown: pieces of the prompt that are not in the vocabulary.
+        n_unpooled: see `Window`.
+    """
+    n_prompt = sum(piece.end <= n_characters for piece in sentence.pieces)
+
+    def shortened(window: Window) -> Window:
+        n_gone = min(max(0, n_prompt - window.first_piece), window.n_pieces)
+        content = slice(window.content.start + n_gone, window.content.stop)
+        return replace(window, content=content, first_piece=max(0, window.first_piece - n_prompt), n_unpooled=n_unpooled)
+
+    pieces = tuple(
+        Piece(max(0, piece.start - n_characters), piece.end - n_characters, piece.word)
+        for piece in sentence.pieces[n_prompt:]
+    )
+    return replace(
+        sentence,
+        pieces=pieces,
+        windows=tuple(map(shortened, sentence.windows)),
+        n_special=sentence.n_special + n_prompt,
+        n_unknown=sentence.n_unknown - n_unknown,
+    )
 
 
 def _encoded_sentence(text: str, encodings: Sequence[Any], overlap: int, unknown_id: int | None) -> EncodedSentence:

@@ -40,7 +40,7 @@ def add_endpoints(service: ModelService, planner: Planner) -> None:
     def embed(sentences: list[str]) -> Records:
         """Embed sentences.
 
-        Returns per sentence: text, n_tokens, n_truncated, n_unknown, embedding (not normalised), norm, model.
+        Returns per sentence: text, n_tokens, n_truncated, n_unknown, embedding (made as `model` says), norm, model.
         """
         analysis = service.analyze(_readable(sentences))
         return [{**sentence.embedding_as_dict(), "model": analysis.model.id} for sentence in analysis]

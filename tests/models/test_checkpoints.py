@@ -12,6 +12,7 @@ from transformers import GPT2Config, GPT2Model, PreTrainedModel, T5Config, T5Mod
 from mtdemo.config import EMBEDDED_CHECKPOINT, Settings
 from mtdemo.errors import CheckpointNotFoundError, InvalidCheckpointError, ModelTooLargeError
 from mtdemo.models.checkpoints import load_directory, save_checkpoint
+from mtdemo.models.configuration import MultiTaskConfig
 from mtdemo.models.loaded import LoadedModel
 from mtdemo.serving.service import ModelService
 from tests.conftest import make_tokenizer
@@ -215,7 +216,7 @@ def test_what_is_read_and_saved_again_is_the_same(embedded: LoadedModel, tmp_pat
     again, weights = (load_file(place / "model.safetensors") for place in (tmp_path, EMBEDDED_CHECKPOINT))
     assert again.keys() == weights.keys()
     assert all(tensor.dtype == torch.float16 and torch.equal(tensor, weights[name]) for name, tensor in again.items())
-    saved, committed = (json.loads((place / "config.json").read_text()) for place in (tmp_path, EMBEDDED_CHECKPOINT))
+    saved, committed = (MultiTaskConfig.from_pretrained(place).to_dict() for place in (tmp_path, EMBEDDED_CHECKPOINT))
     version = "transformers_version"
     assert {**saved, version: ""} == {**committed, version: ""}
 

@@ -45,9 +45,9 @@ def test_another_kind_of_checkpoint_is_one_more_row(tmp_path: Path, monkeypatch:
     def configure(config: PreTrainedConfig) -> MultiTaskConfig:
         return MultiTaskConfig(backbone=config, entity_labels=[*config.id2label.values()], trained_heads=["ner_head"])
 
-    def load(directory: Path) -> tuple[MultiTaskModel, LoadReport]:
+    def load(directory: Path, config: MultiTaskConfig) -> tuple[MultiTaskModel, LoadReport]:
         theirs = BertForTokenClassification.from_pretrained(directory)
-        model = MultiTaskModel(configure(theirs.config), backbone=theirs.bert)
+        model = MultiTaskModel(config, backbone=theirs.bert)
         model.ner_head.linear.load_state_dict(theirs.classifier.state_dict())
         return model, {"missing_keys": ["classification_head.dense.weight"], "mismatched_keys": []}
 

@@ -17,7 +17,7 @@ from transformers import (
 from mtdemo.config import EMBEDDED_CHECKPOINT
 from mtdemo.models.checkpoints import model_without_weights
 from mtdemo.models.configuration import MultiTaskConfig
-from mtdemo.models.heads import mean_pool
+from mtdemo.models.embedding.pooling import mean_pool
 from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.models.parts import PartKind, count_parameters
 from tests.conftest import make_tokenizer, tiny_config

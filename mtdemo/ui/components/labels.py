@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mtdemo.results import ModelInfo
+from mtdemo.ui.components.messages import as_plain_markdown
 
 COLORS = ("teal", "orange", "blue", "purple", "red", "green", "yellow", "pink", "cyan", "lime")
 _MANY = 30
@@ -32,6 +33,24 @@ def describe_types(info: ModelInfo) -> str:
 def describe_classes(info: ModelInfo) -> str:
     """List the classes."""
     return _join(info.class_labels, ", ")
+
+
+_POOLINGS = {  # several stand side by side, each with its name
+    "cls": "the first token",
+    "max": "the maximum over all tokens",
+    "mean": "the mean of all tokens",
+    "mean_sqrt_len_tokens": "the sum of all tokens over the square root of their number",
+    "weightedmean": "the mean of all tokens, later ones weighing more",
+    "lasttoken": "the last token",
+}
+
+
+def describe_embedding(info: ModelInfo) -> str:
+    """Say how the model makes an embedding, as Markdown."""
+    pooled = " beside ".join(_POOLINGS[name] for name in info.pooling)
+    length = ", brought to length 1" if info.is_normalized else ""
+    prompt = f" It reads “{as_plain_markdown(info.prompt)}” before every sentence." if info.prompt else ""
+    return f"Its embedding is {pooled} ({info.hidden_size} numbers){length}.{prompt}"
 
 
 def _join(names: Sequence[str], separator: str) -> str:

@@ -18,8 +18,9 @@ from mtdemo.ui.components.messages import as_plain_markdown, describe_model
 OTHER = "other"
 _OTHER_EXPECTATION = (
     "Before you load it: any encoder of the Hugging Face hub works by its id. Unless it is a multi-task checkpoint of this "
-    "project, its two heads are new and **untrained**, so its classes and entities will be random; its embeddings are the "
-    "mean of its last hidden states, also where it was trained to pool or to normalise them in another way."
+    "project, its two heads are new and **untrained**, so its classes and entities will be random. Its embeddings are made "
+    "as its files for sentence-transformers say (pooling, normalisation, prompt); without such files they are the mean of "
+    "its last hidden states."
 )
 _LOADING = "**Loading the model.** Read on, and ask already: your question is answered as soon as it is there."
 

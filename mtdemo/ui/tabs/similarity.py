@@ -17,6 +17,7 @@ from mtdemo.results import Analysis, Pair, Similarity
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.charts.similarity import MAX_SENTENCES, plot_similarity
 from mtdemo.ui.components.events import shows_errors
+from mtdemo.ui.components.labels import describe_embedding
 from mtdemo.ui.components.messages import describe_answer
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, REFERENCE_EXAMPLES, Example, add_sentences, ask
 
@@ -67,8 +68,9 @@ def add_embedding_tab(service: ModelService, page: gr.Blocks, model: gr.State) -
         model: the visitor's choice of model.
     """
     gr.Markdown(
-        "Each sentence becomes one vector, the mean of the encoder's last hidden states. The closer the directions of two "
-        "vectors, the closer the sentences in meaning: **cosine similarity**, from -1 to 1."
+        "Each sentence becomes one vector, made of the encoder's last hidden states: their mean, unless the model's makers "
+        "meant something else. The closer the directions of two vectors, the closer the sentences in meaning: **cosine "
+        "similarity**, from -1 to 1."
     )
     box = add_sentences("Sentences to compare", "Compare", EXAMPLES)
     note = gr.Markdown(elem_classes="note")
@@ -155,14 +157,14 @@ def as_csv(analysis: Analysis) -> bytes:
 
 
 def as_npy(analysis: Analysis) -> bytes:
-    """Write a NumPy file: float32 (sentences, hidden), not normalised."""
+    """Write a NumPy file: float32 (sentences, width)."""
     buffer = io.BytesIO()
     np.save(buffer, analysis.embeddings, allow_pickle=False)
     return buffer.getvalue()
 
 
 def _note(similarity: Similarity) -> str:
-    note = describe_answer(similarity.analysis)
+    note = f"{describe_answer(similarity.analysis)} {describe_embedding(similarity.analysis.model)}"
     n_sentences = len(similarity.analysis)
     if n_sentences == 1:
         return f"One sentence has nothing to be compared with: add a second line to see similarities.\n\n{note}"

@@ -8,8 +8,9 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from mtdemo.models.embedding.pooling import POOLINGS
 from mtdemo.planning.planner import Planner
-from mtdemo.ui.components.labels import COLORS, color_types, describe_classes, describe_types
+from mtdemo.ui.components.labels import COLORS, color_types, describe_classes, describe_embedding, describe_types
 from mtdemo.ui.lab.run_controls import describe_formats
 from mtdemo.ui.page import build_page
 from mtdemo.ui.tabs import classification, entities
@@ -44,6 +45,20 @@ def test_labels_are_described_as_far_as_they_are_known() -> None:
     assert describe_types(INFO) == "PER: a person"
     assert describe_classes(OTHER) == ", ".join(EMOTIONS)
     assert describe_classes(replace(INFO, class_labels=tuple(map(str, range(40))))).endswith("28, 29, and 10 others")
+
+
+def test_how_an_embedding_is_made_is_said() -> None:
+    assert describe_embedding(INFO) == "Its embedding is the mean of all tokens (4 numbers)."
+    e5 = replace(INFO, pooling=("cls", "mean"), is_normalized=True, prompt="<b>query: ")
+    assert describe_embedding(e5) == (
+        "Its embedding is the first token beside the mean of all tokens (4 numbers), brought to length 1. It reads "
+        "“&#60;b&#62;query: ” before every sentence."
+    )
+
+
+def test_every_pooling_has_words() -> None:
+    for name in POOLINGS:
+        assert describe_embedding(replace(INFO, pooling=(name,)))
 
 
 def test_the_page_names_no_label_before_it_knows_the_model(other: FakeService, planner: Planner) -> None:

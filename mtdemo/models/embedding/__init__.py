@@ -1,0 +1,1 @@
+"""Embedding: from hidden states to one vector per sentence, as a model's makers meant it."""
