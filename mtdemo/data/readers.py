@@ -124,8 +124,10 @@ def _tagged_of(path: Path, text: str, name: str) -> tuple[TaggedSentence, ...]:
             raise DataFileError(f"{name} holds texts with a label; entity tags are read from columns or from JSON.")
     records = list(read_objects(text, name, _HINT))
     kept = [(place, record) for place, record in records if not _says_nothing(record)]
-    if len(kept) < len(records):
-        _log.warning("Note: %s: %d of %d rows are blank and left out.", name, len(records) - len(kept), len(records))
+    blank = [place.rpartition(", ")[2] for place, record in records if _says_nothing(record)]
+    if blank:
+        told = "Note: %s, %s: %d of %d rows are blank and left out, this one first."
+        _log.warning(told, name, blank[0], len(blank), len(records))
     return _all((_tagged(record, place) for place, record in kept), name)
 
 

@@ -192,6 +192,6 @@ def test_blanks_that_are_no_entity_change_nothing(tmp_path: Path, caplog: pytest
     blank = '{"tokens": ["Ada", "", " "], "tags": ["PER", "O", "O"]}\n'
     (sentence,) = read_tagged(write(tmp_path, blank + '{"tokens": ["", " "], "tags": ["O", "O"]}\n'))
     assert (sentence.tokens, sentence.tags) == (("Ada", "", " "), ("PER", "O", "O"))
-    assert "1 of 2 rows are blank and left out" in caplog.text
+    assert "data, line 2: 1 of 2 rows are blank and left out" in caplog.text
     with pytest.raises(DataFileError, match="token 2 is blank"):
         read_tagged(write(tmp_path, blank.replace('"O", "O"', '"PER", "O"')))
