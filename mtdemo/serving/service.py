@@ -6,7 +6,7 @@ thread calls `load`, and a question asked meanwhile waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -97,7 +97,7 @@ class ModelService:
         """Embed, classify and find entities, all from one forward pass.
 
         Args:
-            sentences: at least one, none of them blank.
+            sentences: at least one, none of them blank; a list, a tuple, an array or a pandas Series.
             model: `embedded` or an id of the hub; the settings' model by default.
             max_length: word pieces read for embedding and class; the settings' by default, at most what the model can.
             progress: told of windows done and windows in all, when there is more than one batch.
@@ -109,6 +109,7 @@ class ModelService:
             EmptyInputError, TooMuchInputError: as the message says.
             CheckpointError: the model cannot be loaded.
         """
+        sentences = _as_list(sentences)
         self._check(sentences)
         wanted = self.settings.max_length if max_length is None else max_length
         if wanted < MIN_LENGTH:
@@ -146,8 +147,6 @@ class ModelService:
 
     def _check(self, sentences: Sequence[str]) -> None:
         limits = self.settings
-        if isinstance(sentences, str):
-            raise InputError("One text was given where a list of sentences is expected. Put it in a list.")
         if not sentences:
             raise EmptyInputError("There is no sentence to read. Write at least one.")
         if len(sentences) > limits.max_sentences:
@@ -193,3 +192,16 @@ class ModelService:
             n_characters += length
         if portion:
             yield portion
+
+
+def _as_list(sentences: Iterable[str]) -> list[str]:
+    """Give sentences of any ordered collection as a list, `Series(["a", "b"]) -> ["a", "b"]`.
+
+    Raises:
+        InputError: it is one text, has no order (a set), holds more than sentences (a mapping), or is no collection.
+    """
+    if isinstance(sentences, (str, bytes)):
+        raise InputError("One text was given where a list of sentences is expected. Put it in a list.")
+    if isinstance(sentences, (Mapping, Set)) or not isinstance(sentences, Iterable):
+        raise InputError(f"A list of sentences is expected, not a {type(sentences).__name__}.")
+    return list(sentences)

@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mtdemo.config import Settings
@@ -190,6 +192,7 @@ LIMITED = Settings(max_sentences=3, max_sentence_characters=20, max_total_charac
     ("sentences", "error", "words"),
     [
         ([], EmptyInputError, "no sentence"),
+        (np.array([]), EmptyInputError, "no sentence"),
         (["fine", "  \t"], EmptyInputError, "Sentence 2: It is blank"),
         (["fine", "\u200b\u2060"], EmptyInputError, "Sentence 2: It is blank"),
         (["a"] * 4, TooMuchInputError, "4 sentences.*at most 3"),
@@ -204,6 +207,23 @@ def test_limits_are_plain_errors_that_load_nothing(sentences: list[str], error: 
     with pytest.raises(error, match=words):
         service.analyze(sentences)
     assert service.loaded() is None
+
+
+@pytest.mark.parametrize("kind", [tuple, np.array, pd.Series, pd.Index, lambda rows: pd.Series(rows, index=[5, 7]), iter])
+def test_any_ordered_collection_of_sentences_is_read(small: ModelService, kind: Callable[[list[str]], Any]) -> None:
+    rows = ["the cat", "the mat"]
+    assert small.analyze(kind(rows)).sentences == small.analyze(rows).sentences
+
+
+@pytest.mark.parametrize("given", [{"a": "the cat"}, {"the cat"}, b"the cat", 7, None], ids=repr)
+def test_what_is_no_list_of_sentences_is_refused(small: ModelService, given: Any) -> None:
+    with pytest.raises(InputError, match="list of sentences"):
+        small.analyze(given)
+
+
+def test_a_missing_value_of_a_column_is_named_by_its_number(small: ModelService) -> None:
+    with pytest.raises(InputError, match="Sentence 2: It must be a text, not float"):
+        small.analyze(pd.Series(["the cat", float("nan")], dtype=object))  # type: ignore[arg-type]
 
 
 ODD = {
