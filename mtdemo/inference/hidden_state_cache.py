@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from mtdemo.models.answering import WindowOutput
-from mtdemo.models.loaded import LoadedModel, read_output
+from mtdemo.models.loaded import LoadedModel, mask_pooling, read_output
 from mtdemo.text.tokenization import Window
 
 
@@ -38,15 +38,12 @@ class HiddenStateCache:
         self.n_reused += len(keys) - len(missing)
         if missing:
             with torch.no_grad():
-                inputs = loaded.pad([windows[row] for row in missing])
-                inputs.pop("pooling_mask", None)
-                hidden = loaded.model.backbone(**inputs).last_hidden_state
+                hidden = loaded.model.backbone(**loaded.pad([windows[row] for row in missing])).last_hidden_state
             for place, row in enumerate(missing):
                 states[keys[row]] = hidden[place, : len(keys[row][0])].clone()
                 self._keep(keys[row], states[keys[row]])
         chosen = [states[key] for key in keys]
-        masks = [(torch.arange(len(window.input_ids)) >= window.n_unpooled).long() for window in windows]
-        return pad_sequence(chosen, batch_first=True), pad_sequence(masks, batch_first=True)
+        return pad_sequence(chosen, batch_first=True), mask_pooling(windows)
 
     def _keep(self, key: tuple[tuple[int, ...], ...], state: Tensor) -> None:
         if key not in self._states and state.nbytes <= self._n_bytes_left:

@@ -23,7 +23,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface
 
 from mtdemo.models.answering import WindowOutput
-from mtdemo.models.loaded import LoadedModel, read_output
+from mtdemo.models.loaded import LoadedModel, mask_pooling, read_output
 from mtdemo.text.tokenization import Window
 
 _ATTENTION = "packed"  # the name of our functions in the interfaces of transformers
@@ -118,9 +118,9 @@ def run_packed(loaded: LoadedModel, windows: Sequence[Window]) -> tuple[WindowOu
         for stretch in stretches:
             own = [next(places) for _ in range(stretch.n_windows)]
             states = stretch.part(hidden)[0]
-            mask = torch.ones(states.shape[:2], dtype=torch.long)
-            output = loaded.model.apply_heads(states, mask)
-            outputs |= dict(zip(own, read_output(output, [windows[index] for index in own]), strict=True))
+            its = [windows[index] for index in own]
+            output = loaded.model.apply_heads(states, mask_pooling(its))
+            outputs |= dict(zip(own, read_output(output, its), strict=True))
     return tuple(outputs[index] for index in range(len(windows)))
 
 

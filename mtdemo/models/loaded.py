@@ -53,7 +53,7 @@ class LoadedModel:
     def run(self, windows: Sequence[Window]) -> tuple[WindowOutput, ...]:
         """Run one forward pass over windows of similar length."""
         with torch.inference_mode():
-            return read_output(self.model(**self.pad(windows)), windows)
+            return read_output(self.model(**self.pad(windows), pooling_mask=mask_pooling(windows)), windows)
 
     @property
     def n_bytes(self) -> int:
@@ -146,8 +146,8 @@ def pad_windows(windows: Sequence[Window], pad_token_id: int, with_segments: boo
         with_segments: whether the network reads `token_type_ids`.
 
     Returns:
-        `input_ids`, `attention_mask` and maybe `token_type_ids` and `pooling_mask`, int64 (windows, longest window) each:
-        two windows of 3 and 2 pieces give `[[2, 7, 3], [2, 3, 0]]` with the mask `[[1, 1, 1], [1, 1, 0]]`.
+        `input_ids`, `attention_mask` and maybe `token_type_ids`, int64 (windows, longest window) each: two windows of 3
+        and 2 pieces give `[[2, 7, 3], [2, 3, 0]]` with the mask `[[1, 1, 1], [1, 1, 0]]`.
     """
     longest = max(len(window.input_ids) for window in windows)
     shape = (len(windows), longest)
@@ -163,8 +163,16 @@ def pad_windows(windows: Sequence[Window], pad_token_id: int, with_segments: boo
         inputs["attention_mask"][row, :length] = 1
         if "token_type_ids" in inputs:
             inputs["token_type_ids"][row, :length] = torch.tensor(window.token_type_ids)
-    if any(window.n_unpooled for window in windows):
-        inputs["pooling_mask"] = inputs["attention_mask"].clone()
-        for row, window in enumerate(windows):
-            inputs["pooling_mask"][row, : window.n_unpooled] = 0
     return inputs
+
+
+def mask_pooling(windows: Sequence[Window]) -> Tensor:
+    """Mark the word pieces that count in the pooling.
+
+    Returns:
+        int64 (windows, longest window): a window of 4 pieces, the first 2 of which are a prompt that is not pooled, and one
+        of 3 pieces give `[[0, 0, 1, 1], [1, 1, 1, 0]]`.
+    """
+    places = torch.arange(max(len(window.input_ids) for window in windows))
+    rows = [(places >= window.n_unpooled) & (places < len(window.input_ids)) for window in windows]
+    return torch.stack(rows).long()

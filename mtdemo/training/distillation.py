@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mtdemo.errors import UsageError
-from mtdemo.models.loaded import LoadedModel
+from mtdemo.models.loaded import LoadedModel, mask_pooling
 from mtdemo.models.parts import find_task
 from mtdemo.text.tokenization import Window
 from mtdemo.training.losses import class_disagreement, embedding_drift
@@ -37,9 +37,9 @@ class FrozenModel:
 
     def __call__(self, indices: Sequence[int]) -> Tensor:
         """Answer sentences by their index, as float32 (sentences, width)."""
-        inputs = self._copy.pad([self._windows[index] for index in indices])
+        windows = [self._windows[index] for index in indices]
         with torch.no_grad():
-            return self._read(self._copy.model(**inputs))
+            return self._read(self._copy.model(**self._copy.pad(windows), pooling_mask=mask_pooling(windows)))
 
     @property
     def weights(self) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from mtdemo.inference.batching import plan_batches
 from mtdemo.inference.hidden_state_cache import HiddenStateCache
-from mtdemo.models.loaded import LoadedModel
+from mtdemo.models.loaded import LoadedModel, mask_pooling
 from mtdemo.results import ProgressCallback
 from mtdemo.text.tokenization import Window
 from mtdemo.training.batches import BatchSampler, InputNoise
@@ -171,7 +171,7 @@ class Objective:
         if self.hidden_states is not None:
             windows = [example.window for example in each.examples]
             return model.apply_heads(*self.hidden_states(self._loaded, windows))
-        return model(**self._loaded.pad(each.windows))
+        return model(**self._loaded.pad(each.windows), pooling_mask=mask_pooling(each.windows))
 
 
 def entity_loss(output: Any, examples: Sequence[EncodedExample]) -> dict[str, Tensor]:
