@@ -137,7 +137,7 @@ def add_calibrate(commands: Any) -> None:
         "--classification", dest="dev_classification", type=Path, metavar="FILE", help="sentences with a class, the same"
     )
     parser.add_argument(
-        "--limit", dest="dev_limit", type=positive, default=1000, help="rows of each, at random (default: 1000)"
+        "--limit", dest="dev_limit", type=positive, default=1000, help="rows of each source, at random (default: 1000)"
     )
     parser.add_argument("--output", type=Path, required=True, help="directory to write the checkpoint to")
     _add_checkpoint(parser)

@@ -102,11 +102,11 @@ def validation_sets(options: argparse.Namespace, base: LoadedModel) -> Validatio
     """
     from mtdemo.data.readers import read_labelled, read_pairs, read_tagged
     from mtdemo.data.records import check_labels
-    from mtdemo.data.subsets import subsample
+    from mtdemo.data.subsets import subsample_sources
     from mtdemo.evaluation.validation import ValidationSets
 
     def rows(path: Path | None, read: Any) -> Any:
-        return subsample(read(path), options.dev_limit) if path is not None else ()
+        return subsample_sources(read(path), options.dev_limit) if path is not None else ()
 
     sets = ValidationSets(
         rows(options.dev_ner, read_tagged),

@@ -54,7 +54,7 @@ def add_train(commands: Any) -> None:
     parser.add_argument("--dev-ner", type=Path, metavar="FILE", help="tagged sentences to measure on while it trains")
     parser.add_argument("--dev-classification", type=Path, metavar="FILE", help="the same for classes")
     parser.add_argument("--dev-similarity", type=Path, metavar="FILE", help="the same for similarity: rated pairs")
-    parser.add_argument("--dev-limit", type=positive, default=1000, help="rows of each, at random (default: 1000)")
+    parser.add_argument("--dev-limit", type=positive, default=1000, help="rows of each source, at random (default: 1000)")
     parser.add_argument(
         "--resume", type=Path, nargs="?", const=True, metavar="DIR", help="go on from the state in DIR, or in --output"
     )

@@ -132,7 +132,7 @@ def _tagged_of(path: Path, text: str, name: str) -> tuple[TaggedSentence, ...]:
 
 
 def _says_nothing(record: dict[str, Any]) -> bool:
-    """Find a row of blank tokens without an entity, which data sets hold."""
+    """Find a row of blank tokens without an entity."""
     tokens = record.get("tokens")
     if not isinstance(tokens, list) or not tokens:
         return False

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mtdemo.data.records import TaggedSentence
 from mtdemo.data.subsets import subsample
 from mtdemo.errors import DataFileError, InputError, UnknownNameError, UsageError
-from mtdemo.evaluation.task_tests import TASK_TESTS, Scores, TaskTest
+from mtdemo.evaluation.task_tests import TASK_TESTS, AnsweredRows, Scores, TaskTest
 from mtdemo.results import ModelInfo, ProgressCallback, SentenceAnalysis, no_progress
 from mtdemo.serving.service import ModelService
 from mtdemo.text.tags import entity_type
@@ -23,7 +24,19 @@ def evaluate_file(
     ignored: Collection[str] = (),
     progress: ProgressCallback = no_progress,
 ) -> Scores:
-    """Measure the service's model on a file.
+    """Measure the service's model on a file, as `answer_file` does."""
+    return answer_file(service, task, path, limit, ignored, progress).scores
+
+
+def answer_file(
+    service: ModelService,
+    task: str,
+    path: Path,
+    limit: int | None = None,
+    ignored: Collection[str] = (),
+    progress: ProgressCallback = no_progress,
+) -> AnsweredRows:
+    """Let the service's model answer the rows of a file.
 
     Args:
         service: what answers.
@@ -45,7 +58,26 @@ def evaluate_file(
         _check_ignored(ignored, task, rows, service.load())
     rows = rows if limit is None else tuple(subsample(rows, limit))
     answers = analyze_rows(service, test.sentences(rows), progress, str(path), "evaluating")
-    return test.score(rows, answers, service.load(), ignored)
+    return AnsweredRows(test, rows, answers, service.load(), ignored)
+
+
+def answer_again(
+    answered: AnsweredRows, service: ModelService, name: str, progress: ProgressCallback = no_progress
+) -> AnsweredRows:
+    """Let another model answer the same rows.
+
+    Args:
+        answered: rows, with the answers of one model.
+        service: what answers them again.
+        name: what messages call the rows.
+        progress: called with sentences done and sentences in all.
+
+    Raises:
+        DataFileError: a row that the service refuses.
+        CheckpointError: the model cannot be loaded.
+    """
+    answers = analyze_rows(service, answered.test.sentences(answered.rows), progress, name, "evaluating the other model")
+    return replace(answered, answers=answers, model=service.load())
 
 
 def _find_test(task: str) -> TaskTest:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, astuple, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -20,7 +20,7 @@ import pandas as pd
 
 from mtdemo.data.records import TaggedSentence
 from mtdemo.errors import DataFileError
-from mtdemo.results import Entity, SentenceAnalysis
+from mtdemo.results import Entity, FrozenDict, SentenceAnalysis
 from mtdemo.text.tags import TagSpan, tag_spans
 
 
@@ -76,9 +76,9 @@ class EntityScores:
 
 @dataclass(frozen=True, slots=True)
 class ClassScores:
-    """Accuracy, and the mean F1 of all classes.
+    """Accuracy, and the mean F1 of the classes.
 
-    The mean is unweighted, over the classes of the model and the file.
+    The mean is unweighted, over the classes that the sentences have.
     """
 
     accuracy: float
@@ -120,38 +120,58 @@ class SimilarityScores:
 class Validation:
     """The scores of a model on held-out sets.
 
-    None stands for a task without a set.
+    Where the rows name their sources every source counts alike, whatever its size. None stands for a task without a set.
 
     Attributes:
-        entity_f1: 0 to 1, over all entities.
-        macro_f1: 0 to 1, the mean over the classes.
+        entity_f1: 0 to 1, over all entities of a source, the mean over the sources.
+        macro_f1: 0 to 1, the mean over the classes that a source has, and over the sources.
         spearman: -1 to 1, of cosine similarity with people's ratings.
         output_f1: 0 to 1, as macro_f1, of a new output layer with the classes' names.
+        entity_f1_by_source, macro_f1_by_source: of each source; empty where the rows name none.
     """
 
     entity_f1: float | None = None
     macro_f1: float | None = None
     spearman: float | None = None
     output_f1: float | None = None
+    entity_f1_by_source: FrozenDict[float] = field(default_factory=lambda: FrozenDict({}))
+    macro_f1_by_source: FrozenDict[float] = field(default_factory=lambda: FrozenDict({}))
 
     @property
     def selection_metric(self) -> float:
         """The mean of the scores, which the best weights have."""
-        known: list[float] = [value for value in astuple(self) if value is not None]
+        scores = (self.entity_f1, self.macro_f1, self.spearman, self.output_f1)
+        known = [value for value in scores if value is not None]
         return sum(known) / len(known)
 
     @property
     def phrase(self) -> str:
-        named = (
-            ("entity F1", self.entity_f1),
-            ("class F1", self.macro_f1),
-            ("similarity", self.spearman),
-            ("output layer F1", self.output_f1),
+        """The scores, with their worst and their best source."""
+        named: tuple[tuple[str, float | None, Mapping[str, float]], ...] = (
+            ("entity F1", self.entity_f1, self.entity_f1_by_source),
+            ("class F1", self.macro_f1, self.macro_f1_by_source),
+            ("similarity", self.spearman, {}),
+            ("output layer F1", self.output_f1, {}),
         )
-        return ", ".join(f"{name} {value:.3f}" for name, value in named if value is not None)
+        return ", ".join(f"{name} {value:.3f}{_range(sources)}" for name, value, sources in named if value is not None)
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        by_source = (("entities", self.entity_f1_by_source), ("classes", self.macro_f1_by_source))
+        return {
+            "entity_f1": self.entity_f1,
+            "macro_f1": self.macro_f1,
+            "spearman": self.spearman,
+            "output_f1": self.output_f1,
+            "by_source": {task: dict(scores) for task, scores in by_source},
+        }
+
+
+def _range(scores: Mapping[str, float]) -> str:
+    """Name the worst and the best source."""
+    if len(scores) < 2:
+        return ""
+    worst, best = (choose(scores, key=lambda source: scores[source]) for choose in (min, max))
+    return f" ({worst} {scores[worst]:.3f} to {best} {scores[best]:.3f})"
 
 
 def score_entities(
@@ -167,12 +187,7 @@ def score_entities(
     n_gold: Counter[str] = Counter()
     n_touching = 0
     for sentence, answer in zip(gold, predicted, strict=True):
-        expected = [span for span in tag_spans(sentence.tags) if span[2] not in ignored]
-        found = {
-            span
-            for span, _ in predicted_spans(sentence, answer.entities)
-            if span[2] not in ignored and (sentence.annotated is None or span[2] in sentence.annotated)
-        }
+        expected, found = compared_spans(sentence, answer, ignored)
         n_gold.update(span[2] for span in expected)
         n_predicted.update(span[2] for span in found)
         n_right.update(span[2] for span in found.intersection(expected))
@@ -185,13 +200,27 @@ def score_entities(
     return EntityScores(overall.precision, overall.recall, overall.f1, per_label, len(gold), n_touching)
 
 
+def compared_spans(
+    sentence: TaggedSentence, answer: SentenceAnalysis, ignored: Collection[str] = ()
+) -> tuple[list[TagSpan], set[TagSpan]]:
+    """Return the gold and the predicted spans that count."""
+    expected = [span for span in tag_spans(sentence.tags) if span[2] not in ignored]
+    found = {
+        span
+        for span, _ in predicted_spans(sentence, answer.entities)
+        if span[2] not in ignored and (sentence.annotated is None or span[2] in sentence.annotated)
+    }
+    return expected, found
+
+
 def score_classes(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> ClassScores:
     """Compare predicted with gold classes.
 
     Args:
         gold: the right class of each sentence.
         predicted: the class found for each sentence.
-        labels: the classes of the model; classes that only the file has are added.
+        labels: the classes of the model; classes that only the file has are added. Macro-F1 is over those that are gold
+            somewhere: of a class that the file lacks nothing can be found, and what is taken for it is missed elsewhere.
     """
     n_gold, n_predicted = Counter(gold), Counter(predicted)
     n_right = Counter(g for g, p in zip(gold, predicted, strict=True) if g == p)
@@ -200,7 +229,7 @@ def score_classes(gold: Sequence[str], predicted: Sequence[str], labels: Sequenc
         for label in dict.fromkeys((*labels, *sorted(n_gold)))
     }
     accuracy = n_right.total() / len(gold)
-    macro_f1 = sum(score.f1 for score in per_label.values()) / len(per_label)
+    macro_f1 = sum(score.f1 for score in per_label.values()) / len(n_gold)  # without support F1 is 0
     return ClassScores(accuracy, macro_f1, per_label, len(gold))
 
 
@@ -217,7 +246,7 @@ def score_similarity(
     cosines = np.array([a.cosine_to(b) for a, b in zip(first, second, strict=True)])
     rated = np.asarray(ratings, dtype=np.float64)
     return SimilarityScores(
-        spearman=_correlation(_ranks(rated), _ranks(cosines)), pearson=_correlation(rated, cosines), n_pairs=len(rated)
+        spearman=rank_correlation(rated, cosines), pearson=_correlation(rated, cosines), n_pairs=len(rated)
     )
 
 
@@ -261,6 +290,11 @@ def predicted_spans(sentence: TaggedSentence, entities: Sequence[Entity]) -> lis
         elif spans and spans[-1][0][2] == entity.label and places[spans[-1][0][1]][1] > entity.start:
             spans[-1][1].append(entity.score)
     return [(span, sum(scores) / len(scores)) for span, scores in spans]
+
+
+def rank_correlation(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> float:
+    """Return Spearman's correlation, NaN where one side is constant."""
+    return _correlation(_ranks(first), _ranks(second))
 
 
 def _ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

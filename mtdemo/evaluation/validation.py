@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from typing import Any
 
@@ -12,12 +12,12 @@ import torch
 
 from mtdemo.config import MAX_LENGTH
 from mtdemo.data.records import LabelledSentence, RatedPair, TaggedSentence
-from mtdemo.evaluation.metrics import Validation, score_classes
-from mtdemo.evaluation.task_tests import TASK_TESTS
+from mtdemo.evaluation.metrics import Validation
+from mtdemo.evaluation.task_tests import TASK_TESTS, AnsweredRows, TaskTest
 from mtdemo.inference.forward import WindowRunner, run_windows
 from mtdemo.inference.pipeline import analyze_batches
 from mtdemo.models.loaded import LoadedModel
-from mtdemo.results import SentenceAnalysis
+from mtdemo.results import FrozenDict, SentenceAnalysis
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +44,40 @@ class ValidationSets:
         return sha256(repr(known).encode()).hexdigest()
 
     def __call__(self, loaded: LoadedModel) -> Validation:
-        sets = (self.tagged, self.labelled, self.pairs)
-        answers = [self.answers(loaded, test.sentences(rows)) for test, rows in zip(TASK_TESTS, sets, strict=True)]
-        entity_f1, macro_f1, spearman = (
-            test.score(rows, its, loaded.info, ()).main if rows else None
-            for test, rows, its in zip(TASK_TESTS, sets, answers, strict=True)
-        )
-        output_f1 = None
-        if self.labelled and loaded.model.config.output_names_classes:
-            gold, predicted = [row.label for row in self.labelled], _output_labels(loaded, answers[1])
-            output_f1 = score_classes(gold, predicted, loaded.info.class_labels).macro_f1
-        return Validation(entity_f1, macro_f1, spearman, output_f1)
+        tasks = (self.tagged, self.labelled, self.pairs)
+        entities, classes, similarity = (self._answered(loaded, *task) for task in zip(TASK_TESTS, tasks, strict=True))
+        output = None
+        if classes is not None and loaded.model.config.output_names_classes:
+            output = replace(classes, answers=_of_output_layer(loaded, classes.answers))
+        answered = (entities, classes, similarity, output)
+        by_source = [_scores_by_source(task) for task in answered]
+        entity_f1, class_f1, spearman, output_f1 = map(_mean_over_sources, answered, by_source)
+        return Validation(entity_f1, class_f1, spearman, output_f1, *map(FrozenDict, by_source[:2]))
+
+    def _answered(self, loaded: LoadedModel, test: TaskTest, rows: Sequence[Any]) -> AnsweredRows | None:
+        return AnsweredRows(test, rows, self.answers(loaded, test.sentences(rows)), loaded.info) if rows else None
 
     def answers(self, loaded: LoadedModel, texts: Sequence[str]) -> list[SentenceAnalysis]:
         """Let a model analyse sentences as they are measured."""
         return analyze_batches(loaded, texts, min(self.max_length, loaded.info.max_length), run=self.run)
 
 
-def _output_labels(loaded: LoadedModel, answers: Sequence[SentenceAnalysis]) -> list[str]:
-    """Return the classes that the new output layer gives."""
+def _scores_by_source(answered: AnsweredRows | None) -> dict[str, float]:
+    parts = answered.by_source() if answered is not None else {}
+    return {source: part.scores.main for source, part in parts.items()}
+
+
+def _mean_over_sources(answered: AnsweredRows | None, by_source: Mapping[str, float]) -> float | None:
+    """Average the sources, or score all rows without any."""
+    if answered is None:
+        return None
+    return sum(by_source.values()) / len(by_source) if by_source else answered.scores.main
+
+
+def _of_output_layer(loaded: LoadedModel, answers: Sequence[SentenceAnalysis]) -> list[SentenceAnalysis]:
+    """Replace the classes by those of the new output layer."""
     layer: Any = loaded.model.output_layer
     with torch.inference_mode():
         logits = layer(torch.from_numpy(np.stack([answer.embedding for answer in answers])))
-    return [loaded.model.config.output_labels[index] for index in logits.argmax(dim=-1)]
+    names = [loaded.model.config.output_labels[index] for index in logits.argmax(dim=-1)]
+    return [replace(answer, probabilities=FrozenDict({name: 1.0})) for answer, name in zip(answers, names, strict=True)]

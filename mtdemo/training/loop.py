@@ -100,4 +100,7 @@ def _write_log(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 def _numbers(scores: dict[str, Any]) -> dict[str, Any]:
     """Put None in the place of NaN, which JSON lacks."""
-    return {name: value if value is None or math.isfinite(value) else None for name, value in scores.items()}
+    return {
+        name: _numbers(value) if isinstance(value, dict) else value if value is None or math.isfinite(value) else None
+        for name, value in scores.items()
+    }

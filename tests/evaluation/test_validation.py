@@ -23,9 +23,26 @@ def test_each_task_is_measured_and_the_criterion_is_their_mean(embedded: LoadedM
     labelled = [LabelledSentence("I love this!", "positive"), LabelledSentence("I hate this!", "negative")]
     pairs = [RatedPair(5, "a dog", "a puppy"), RatedPair(0, "a dog", "the stock market")]
     scores = ValidationSets(tagged, labelled, pairs)(embedded)
-    assert scores == Validation(1.0, pytest.approx(2 / 3), pytest.approx(1.0))
-    assert scores.selection_metric == pytest.approx((1 + 2 / 3 + 1) / 3)
-    assert scores.phrase == "entity F1 1.000, class F1 0.667, similarity 1.000"
+    assert scores == Validation(1.0, pytest.approx(1.0), pytest.approx(1.0))
+    assert scores.selection_metric == pytest.approx(1.0)
+    assert scores.phrase == "entity F1 1.000, class F1 1.000, similarity 1.000"
+    missed = [*labelled, LabelledSentence("I love this!", "neutral")]
+    scores = ValidationSets(tagged, missed, pairs)(embedded)
+    assert scores.macro_f1 == pytest.approx((2 / 3 + 1 + 0) / 3)
+    assert scores.selection_metric == pytest.approx((1 + 5 / 9 + 1) / 3)
+
+
+def test_every_source_counts_alike(embedded: LoadedModel) -> None:
+    """A source is scored over the classes that it has: one that lacks neutral can have all of its score."""
+    right, wrong = ("I love this!", "positive"), ("I hate this!", "positive")
+    labelled = [LabelledSentence(*right, "large")] * 9 + [LabelledSentence(*wrong, "small")]
+    tagged = [TaggedSentence(("John", "lives", "in", "Paris"), ("PER", "O", "O", "LOC"), source="large")] * 9
+    missed = TaggedSentence(("John", "lives"), ("LOC", "O"), source="small")
+    scores = ValidationSets([*tagged, missed], labelled)(embedded)
+    assert (scores.entity_f1, scores.macro_f1) == (pytest.approx(0.5), pytest.approx(0.5))
+    by_source = {"large": pytest.approx(1.0), "small": 0.0}
+    assert scores.as_dict()["by_source"] == {"entities": by_source, "classes": by_source}
+    assert scores.phrase == ("entity F1 0.500 (small 0.000 to large 1.000), class F1 0.500 (small 0.000 to large 1.000)")
 
 
 def test_what_is_not_measured_does_not_count(embedded: LoadedModel) -> None:
