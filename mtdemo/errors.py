@@ -13,6 +13,8 @@
     │   ├── HubUnreachableError     the hub did not answer
     │   └── ModelTooLargeError      it would not fit the memory bound
     ├── PlanError                   a freezing or optimizer plan that contradicts itself
+    ├── TooBusyError                more requests wait than a limit allows
+    ├── RequestGoneError            nobody waits for the answer any more
     ├── LaboratoryError             a run that cannot begin now
     ├── TrainingError               a run that cannot go on
     │   └── ResumeError             a saved state that a run cannot go on from
@@ -87,6 +89,14 @@ class ModelTooLargeError(CheckpointError):
 
 class PlanError(MtdemoError):
     """A freezing or optimizer plan that contradicts itself."""
+
+
+class TooBusyError(MtdemoError):
+    """More requests wait than a limit allows."""
+
+
+class RequestGoneError(MtdemoError):
+    """Nobody waits for the answer any more."""
 
 
 class LaboratoryError(MtdemoError):

@@ -1,26 +1,22 @@
-"""From sentences to results: cached, every sentence computed once, one batch at a time.
+"""From sentences to results: cached, and every sentence computed once.
 
-Tokenising and forward passes run on one thread of their own. A request hands over its batches one after the other, so
-between two batches of a long request there is room for one of a short request, which therefore never waits for the
-whole of the long one. A sentence that another request is computing already is waited for, and computed again only where
-that request failed.
+A sentence that another request is computing already is waited for, and computed again only where that request failed.
+What is left goes into the line before the model (`mtdemo.serving.pass_queue`).
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from mtdemo.config import Settings, count_cores
-from mtdemo.models.answering import AnsweringModel, WindowOutput
+from mtdemo.config import Settings
 from mtdemo.results import ProgressCallback, SentenceAnalysis, no_progress
 from mtdemo.serving.lru_cache import LruCache
 from mtdemo.serving.model_store import ModelEntry
-from mtdemo.text.tokenization import Window
-
-_SHORT_REQUEST = 512  # word pieces
+from mtdemo.serving.pass_queue import PassQueue, Request, always
 
 
 class _Key(NamedTuple):
@@ -31,6 +27,27 @@ class _Key(NamedTuple):
     sentence: str
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceCounts:
+    """Counts of a service's work since its start.
+
+    Attributes:
+        n_forward_passes: over windows.
+        n_tokens: word pieces read by them, special ones included.
+        n_known: sentences whose results were cached, or being computed for another request.
+        n_computed: sentences computed.
+        n_cache_bytes: memory of the results that are kept now.
+        n_waiting: windows that wait now.
+    """
+
+    n_forward_passes: int
+    n_tokens: int
+    n_known: int
+    n_computed: int
+    n_cache_bytes: int
+    n_waiting: int
+
+
 class Analyzer:
     """Computes what no cache has, and remembers it within `max_cache_bytes`."""
 
@@ -39,8 +56,21 @@ class Analyzer:
         self._results: LruCache[_Key, SentenceAnalysis] = LruCache(settings.max_cache_bytes, _size_of_result)
         self._pending: dict[_Key, Future[SentenceAnalysis]] = {}
         self._pending_lock = threading.Lock()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inference")
-        self.n_forward_passes = 0
+        self._passes = PassQueue(settings)
+        self._n_known = self._n_computed = 0
+
+    @property
+    def counts(self) -> ServiceCounts:
+        """Counts of the work since the start."""
+        passes = self._passes
+        return ServiceCounts(
+            n_forward_passes=passes.n_forward_passes,
+            n_tokens=passes.n_tokens,
+            n_known=self._n_known,
+            n_computed=self._n_computed,
+            n_cache_bytes=self._results.size,
+            n_waiting=passes.n_waiting,
+        )
 
     def analyze(
         self,
@@ -48,6 +78,7 @@ class Analyzer:
         sentences: Sequence[str],
         max_length: int,
         progress: ProgressCallback = no_progress,
+        is_wanted: Callable[[], bool] = always,
     ) -> tuple[SentenceAnalysis, ...]:
         """Analyse sentences, each different one at most once.
 
@@ -55,10 +86,14 @@ class Analyzer:
             entry: the model.
             sentences: checked and not blank.
             max_length: word pieces per window, special ones included.
-            progress: told of windows done and windows in all, when there is more than one batch.
+            progress: told of windows done and windows in all, when there is more than one pass.
+            is_wanted: False where nobody waits for the results any more; asked before each pass.
 
         Returns:
             One result per sentence, in the given order.
+
+        Raises:
+            RequestGoneError: they are not wanted any more.
         """
         keys = [_Key(entry.number, max_length, sentence) for sentence in sentences]
         results: dict[_Key, SentenceAnalysis] = {}
@@ -67,7 +102,8 @@ class Analyzer:
             results |= known
             if claimed:
                 try:
-                    computed = self._compute(entry.loaded, [key.sentence for key in claimed], max_length, progress)
+                    texts = [key.sentence for key in claimed]
+                    computed = self._compute(Request(entry.loaded, texts, max_length, is_wanted), progress)
                 except BaseException as error:
                     self._settle(claimed, error)
                     raise
@@ -93,6 +129,8 @@ class Analyzer:
                 else:
                     self._pending[key] = Future()
                     claimed.append(key)
+            self._n_known += len(results) + len(pending)
+            self._n_computed += len(claimed)
         return results, claimed, pending
 
     def _settle(self, claimed: Sequence[_Key], outcome: dict[_Key, SentenceAnalysis] | BaseException) -> None:
@@ -108,36 +146,11 @@ class Analyzer:
             else:
                 future.set_result(outcome[key])
 
-    def _compute(
-        self, loaded: AnsweringModel, texts: Sequence[str], max_length: int, progress: ProgressCallback
-    ) -> list[SentenceAnalysis]:
-        from mtdemo.inference.pipeline import run_batches, to_analyses, windows_of
+    def _compute(self, request: Request, progress: ProgressCallback) -> list[SentenceAnalysis]:
+        from mtdemo.inference.pipeline import to_analyses
 
-        encoded = self._thread.submit(loaded.encode, texts, max_length).result()
-        windows = windows_of(encoded)
-        n_threads = self._n_threads(sum(len(window.input_ids) for window in windows))
-        outputs: dict[int, WindowOutput] = {}
-        for batch in run_batches(loaded, windows, self._settings.tokens_per_batch, n_threads, self._run_on_thread):
-            outputs |= batch
-            if len(batch) < len(windows):
-                progress("reading", len(outputs), len(windows))
-        return to_analyses(loaded, encoded, outputs)
-
-    def _run_on_thread(self, loaded: AnsweringModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
-        """Wait for a batch on the inference thread."""
-        return self._thread.submit(self._run, loaded, windows, n_threads).result()
-
-    def _run(self, loaded: AnsweringModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
-        """Run a batch; only the inference thread does so."""
-        from mtdemo.inference import forward
-
-        self.n_forward_passes += 1  # one thread alone counts, so no lock is needed
-        return forward.run_windows(loaded, windows, n_threads)
-
-    def _n_threads(self, n_tokens: int) -> int:
-        """Choose few threads for short requests, all for long ones."""
-        most = self._settings.threads or count_cores()
-        return most if n_tokens > _SHORT_REQUEST else min(self._settings.threads_short, most)
+        self._passes.run(request, progress)
+        return to_analyses(request.loaded, request.encoded, request.outputs)
 
 
 def _size_of_result(result: SentenceAnalysis) -> int:

@@ -6,7 +6,8 @@ thread calls `load`, and a question asked meanwhile waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,9 @@ from mtdemo.analysis.similarity import cosine_similarity, rank_pairs
 from mtdemo.config import MIN_LENGTH, Settings
 from mtdemo.errors import EmptyInputError, InputError, TooMuchInputError
 from mtdemo.results import Analysis, ModelInfo, ProgressCallback, SentenceAnalysis, Similarity, no_progress
-from mtdemo.serving.analyzer import Analyzer
+from mtdemo.serving.analyzer import Analyzer, ServiceCounts
 from mtdemo.serving.model_store import ModelStore
+from mtdemo.serving.pass_queue import always
 from mtdemo.text.words import is_blank
 
 if TYPE_CHECKING:
@@ -26,9 +28,7 @@ _PORTION = 256  # sentences of a stream that are analysed together
 
 
 class ModelService:
-    """Answers about sentences, for many people at once.
-
-    Models are loaded once, results are computed once.
+    """Answers about sentences; models load once, results are computed once.
 
     Args:
         settings: limits, threads, and where the embedded checkpoint is.
@@ -40,11 +40,25 @@ class ModelService:
         self.settings = settings
         self._models = ModelStore(settings)
         self._analyzer = Analyzer(settings)
+        self._is_wanted: Callable[[], bool] = always
 
     @property
     def n_forward_passes(self) -> int:
-        """Forward passes since the start; a cached answer adds none."""
-        return self._analyzer.n_forward_passes
+        return self.counts.n_forward_passes  # a cached answer adds none
+
+    @property
+    def counts(self) -> ServiceCounts:
+        """Counts of the work since the start."""
+        return self._analyzer.counts
+
+    def while_wanted(self, is_wanted: Callable[[], bool]) -> ModelService:
+        """Return a view for a request that may end early.
+
+        Once `is_wanted` gives False nothing more is computed, and `RequestGoneError` is raised.
+        """
+        view = copy.copy(self)
+        view._is_wanted = is_wanted
+        return view
 
     def loaded(self, model: str | None = None) -> ModelInfo | None:
         """Describe a model in memory; never load and never wait."""
@@ -115,8 +129,9 @@ class ModelService:
         if wanted < MIN_LENGTH:
             raise InputError(f"max_length must be at least {MIN_LENGTH} word pieces, not {wanted}.")
         entry = self._models.get(model or self.settings.model)
-        limit = min(wanted, entry.loaded.info.max_length)
-        return Analysis(entry.loaded.info, self._analyzer.analyze(entry, sentences, limit, progress))
+        info = entry.loaded.info
+        answers = self._analyzer.analyze(entry, sentences, min(wanted, info.max_length), progress, self._is_wanted)
+        return Analysis(info, answers)
 
     def analyze_stream(self, sentences: Iterable[str], model: str | None = None) -> Iterator[SentenceAnalysis | InputError]:
         """Analyse any number of sentences in portions within the limits.
@@ -174,13 +189,12 @@ class ModelService:
             raise TooMuchInputError(reason, number)
 
     def _portions(self, sentences: Iterable[str]) -> Iterator[list[str | InputError]]:
-        limits = self.settings
+        limits, n_characters = self.settings, 0
         portion: list[str | InputError] = []
-        n_characters = 0
         for number, sentence in enumerate(sentences, start=1):
-            item: str | InputError = sentence
             try:
                 self._check_sentence(sentence, number)
+                item: str | InputError = sentence
             except InputError as error:
                 item = error
             length = len(item) if isinstance(item, str) else 0
