@@ -17,6 +17,7 @@ EMBEDDED_CHECKPOINT = PACKAGE_DIRECTORY / "checkpoint"
 EMBEDDED = "embedded"
 MIN_LENGTH = 8  # word pieces, special ones included; with fewer a window holds next to nothing
 MAX_UPLOAD_BYTES = 4_000_000  # of a file that a visitor brings
+MAX_BODY_BYTES = 5_000_000  # of any request; a file comes in a form, whose fields take some, too
 MAX_RUN_SECONDS = 900.0  # of a run of the laboratory
 MAX_RUNS_AT_ONCE = 2
 MAX_RUNS_WAITING = 8
@@ -94,6 +95,12 @@ class Settings:
     tokens_per_batch: int = _setting(2_048, "word pieces computed in one batch, padding counted", minimum=1)
     threads: int = _setting(0, "threads for long requests; 0 for one per core", minimum=0)
     threads_short: int = _setting(1, "threads for requests of at most 512 word pieces", minimum=1)
+    max_requests: int = _setting(
+        200, "REST requests that wait or are answered at once; more are refused with 429", minimum=1
+    )
+    trusted_hosts: str = _setting(
+        "auto", "host names by which it may be asked, with commas between; * for any; auto: any, but on loopback its own"
+    )
     hub_models: bool = _setting(True, "whether visitors may load other models from the hub")
 
     @property

@@ -29,17 +29,21 @@ ARROWS: dict[str, set[str]] = {
     "evaluation": {"serving", "inference", "models", "text", "data"},
     "laboratory": {"training", "evaluation", "serving", "planning", "inference", "models", "data"},
     "cli": {"training", "evaluation", "serving", "planning", "analysis", "models", "data"},
-    "ui": {"laboratory", "serving", "planning", "models", "text"},
+    "rest": {"serving", "planning", "analysis", "models", "text"},
+    "ui": {"laboratory", "rest", "serving", "planning", "models", "text"},
 }
 
 # The two doors of the package: the lazy exports; and the program, which starts the page or the command line, so that
 # these two need not know each other.
-DOORS = {"__init__": set(ARROWS) - {"cli", "ui"}, "__main__": {"cli", "ui"}}
+DOORS = {"__init__": set(ARROWS) - {"cli", "rest", "ui"}, "__main__": {"cli", "ui"}}
 
 # Libraries that only some rooms may import, wherever in the file.
 ONLY_IN = {
     "gradio": {"ui"},
     "plotly": {"ui"},
+    "fastapi": {"rest"},
+    "prometheus_client": {"rest"},
+    "pydantic": {"rest"},
     "torch": {"models", "inference", "planning", "training", "evaluation", "laboratory", "runtime"},
     "transformers": {"inference", "models", "planning", "text", "runtime"},
     "peft": {"planning"},

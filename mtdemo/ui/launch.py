@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from mtdemo.config import MAX_UPLOAD_BYTES, Settings, prepare_environment, read_settings
 from mtdemo.errors import MtdemoError, SettingsError
 
 if TYPE_CHECKING:
+    import gradio as gr
+
     from mtdemo.serving.service import ModelService
 
 MAX_QUEUE = 200  # questions that wait; more are refused
+MAX_SESSIONS = 500  # of which gradio keeps the state, 0.28 MB each; a call of its API without a session makes one
+GRACE_S = 10.0  # to answer what was begun when the process is told to end
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,14 +40,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(settings: Settings) -> None:
+    from starlette.middleware import Middleware
+
     from mtdemo.planning.planner import Planner
+    from mtdemo.rest.application import PATHS, build_rest
+    from mtdemo.rest.gate import Gate, trusted_hosts
     from mtdemo.serving.service import ModelService
     from mtdemo.ui.page import build_page
     from mtdemo.ui.theme import CSS, make_theme
 
     _satisfy_zero_gpu()
-    service = ModelService(settings)
-    page = build_page(service, Planner(settings.checkpoint))
+    service, planner = ModelService(settings), Planner(settings.checkpoint)
+    page = build_page(service, planner)
+    gate = Middleware(Gate, build_rest(service, planner), PATHS, trusted_hosts(settings))
     try:
         page.queue(max_size=MAX_QUEUE).launch(
             server_name=settings.host,
@@ -53,6 +63,8 @@ def _serve(settings: Settings) -> None:
             prevent_thread_lock=True,
             enable_monitoring=False,
             max_file_size=MAX_UPLOAD_BYTES,
+            state_session_capacity=MAX_SESSIONS,
+            app_kwargs={"middleware": [gate]},  # in front, since gradio takes every path
             run_history=False,
             ssr_mode=False,
             share=False,
@@ -62,7 +74,20 @@ def _serve(settings: Settings) -> None:
         raise SettingsError(f"Port {settings.port} of {settings.host} cannot be used: {error} Try --port.") from error
     print(f"mtdemo is at {page.local_url} (Ctrl-C stops it). The model is loading in the background.", flush=True)
     Thread(target=_load, args=[service], daemon=True).start()
-    page.block_thread()
+    _wait_for_the_end(page)
+
+
+def _wait_for_the_end(page: gr.Blocks) -> None:
+    """Serve until Ctrl-C or SIGTERM, then answer what was begun."""
+    end = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: end.set())
+    end.wait()
+    print("mtdemo ends; what was begun is answered.", flush=True)
+    page.app.stop_event.set()  # the page's open connections
+    page.server.should_exit = True
+    page.server.thread.join(GRACE_S)
+    page.close(verbose=False)
 
 
 def _satisfy_zero_gpu() -> None:
