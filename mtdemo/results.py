@@ -106,6 +106,8 @@ class ModelInfo:
         pooling: how hidden states become an embedding, by the names of sentence-transformers; several stand side by side.
         is_normalized: whether every embedding has length 1.
         prompt: what the model reads before every sentence.
+        multi_label: whether a sentence may have several classes, so that their probabilities do not sum to 1.
+        note: what of the checkpoint was left out, and why; mostly empty.
     """
 
     id: str
@@ -120,6 +122,8 @@ class ModelInfo:
     pooling: tuple[str, ...] = ("mean",)
     is_normalized: bool = False
     prompt: str = ""
+    multi_label: bool = False
+    note: str = ""
 
     @property
     def classifies(self) -> bool:
@@ -173,7 +177,8 @@ class SentenceAnalysis(ArrayRecord):
         n_truncated: word pieces beyond the limit, not read for the embedding and the class.
         n_unknown: word pieces of the whole sentence that are not in the vocabulary.
         embedding: float32 (hidden,), read-only, made of the last hidden states as `ModelInfo` says.
-        probabilities: every class with its probability, in the order of the model's labels; they sum to 1.
+        probabilities: every class with its probability, in the order of the model's labels. They sum to 1, unless the model
+            gives a sentence several classes.
         entities: ordered by start, never overlapping.
     """
 

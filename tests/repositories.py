@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
@@ -152,3 +153,57 @@ EMBEDDERS: dict[str, dict[str, Any]] = {
         for mode in ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
     },
 }  # fmt: skip
+
+
+_SHAPE = {"hidden_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+_VOCABULARY = {"vocab_size": len(SPECIAL) + len(WORDS), "pad_token_id": 0, "initializer_range": 0.5}
+_ROBERTA = {**_SHAPE, **_VOCABULARY, "max_position_embeddings": 66, "type_vocab_size": 1}
+
+# By the name of transformers' classes: the arguments of the configuration.
+CLASSIFIERS: dict[str, dict[str, Any]] = {
+    "Bert": {**_SHAPE, **_VOCABULARY, "max_position_embeddings": 64},
+    "Albert": {**_SHAPE, **_VOCABULARY, "max_position_embeddings": 64, "embedding_size": 8},
+    "Roberta": _ROBERTA,
+    "XLMRoberta": _ROBERTA,
+    "Camembert": _ROBERTA,
+    "MPNet": _ROBERTA,
+    "Longformer": {**_ROBERTA, "attention_window": [8, 8]},
+    "Electra": {**_SHAPE, **_VOCABULARY, "max_position_embeddings": 64, "embedding_size": 8},
+    "DistilBert": {
+        **_VOCABULARY, "dim": WIDTH, "n_layers": 2, "n_heads": 2, "hidden_dim": 32, "max_position_embeddings": 64,
+    },
+    "DebertaV2": {**_SHAPE, **_VOCABULARY, "max_position_embeddings": 64, "pooler_hidden_size": WIDTH},
+    "ModernBert": {
+        **_SHAPE, **_VOCABULARY, "max_position_embeddings": 64, "classifier_pooling": "mean",
+        "cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2, "eos_token_id": 3,
+    },
+}  # fmt: skip
+_WITH_SEGMENTS = ("Bert", "Albert", "Electra", "DebertaV2")
+
+
+def make_classifier(directory: Path, name: str, kind: str, labels: Sequence[str], **changes: Any) -> Path:
+    """Write a classifier of transformers.
+
+    Args:
+        directory: where.
+        name: of a row of `CLASSIFIERS`.
+        kind: `ForSequenceClassification` or `ForTokenClassification`.
+        labels: of its outputs.
+        **changes: to the configuration.
+    """
+    names = {"id2label": dict(enumerate(labels)), "label2id": {label: index for index, label in enumerate(labels)}}
+    config = getattr(transformers, f"{name}Config")(**{**CLASSIFIERS[name], **names, **changes})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = getattr(transformers, f"{name}{kind}")(config)
+        for key, weights in model.named_parameters():
+            if key.endswith("bias") and "classifier" in key:
+                weights.data.normal_()
+        model.save_pretrained(directory)
+    inputs = (
+        ["input_ids", "token_type_ids", "attention_mask"] if name in _WITH_SEGMENTS else ["input_ids", "attention_mask"]
+    )
+    make_tokenizer(model_input_names=inputs).save_pretrained(directory)
+    if kind == "ForSequenceClassification":
+        (directory / "is_sequence").touch()
+    return directory

@@ -100,7 +100,7 @@ def fit_temperatures(loaded: LoadedModel, sets: ValidationSets, progress: Progre
 
     Of classes that is the least mean of -log of the probability of the right class, of entities the least mean of -log of
     the probability that the score of an entity found gives to what it is, right or wrong. Where none is found the head
-    stays as it is.
+    stays as it is, and so does one that gives a sentence several classes.
 
     Args:
         loaded: the model, whose heads are changed.
@@ -112,7 +112,8 @@ def fit_temperatures(loaded: LoadedModel, sets: ValidationSets, progress: Progre
         ("ner_head", sets.tagged, partial(_cost_of_entities, sets.tagged)),
         ("classification_head", sets.labelled, partial(_cost_of_classes, sets.labelled)),
     )
-    asked = [head for head in heads if head[1] and head[0] in loaded.info.trained_heads]
+    fitted = {*loaded.info.trained_heads} - ({"classification_head"} if loaded.info.multi_label else set())
+    asked = [head for head in heads if head[1] and head[0] in fitted]
     found: dict[str, float] = {}
     for number, (name, sentences, cost) in enumerate(asked):
         linear: Any = loaded.model.get_submodule(f"{name}.linear")

@@ -22,7 +22,8 @@ class MultiTaskConfig(PreTrainedConfig):
     Attributes:
         backbone: configuration of any encoder that `AutoModel` knows.
         class_labels: names of the sentence classes, in the order of the logits.
-        entity_labels: names of the token labels; the first must be `O`. `PER` (IO) and `B-PER`, `I-PER` (BIO) both work.
+        entity_labels: names of the token labels; `O`, where there is one, must be the first. `PER` (IO), `B-PER`, `I-PER`
+            (BIO) and more with `E-`, `S-` (BIOES) or `L-`, `U-` (BILOU) all work.
         output_labels: labels of an additional linear layer over the sentence embedding; none by default. It is the
             "new output layer" of the freezing scenarios.
         pooling: how the sentence embedding is pooled: rows of `mtdemo.models.embedding.pooling.POOLINGS`, side by side.
@@ -31,6 +32,11 @@ class MultiTaskConfig(PreTrainedConfig):
         prompt: what is read before every sentence; offsets stay those of the sentence.
         pools_prompt: whether the word pieces of the prompt count in the pooling.
         classification_pooling: what the classification head reads, the mean of the tokens or the first token.
+        multi_label: whether a sentence may have several classes, each with a probability of its own (sigmoid).
+        head_layers: by the name of a head, what comes before its last layer where that differs from ours: `activation`,
+            `bias`, `norm_epsilon`, `norm_bias`.
+        head_note: why a head that the checkpoint has was left out, as a sentence for people.
+        global_attention_on_first: whether a Longformer lets the first token see, and be seen by, all others.
         head_dropout: dropout before each head, 0 to 1.
         casing: whether `token_type_ids` carry the case of each piece's word (`mtdemo.text.tokenization.word_case`); the
             backbone then has four segment embeddings.
@@ -49,13 +55,17 @@ class MultiTaskConfig(PreTrainedConfig):
     prompt: str = ""
     pools_prompt: bool = True
     classification_pooling: Literal["mean", "cls"] = "mean"
+    multi_label: bool = False
+    head_layers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    head_note: str = ""
+    global_attention_on_first: bool = False
     head_dropout: float = 0.1
     casing: bool = False
     trained_heads: list[str] = field(default_factory=list)
 
     def __post_init__(self, **kwargs: Any) -> None:
         super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]
-        if self.entity_labels[:1] != ["O"]:
+        if "O" in self.entity_labels[1:] or not self.entity_labels:
             raise ValueError(f"entity_labels must begin with 'O' (no entity), but they are {self.entity_labels}.")
         for labels in (self.class_labels, self.entity_labels, self.output_labels):
             if len(set(labels)) != len(labels):

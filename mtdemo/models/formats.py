@@ -1,6 +1,6 @@
 """Formats of checkpoints: a table of what recognises each kind and what loads it.
 
-To load another kind, such as a sequence classifier, add a row: the configuration that it becomes, and a function that
+To load another kind, add a row: the configuration that it becomes, and a function that
 brings its weights into a `MultiTaskModel`. Checks, messages, tokenizer and description are the same for all.
 """
 
@@ -14,6 +14,8 @@ from typing import Any, cast
 import torch
 from transformers import PreTrainedConfig
 
+from mtdemo.models.adoption.architectures import find_architecture, reason_to_refuse
+from mtdemo.models.adoption.classifiers import configure_adopted, is_adoptable, load_adopted
 from mtdemo.models.configuration import MultiTaskConfig
 from mtdemo.models.multitask import MultiTaskModel
 
@@ -54,7 +56,7 @@ def _as_it_is(config: PreTrainedConfig) -> MultiTaskConfig:
 
 
 def _with_new_heads(config: PreTrainedConfig) -> MultiTaskConfig:
-    return MultiTaskConfig(backbone=config)
+    return MultiTaskConfig(backbone=config, head_note=reason_to_refuse(config) if find_architecture(config) else "")
 
 
 def _load(directory: Path, config: MultiTaskConfig) -> tuple[MultiTaskModel, LoadReport]:
@@ -71,5 +73,6 @@ def _load(directory: Path, config: MultiTaskConfig) -> tuple[MultiTaskModel, Loa
 
 FORMATS = (
     CheckpointFormat("multi-task checkpoint", _is_multi_task, _as_it_is, _load, follows_recipe=False),
+    CheckpointFormat("classifier of transformers", is_adoptable, configure_adopted, load_adopted),
     CheckpointFormat("plain encoder", lambda config: True, _with_new_heads, _load),
 )

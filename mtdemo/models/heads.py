@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from transformers.activations import get_activation
 
 from mtdemo.models.configuration import MultiTaskConfig
 
@@ -26,8 +27,9 @@ def make_head(name: str, config: MultiTaskConfig, n_labels: int) -> nn.Module:
         config: of the model.
         n_labels: outputs.
     """
-    if name == "classification_head":
-        return ClassificationHead(config.hidden_size, n_labels, config.head_dropout)
+    layers = config.head_layers.get(name, {})
+    if name == "classification_head" or layers:
+        return ClassificationHead(config.hidden_size, n_labels, config.head_dropout, **layers)
     if name == "output_layer":
         return LinearHead(config.embedding_size, n_labels, 0.0)
     return LinearHead(config.hidden_size, n_labels, config.head_dropout)
@@ -43,21 +45,49 @@ def draw_weights(head: nn.Module, generator: torch.Generator | None) -> None:
     for module in head.modules():
         if isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=0.02, generator=generator)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.LayerNorm):
+            module.reset_parameters()
 
 
 class ClassificationHead(nn.Module):
-    """Dropout, dense, tanh, linear over one pooled vector per sentence."""
+    """Dropout, dense, activation, maybe a norm, linear.
 
-    def __init__(self, hidden_size: int, n_labels: int, dropout: float) -> None:
+    It reads one pooled vector per sentence; of some adopted models every token.
+
+    Args:
+        hidden_size: of what it reads.
+        n_labels: outputs.
+        dropout: 0 to 1.
+        activation: a name of transformers'.
+        bias: whether the dense layer has one.
+        norm_epsilon: of a normalisation after the activation; None for none.
+        norm_bias: whether that has one.
+    """
+
+    def __init__(
+        self,
+        hidden_size: int,
+        n_labels: int,
+        dropout: float,
+        activation: str = "tanh",
+        bias: bool = True,
+        norm_epsilon: float | None = None,
+        norm_bias: bool = True,
+    ) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
-        self.dense = nn.Linear(hidden_size, hidden_size)
+        self.dense = nn.Linear(hidden_size, hidden_size, bias=bias)
+        self.activation = torch.tanh if activation == "tanh" else get_activation(activation)
+        self.norm: nn.Module = nn.Identity()
+        if norm_epsilon is not None:
+            self.norm = nn.LayerNorm(hidden_size, eps=norm_epsilon, bias=norm_bias)
         self.linear = nn.Linear(hidden_size, n_labels)
 
     def forward(self, pooled: Tensor) -> Tensor:
-        """(batch, hidden) to logits (batch, labels)."""
-        logits: Tensor = self.linear(torch.tanh(self.dense(self.dropout(pooled))))
+        """(..., hidden) to logits (..., labels)."""
+        logits: Tensor = self.linear(self.norm(self.activation(self.dense(self.dropout(pooled)))))
         return logits
 
 

@@ -113,6 +113,8 @@ def describe_model(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, na
         pooling=tuple(config.pooling),
         is_normalized=config.is_normalized,
         prompt=config.prompt,
+        multi_label=config.multi_label,
+        note=config.head_note,
     )
 
 
@@ -129,7 +131,7 @@ def _longest_input(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) ->
 def read_output(output: Any, windows: Sequence[Window]) -> tuple[WindowOutput, ...]:
     """Cut the output of a batch into its windows."""
     embeddings = output.sentence_embedding.numpy()
-    classes = output.classification_logits.softmax(dim=-1).numpy()
+    classes = output.class_probabilities.numpy()
     labels = output.ner_logits.softmax(dim=-1).numpy()
     return tuple(
         WindowOutput(embeddings[row].copy(), classes[row].copy(), labels[row, window.content].copy())

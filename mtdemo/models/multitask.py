@@ -40,6 +40,7 @@ class MultiTaskOutput(ModelOutput):
         sentence_embedding: float32 (batch, width), made as the configuration says; by default the mean of the hidden states
             of the real tokens, not normalised.
         classification_logits: float32 (batch, classes).
+        class_probabilities: float32 (batch, classes); rows sum to 1 but for a model of several classes a sentence.
         ner_logits: float32 (batch, tokens, entity labels).
         output_logits: float32 (batch, output labels), only with `output_labels` in the configuration.
         classification_loss, ner_loss, output_loss: float32 (), each only where its labels were given.
@@ -49,6 +50,7 @@ class MultiTaskOutput(ModelOutput):
     last_hidden_state: Tensor | None = None
     sentence_embedding: Tensor | None = None
     classification_logits: Tensor | None = None
+    class_probabilities: Tensor | None = None
     ner_logits: Tensor | None = None
     output_logits: Tensor | None = None
     classification_loss: Tensor | None = None
@@ -129,10 +131,10 @@ class MultiTaskModel(PreTrainedModel):
             **backbone_inputs: whatever else the backbone takes, such as `token_type_ids` or `inputs_embeds`.
         """
         labels = {head.output: backbone_inputs.pop(f"{head.output}_labels", None) for head in HEADS}
-        backbone_output = self.backbone(
-            input_ids=input_ids, attention_mask=attention_mask, return_dict=True, **backbone_inputs
-        )
-        hidden_states = backbone_output.last_hidden_state
+        if self.config.global_attention_on_first and input_ids is not None:
+            backbone_inputs["global_attention_mask"] = _first_only(input_ids)
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, **backbone_inputs}
+        hidden_states = self.backbone(**inputs, return_dict=True).last_hidden_state
         if attention_mask is None:
             attention_mask = hidden_states.new_ones(hidden_states.shape[:2], dtype=torch.long)
         output = self.apply_heads(hidden_states, attention_mask if pooling_mask is None else pooling_mask)
@@ -156,6 +158,8 @@ class MultiTaskModel(PreTrainedModel):
                 if row.name == "classification_head":
                     vectors = pool(hidden_states, pooling_mask, [config.classification_pooling])
                 output[f"{row.output}_logits"] = head(vectors)
+        logits: Any = output.classification_logits
+        output.class_probabilities = logits.sigmoid() if config.multi_label else logits.softmax(dim=-1)
         return output
 
     @property
@@ -202,7 +206,7 @@ class MultiTaskModel(PreTrainedModel):
             if list(class_labels) != config.class_labels:
                 self._put_head("classification_head", class_labels)
                 self.renew_heads(["classification_head"], SEED_OF_UNTRAINED)
-                self.output_layer, config.output_labels = None, []
+                self.output_layer, config.output_labels, config.multi_label = None, [], False
                 self._call_untrained("output_layer")
             if list(entity_labels) != config.entity_labels:
                 self._put_head("ner_head", entity_labels)
@@ -257,6 +261,11 @@ def _from_backbone(
 
 
 _HUB_ARGUMENTS = ("revision", "cache_dir", "token", "subfolder", "local_files_only", "force_download", "proxies")
+
+
+def _first_only(input_ids: Tensor) -> Tensor:
+    """Mark the first token of each row."""
+    return functional.one_hot(torch.zeros_like(input_ids[:, 0]), input_ids.shape[1])
 
 
 def _add_losses(output: MultiTaskOutput, labels: dict[str, Tensor]) -> None:

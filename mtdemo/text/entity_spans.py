@@ -7,7 +7,8 @@ The rule, for IO and BIO labels alike:
    though never a part of a grapheme cluster. Its probabilities are the mean of those of its pieces, and its type the most
    probable one, `O` included. So a name is never cut inside a word. Web and mail addresses and @handles are `O`.
 3. Neighbouring words of one type form one span. With BIO labels a span also ends before a word whose first piece finds
-   `B-` more probable than `I-`. Between IO labels nothing can tell two touching names of one type apart.
+   `B-` more probable than `I-`; with BIOES and BILOU labels `B-`, `S-` or `U-` together more probable than the others.
+   Between IO labels nothing can tell two touching names of one type apart.
 4. The span reaches from its first letter or digit to its last, with the marks of that letter: punctuation at the edge of
    a name is no part of it, but for the last point of initials (`U.S.`), and nothing without a letter or digit is a name.
    A possessive 's at the end is no part of it either.
@@ -26,7 +27,7 @@ import numpy.typing as npt
 import regex
 
 from mtdemo.results import ArrayRecord, Entity
-from mtdemo.text.tags import entity_type
+from mtdemo.text.tags import begins_entity, entity_type
 from mtdemo.text.tokenization import Piece
 from mtdemo.text.words import Span, cluster_starts, is_readable, is_unspaced, nameless_spans, trim, word_spans
 
@@ -38,37 +39,33 @@ class TagScheme(ArrayRecord):
     """The meaning of the labels of an entity head.
 
     Attributes:
-        labels: as the model has them, `O` first.
+        labels: as the model has them, `O` first, where there is one.
         types: `O`, then each entity type once.
         membership: float32 (labels, types), 1 where a label belongs to a type.
-        begins, continues: per type, the index of its `B-` and its other label, -1 where there is none.
+        begins: float32 (labels, types), 1 where a label begins an entity of a type: `B-`, `S-` and `U-`.
     """
 
     labels: tuple[str, ...]
     types: tuple[str, ...]
     membership: npt.NDArray[np.float32]
-    begins: tuple[int, ...]
-    continues: tuple[int, ...]
+    begins: npt.NDArray[np.float32]
 
     @property
     def tells_touching_apart(self) -> bool:
         """Tell if a label begins an entity."""
-        return max(self.begins) >= 0
+        return bool(self.begins.any())
 
     @classmethod
     def from_labels(cls, labels: Sequence[str]) -> TagScheme:
         """Read the scheme off the labels.
 
-        `PER` is IO, `B-PER` and `I-PER` are BIO.
+        `PER` is IO, `B-PER` and `I-PER` are BIO, with `E-PER` and `S-PER` BIOES, with `L-PER` and `U-PER` BILOU.
         """
-        types = tuple(dict.fromkeys(entity_type(label) for label in labels))
-        membership = np.zeros((len(labels), len(types)), dtype=np.float32)
-        for row, label in enumerate(labels):
-            membership[row, types.index(entity_type(label))] = 1.0
-        position = {label: row for row, label in enumerate(labels)}
-        begins = tuple(position.get(f"B-{name}", -1) for name in types)
-        continues = tuple(position.get(f"I-{name}", position.get(name, -1)) for name in types)
-        return cls(tuple(labels), types, membership, begins, continues)
+        types = tuple(dict.fromkeys(("O", *map(entity_type, labels))))
+        of_label = [types.index(entity_type(label)) for label in labels]
+        membership = np.eye(len(types), dtype=np.float32)[of_label]
+        begins = membership * np.array([[begins_entity(label)] for label in labels], dtype=np.float32)
+        return cls(tuple(labels), types, membership, begins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +120,10 @@ def _words(
             nameless.popleft()
         of_word = by_type[indices].mean(axis=0)  # rule 2
         best = 0 if nameless and nameless[0][0] < end else int(of_word.argmax())
-        # Rule 3. The index is -1 where the scheme has no such label: without `B-` no word begins a span by itself, without
-        # another label every word does.
-        begin, go_on = scheme.begins[best], scheme.continues[best]
+        # Rule 3. Without labels that begin an entity no word begins a span by itself, without other labels every word does.
+        of_type, begin = scheme.membership[:, best], scheme.begins[:, best]
         first = probabilities[indices[0]]
-        begins = begin >= 0 and (go_on < 0 or bool(first[begin] > first[go_on]))
+        begins = bool((begin == of_type).all() or first @ begin > first @ (of_type - begin))
         yield _Word(start, end, best, float(of_word[best]), begins)
 
 

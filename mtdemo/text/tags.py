@@ -11,12 +11,18 @@ from collections.abc import Iterable, Sequence
 
 TagSpan = tuple[int, int, str]  # first token, last token, type
 _PREFIXES = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S"}  # BILOU says L and U for E and S
+_BEFORE_TYPES = tuple(f"{prefix}-" for prefix in _PREFIXES)
 _ENDS, _BEGINS = {"E", "S"}, {"B", "S"}
 
 
 def entity_type(label: str) -> str:
     """Return the type that a label stands for."""
-    return label[2:] if label[:2] in ("B-", "I-") else label
+    return label[2:] if label[:2] in _BEFORE_TYPES else label
+
+
+def begins_entity(label: str) -> bool:
+    """Tell if a label begins an entity."""
+    return label[:2] in ("B-", "S-", "U-")
 
 
 def as_bio(tags: Iterable[str]) -> tuple[str, ...]:

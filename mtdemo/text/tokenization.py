@@ -67,7 +67,7 @@ class EncodedSentence:
 
     @property
     def n_tokens(self) -> int:
-        """Word pieces of the whole sentence, special and prompt ones included."""
+        """All word pieces, special and prompt ones included."""
         return len(self.pieces) + self.n_special
 
     @property

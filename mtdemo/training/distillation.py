@@ -178,6 +178,8 @@ def _classifier(model: LoadedModel, texts: Sequence[str], labels: Sequence[str],
     info = model.info
     if find_task("classification").head not in info.trained_heads:
         raise UsageError(f"The classes of {info.id} are untrained: there is nothing to learn from them.")
+    if info.multi_label:
+        raise UsageError(f"{info.id} gives a sentence several classes, so it cannot teach which one it has.")
     if sorted(info.class_labels) != sorted(labels):
         raise UsageError(f"The classes of {info.id} are {', '.join(info.class_labels)}, not {', '.join(labels)}.")
     order = [info.class_labels.index(label) for label in labels]

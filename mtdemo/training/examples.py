@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mtdemo.data.records import LabelledSentence, TaggedSentence, check_labels
 from mtdemo.models.loaded import LoadedModel
-from mtdemo.text.tags import entity_type
+from mtdemo.text.tags import begins_entity, entity_type
 from mtdemo.text.tokenization import EncodedSentence, Window, join_windows
 
 _log = logging.getLogger(__name__)
@@ -133,8 +133,12 @@ def allowed_labels(labels: Sequence[str], tag: str, annotated: Sequence[str] | N
     loss is then on their summed probability.
     """
     if tag == "O":
+        if "O" not in labels:  # a model that tags every word, as for parts of speech, learns nothing from it
+            return (True,) * len(labels)
         open_types = set() if annotated is None else {entity_type(label) for label in labels} - set(annotated)
         return tuple(label == "O" or entity_type(label) in open_types for label in labels)
-    if tag in labels:
-        return tuple(label == tag for label in labels)
-    return tuple(entity_type(label) == entity_type(tag) for label in labels)
+    of_type = tuple(entity_type(label) == entity_type(tag) for label in labels)
+    if tag[:2] not in ("B-", "I-"):
+        return of_type
+    exact = tuple(its and begins_entity(label) == tag.startswith("B-") for its, label in zip(of_type, labels, strict=True))
+    return exact if any(exact) else of_type

@@ -185,7 +185,11 @@ def entity_loss(output: Any, examples: Sequence[EncodedExample]) -> dict[str, Te
 
 
 def class_loss(
-    output: Any, examples: Sequence[EncodedExample], smoothing: float, with_output_layer: bool = False
+    output: Any,
+    examples: Sequence[EncodedExample],
+    smoothing: float,
+    with_output_layer: bool = False,
+    multi_label: bool = False,
 ) -> dict[str, Tensor]:
     """Compute the losses of heads of classes, means over sentences.
 
@@ -194,9 +198,15 @@ def class_loss(
         examples: sentences, each with the index of its class.
         smoothing: share of the probability that the targets spread over all classes, 0 to 1.
         with_output_layer: whether a new output layer learns the same classes.
+        multi_label: whether each class has a probability of its own: 1 is right for that of the sentence, 0 for the others.
     """
     targets = torch.tensor([example.target for example in examples])
     logits = {"classes": output.classification_logits}
     if with_output_layer:
         logits["new_output_layer"] = output.output_logits
-    return {name: functional.cross_entropy(each, targets, label_smoothing=smoothing) for name, each in logits.items()}
+    losses = {name: functional.cross_entropy(each, targets, label_smoothing=smoothing) for name, each in logits.items()}
+    if multi_label:
+        each = output.classification_logits
+        one_hot = functional.one_hot(targets, each.shape[-1]).to(each.dtype)
+        losses["classes"] = functional.binary_cross_entropy_with_logits(each, one_hot)
+    return losses

@@ -131,7 +131,12 @@ def make_tasks(
     config = base.model.config
     losses = (
         entity_loss,
-        partial(class_loss, smoothing=settings.label_smoothing, with_output_layer=config.output_names_classes),
+        partial(
+            class_loss,
+            smoothing=settings.label_smoothing,
+            with_output_layer=config.output_names_classes,
+            multi_label=config.multi_label,
+        ),
     )
     wanted = active_tasks(settings.task_weights, distillation_weight)
     is_active = [is_wanted and len(of_task) > 0 for is_wanted, of_task in zip(wanted, examples, strict=True)]

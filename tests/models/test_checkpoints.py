@@ -63,7 +63,7 @@ def test_a_directory_that_is_no_checkpoint_says_what_one_holds(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "word"),
     [("{ this is no JSON", "cannot be used"), ("{}", "cannot be used"), ('{"model_type": "no-such"}', "cannot be used"),
-     ('{"model_type": "multi-task-encoder", "entity_labels": ["PER"]}', "begin with 'O'")],
+     ('{"model_type": "multi-task-encoder", "entity_labels": ["PER", "O"]}', "begin with 'O'")],
 )  # fmt: skip
 def test_a_broken_configuration_says_so(tiny: Write, content: str, word: str) -> None:
     directory = tiny()

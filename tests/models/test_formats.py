@@ -24,9 +24,12 @@ def test_a_configuration_finds_its_row() -> None:
 
 
 def test_every_row_gives_a_configuration_that_a_model_can_be_built_from() -> None:
-    examples = (tiny_config(), tiny_config().backbone)
-    for row, config in zip(FORMATS, examples, strict=True):
-        assert row.configure(config) == tiny_config()
+    ours, plain, classifier = tiny_config(), tiny_config().backbone, tiny_config().backbone
+    classifier.architectures = ["BertForTokenClassification"]
+    for row, config in zip(FORMATS, (ours, classifier, plain), strict=True):
+        assert row.recognises(config)
+        assert MultiTaskModel(row.configure(config)).config.backbone.model_type == "bert"
+    assert FORMATS[0].configure(ours) == FORMATS[-1].configure(plain) == tiny_config()
 
 
 def test_weights_are_loaded_by_the_row(tiny: Callable[..., Path], tmp_path: Path) -> None:

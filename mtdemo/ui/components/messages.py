@@ -31,7 +31,7 @@ def describe_model(info: ModelInfo) -> str:
     )
     return (
         f"`{info.id}`: {info.architecture}, {info.n_layers} layers, {info.n_parameters / 1e6:.1f} million parameters; "
-        f"{heads}."
+        f"{heads}.{f' {as_plain_markdown(info.note)}' if info.note else ''}"
     )
 
 

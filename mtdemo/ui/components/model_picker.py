@@ -17,8 +17,8 @@ from mtdemo.ui.components.messages import as_plain_markdown, describe_model
 
 OTHER = "other"
 _OTHER_EXPECTATION = (
-    "Before you load it: any encoder of the Hugging Face hub works by its id. Unless it is a multi-task checkpoint of this "
-    "project, its two heads are new and **untrained**, so its classes and entities will be random. Its embeddings are made "
+    "Before you load it: any encoder of the Hugging Face hub works by its id. A classifier or an entity tagger brings its "
+    "head and its labels; any other head is new and **untrained**, so its answers will be random. Its embeddings are made "
     "as its files for sentence-transformers say (pooling, normalisation, prompt); without such files they are the mean of "
     "its last hidden states."
 )

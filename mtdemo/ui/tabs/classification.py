@@ -30,6 +30,10 @@ _INTRODUCTION = (
     "A small head reads what that one pass made of the sentence and gives each **class** a probability; together they "
     "make 1."
 )
+_INTRODUCTION_OF_SEVERAL = (
+    "A small head reads what that one pass made of the sentence and gives each **class** a probability of its own: a "
+    "sentence may have several classes or none, so they do not sum to 1."
+)
 
 
 def add_classification_tab(service: ModelService, page: gr.Blocks, model: gr.State, status: gr.Markdown) -> None:
@@ -62,7 +66,8 @@ def introduce(service: ModelService, model: str | None) -> str:
     info = service.loaded(model)
     if info is None:
         return _INTRODUCTION
-    return f"{_INTRODUCTION} This model's classes: {as_plain_markdown(describe_classes(info))}."
+    introduction = _INTRODUCTION_OF_SEVERAL if info.multi_label else _INTRODUCTION
+    return f"{introduction} This model's classes: {as_plain_markdown(describe_classes(info))}."
 
 
 @shows_errors

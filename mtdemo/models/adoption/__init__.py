@@ -1,0 +1,1 @@
+"""Adoption: trained heads of transformers' classifiers, with their weights, labels and habits."""
