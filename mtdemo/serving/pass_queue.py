@@ -81,10 +81,10 @@ class Request:
         self._waiting = sorted(range(len(self._windows)), key=lambda n: len(self._windows[n].input_ids), reverse=True)
         self.n_tokens = self.n_tokens_left = sum(len(window.input_ids) for window in self._windows)
 
-    def put_back(self, positions: Sequence[int]) -> None:
-        """Let windows wait again, whose pass failed."""
-        self._waiting.extend(reversed(positions))
-        self.n_tokens_left += sum(len(self._windows[position].input_ids) for position in positions)
+    def put_back(self, position: int) -> None:
+        """Let a window wait again, whose pass failed; the last taken first."""
+        self._waiting.append(position)
+        self.n_tokens_left += len(self._windows[position].input_ids)
 
     def tell(self, outputs: dict[int, WindowOutput] | BaseException) -> None:
         """Tell who waits of outputs, or of a failure."""
@@ -113,7 +113,7 @@ class Request:
 class Pass:
     """Windows that are run together."""
 
-    parts: dict[Request, list[int]] = field(default_factory=dict)  # positions
+    owners: list[tuple[Request, int]] = field(default_factory=list)  # of each window, and its position there
     windows: list[Window] = field(default_factory=list)
     n_tokens: int = 0
     longest: int = 0
@@ -126,10 +126,15 @@ class Pass:
     def add(self, request: Request) -> None:
         """Take the next window of a request."""
         position, window = request.take()
-        self.parts.setdefault(request, []).append(position)
+        self.owners.append((request, position))
         self.windows.append(window)
         self.n_tokens += len(window.input_ids)
         self.longest = max(self.longest, len(window.input_ids))
+
+    @property
+    def requests(self) -> list[Request]:
+        """The requests that have windows in it."""
+        return list(dict.fromkeys(request for request, _ in self.owners))
 
 
 class PassQueue:
@@ -219,8 +224,9 @@ class PassQueue:
             if request.n_waiting and chosen.has_room(request.next_length, self._settings.tokens_per_batch, is_packed):
                 chosen.add(request)
                 giving.append(request)
+        served = set(chosen.requests)
         for request in self._requests:
-            request.n_passed_over = 0 if request in chosen.parts else request.n_passed_over + 1
+            request.n_passed_over = 0 if request in served else request.n_passed_over + 1
         return chosen
 
     def _run(self, chosen: Pass) -> None:
@@ -232,23 +238,26 @@ class PassQueue:
 
         self.n_forward_passes += 1
         self.n_tokens += chosen.n_tokens
-        loaded = next(iter(chosen.parts)).loaded
+        requests = chosen.requests
         try:
-            outputs = iter(forward.run_windows(loaded, chosen.windows, self._n_threads(chosen)))
+            outputs = forward.run_windows(requests[0].loaded, chosen.windows, self._n_threads(chosen))
         except BaseException as error:  # noqa: BLE001 - whatever it is, who waits is told
-            if len(chosen.parts) == 1:
-                self._end([*chosen.parts], error)
-            for request, positions in chosen.parts.items():
+            if len(requests) == 1:
+                self._end(requests, error)
+            for request, position in reversed(chosen.owners):
                 request.is_alone = True
-                request.put_back(positions)
+                request.put_back(position)
             return
-        for request, positions in chosen.parts.items():
-            request.tell({position: next(outputs) for position in positions})
+        found: dict[Request, dict[int, WindowOutput]] = {request: {} for request in requests}
+        for (request, position), output in zip(chosen.owners, outputs, strict=True):
+            found[request][position] = output
+        for request, its in found.items():
+            request.tell(its)
 
     def _n_threads(self, chosen: Pass) -> int:
         """Choose few threads for short requests, all for long ones."""
         most = self._settings.threads or count_cores()
-        is_long = chosen.n_tokens > _SHORT_REQUEST or any(request.n_tokens > _SHORT_REQUEST for request in chosen.parts)
+        is_long = chosen.n_tokens > _SHORT_REQUEST or any(request.n_tokens > _SHORT_REQUEST for request in chosen.requests)
         return most if is_long else min(self._settings.threads_short, most)
 
 

@@ -72,6 +72,24 @@ def test_what_waits_together_is_computed_together(gate: Gate) -> None:
     assert (line.queue.n_forward_passes, line.queue.n_tokens, line.queue.n_waiting) == (2, 8, 0)
 
 
+def test_each_request_gets_the_outputs_of_its_own_windows(gate: Gate) -> None:
+    """Requests give their windows in turn, so those of one do not stand side by side in a pass."""
+    line = Line(MODEL, max_tokens=60)
+    first = line.ask("a")
+    assert gate.arrived.acquire(timeout=10)
+    texts = [["bcde", "f", "gh"], ["ij", "klmn"], ["o", "pqrs", "tu", "v"], ["wxyz" * 4, "B"]]
+    others = [line.ask(*its) for its in texts]
+    gate.open.release(20)
+    for answer in (first, *others):
+        request = answer.result(10)
+        windows = [window for sentence in request.encoded for window in sentence.windows]
+        for position, window in enumerate(windows):
+            output = request.outputs[position]
+            assert output.embedding[0] == window.input_ids[0]
+            assert len(output.entity_probabilities) == len(window.input_ids)
+    assert len(gate.passes) < len(texts) + 1
+
+
 def test_a_pass_keeps_the_budget(gate: Gate) -> None:
     line = Line(MODEL, max_tokens=8)  # two windows of four letters, padding counted
     first = line.ask("a")

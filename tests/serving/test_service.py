@@ -125,6 +125,28 @@ def test_a_short_question_does_not_wait_for_the_whole_of_a_long_one(tiny: Write,
     assert order == ["short", "long"]
 
 
+def test_many_callers_get_what_each_would_get_alone(tiny: Write) -> None:
+    checkpoint = str(tiny())
+    words = ["the", "cat", "sat", "on", "mat", "john", "paris"]
+    asked = [
+        [" ".join(words[n % 7 :][: 1 + (n + k) % 7] * (1 + k)) + f" {'.' * (n % 5)}" for k in range(1 + n % 6)]
+        for n in range(60)
+    ]
+    alone = ModelService(Settings(checkpoint=checkpoint, max_length=16))
+    expected = [alone.analyze(sentences).sentences for sentences in asked]
+    together = ModelService(Settings(checkpoint=checkpoint, max_length=16, tokens_per_batch=256, max_cache_bytes=0))
+    together.load()
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(together.analyze, asked))
+    for mine, its in zip(answers, expected, strict=True):
+        assert [answer.text for answer in mine] == [answer.text for answer in its]
+        for one, other in zip(mine, its, strict=True):
+            np.testing.assert_allclose(one.embedding, other.embedding, atol=1e-5)
+            assert one.probabilities == pytest.approx(dict(other.probabilities), abs=1e-5)
+            assert (one.n_tokens, one.n_truncated) == (other.n_tokens, other.n_truncated)
+    assert together.n_forward_passes < alone.n_forward_passes
+
+
 def test_a_failure_is_told_to_everyone_and_forgotten(small: ModelService, monkeypatch: pytest.MonkeyPatch) -> None:
     small.load()
 
