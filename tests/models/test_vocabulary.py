@@ -57,6 +57,25 @@ def test_an_emoji_is_a_word_of_its_own_wherever_it_stands(
     assert words == list(range(len(found)))
 
 
+@pytest.mark.parametrize(
+    "text", ["thanks👍", "so happy😍", "I failed😭", "crying😂", "bad👎", "tired😴", "yes💯", "my❤️heart"]
+)
+def test_a_word_survives_the_emoji_that_touches_it(
+    text: str, named: tuple[LoadedModel, tuple[str, ...]], upstream: Path
+) -> None:
+    model, emoji = named
+    before = load_directory(upstream)
+    unknown = model.tokenizer.unk_token_id
+    without = "".join(
+        " " if character in emoji or character == "\N{VARIATION SELECTOR-16}" else character for character in text
+    )
+    words = [piece for piece in model.encode([without], 128)[0].windows[0].input_ids if piece != unknown]
+    read = model.encode([text], 128)[0].windows[0].input_ids
+    assert unknown not in read
+    assert [piece for piece in read if piece in words] == words
+    assert unknown in before.encode([text], 128)[0].windows[0].input_ids, "without a place the word is lost"
+
+
 def test_an_emoji_begins_with_the_meaning_of_its_name(named: tuple[LoadedModel, tuple[str, ...]]) -> None:
     model, _ = named
     vocabulary = model.tokenizer.get_vocab()
