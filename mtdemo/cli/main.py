@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from mtdemo import __version__
-from mtdemo.cli.commands import add_annotate, add_calibrate, add_card, add_evaluate
+from mtdemo.cli.commands import add_annotate, add_calibrate
+from mtdemo.cli.measuring import add_card, add_evaluate
 from mtdemo.cli.train import add_train
 from mtdemo.config import prepare_environment
 from mtdemo.errors import MtdemoError

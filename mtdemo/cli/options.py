@@ -82,16 +82,25 @@ def _help(each: Field[Any]) -> str:
     return about if shown is None else f"{about} (default: {shown})"
 
 
-def service_settings(options: argparse.Namespace) -> Settings:
-    """Return the environment's settings with the model of the command."""
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the model."""
+    parser.add_argument("--checkpoint", help="a directory or an id of the hub; the embedded checkpoint by default")
+
+
+def service_settings(checkpoint: str | None) -> Settings:
+    """Return the environment's settings, with a model if given.
+
+    Args:
+        checkpoint: a directory or an id of the hub.
+    """
     from mtdemo.models.hub import is_directory_name
 
     settings = read_settings([])
-    if options.checkpoint is None:
+    if checkpoint is None:
         return settings
-    if is_directory_name(options.checkpoint):
-        return replace(settings, model=EMBEDDED, checkpoint=options.checkpoint)
-    return replace(settings, model=options.checkpoint)
+    if is_directory_name(checkpoint):
+        return replace(settings, model=EMBEDDED, checkpoint=checkpoint)
+    return replace(settings, model=checkpoint)
 
 
 def validation_sets(options: argparse.Namespace, base: LoadedModel) -> ValidationSets | None:

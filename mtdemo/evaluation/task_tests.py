@@ -104,15 +104,16 @@ class AnsweredRows:
 
         Empty where none names one; rows of a file of several sources that name none are one part.
         """
-        sources = [getattr(row, "source", "") for row in self.rows]  # pairs name none
-        if not any(sources):
+        named = [getattr(row, "source", "") for row in self.rows]  # pairs name none
+        if not any(named):
             return {}
+        sources = [source or "no source named" for source in named]
         n_texts = len(self.answers) // len(self.rows)
         parts = {}
         for source in dict.fromkeys(sources):
             places = [place for place, its in enumerate(sources) if its == source]
             answers = [self.answers[place * n_texts + number] for place in places for number in range(n_texts)]
-            parts[source or "no source named"] = replace(self, rows=[self.rows[p] for p in places], answers=answers)
+            parts[source] = replace(self, rows=[self.rows[p] for p in places], answers=answers)
         return parts
 
 

@@ -128,3 +128,33 @@ def test_evaluate_says_which_labels_the_model_does_not_know(
     path.write_text("text,label\nthe cat,neutral\n" + "cat " * 20_000 + ",neutral\n")
     assert main(arguments) == 2
     assert f"{path} has a sentence that cannot be read, 'cat cat" in capsys.readouterr().err
+
+
+def test_evaluate_compares_two_checkpoints_by_source(
+    tmp_path: Path, tiny: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One command for each task; the other model's scores are those that it has by itself."""
+    rows = [{"tokens": ["john", "sat"], "tags": ["B-PER", "O"], "source": "ab"[n % 2]} for n in range(6)]
+    (tmp_path / "ner").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "classification").write_text(
+        "".join(json.dumps({"text": f"the cat {n}", "label": "neutral", "source": "ab"[n % 2]}) + "\n" for n in range(6))
+    )
+    (tmp_path / "similarity").write_text("1\tthe cat\tthe mat\n5\tjohn\tjohn\n3\ta\tparis\n")
+    before, after = (str(tiny(f"m{seed}", seed=seed)) for seed in (1, 2))
+
+    def result(task: str, checkpoint: str, *more: str) -> dict[str, Any]:
+        arguments = ["evaluate", "--task", task, "--data", str(tmp_path / task), "--checkpoint", checkpoint, "--json"]
+        assert main([*arguments, *more]) == 0
+        captured = capsys.readouterr()
+        assert ("| source |" in captured.err) == bool(more)
+        found: dict[str, Any] = json.loads(captured.out.splitlines()[-1], parse_constant=pytest.fail)
+        return found
+
+    for task in ("ner", "classification", "similarity"):
+        alone, compared = result(task, before, "--by-source"), result(task, after, "--against", before)
+        assert "by_source" not in result(task, after)
+        assert alone["against"] is None and compared["against"] == before
+        total = compared["by_source"]["total"]
+        assert total["other_score"] == alone["by_source"]["total"]["score"]
+        assert total["difference"]["value"] == pytest.approx(total["score"]["value"] - total["other_score"]["value"])
+        assert set(compared["by_source"]["sources"]) == (set() if task == "similarity" else {"a", "b"})

@@ -9,8 +9,9 @@ import pytest
 
 from mtdemo.cli.main import main
 from mtdemo.config import Settings
+from mtdemo.evaluation.card_text import render
 from mtdemo.evaluation.evaluate import evaluate_file
-from mtdemo.evaluation.model_card import CARD_FILE, REPORT_FILE, read_report, render
+from mtdemo.evaluation.model_card import CARD_FILE, REPORT_FILE, read_report
 from mtdemo.serving.service import ModelService
 
 EMBEDDED = Path(Settings().checkpoint)
@@ -167,3 +168,44 @@ def test_the_card_says_how_touching_entities_are_counted(checkpoint: Path, files
     Path(files[1]).write_text('{"tokens": ["john", "paris"], "tags": ["B-PER", "B-PER"]}\n')
     assert main(["card", "--checkpoint", str(checkpoint), *files]) == 0
     assert "count apart, as conlleval counts them: 1 gold entities directly follow" in (checkpoint / CARD_FILE).read_text()
+
+
+def test_the_card_has_every_source_with_its_interval_and_its_calibration(checkpoint: Path, files: list[str]) -> None:
+    assert main(["card", "--checkpoint", str(checkpoint), *files]) == 0
+    report, card = read_report(checkpoint), (checkpoint / CARD_FILE).read_text()
+    assert "the interval of 95 % of 1,000 bootstrap samples of the rows (seed 13)" in card
+    for task, n_columns in (("entities", 7), ("classes", 5)):
+        by_source = report["by_source"][task]
+        assert set(by_source["sources"]) == {"one", "two"}
+        assert by_source["total"]["score"]["value"] == pytest.approx(
+            report[task]["all"]["f1" if task == "entities" else "macro_f1"]
+        )
+        lines = [line for line in card.splitlines() if line.startswith("| mean over sources |")]
+        assert any(line.count(" | ") == n_columns - 1 for line in lines)
+
+
+def test_the_card_compares_with_the_checkpoint_before(
+    checkpoint: Path, files: list[str], tiny: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = tiny("before", seed=1, trained_heads=["classification_head", "ner_head"])
+    arguments = ["card", "--checkpoint", str(checkpoint), "--against"]
+    assert main([*arguments, str(before)]) == 2
+    assert main([*arguments, "someone/model", *files]) == 2
+    assert "'someone/model' must be a directory to compare with" in capsys.readouterr().err
+    assert main([*arguments, str(before), *files]) == 0
+    report = read_report(checkpoint)
+    alone = evaluate_file(ModelService(Settings(checkpoint=str(before))), "similarity", Path(files[5]))
+    assert report["by_source"]["similarity"]["total"]["other_score"]["value"] == pytest.approx(alone.main)
+    card = (checkpoint / CARD_FILE).read_text()
+    assert "| F1 of before | difference |" in card and "macro-F1 of before" in card
+    assert str(before.parent) not in card
+
+
+def test_a_report_of_an_earlier_version_is_to_be_measured_anew(
+    checkpoint: Path, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["card", "--checkpoint", str(checkpoint), *files]) == 0
+    report = {name: value for name, value in read_report(checkpoint).items() if name != "by_source"}
+    (checkpoint / REPORT_FILE).write_text(json.dumps(report))
+    assert main(["card", "--checkpoint", str(checkpoint)]) == 2
+    assert "is of an earlier version; give data files" in capsys.readouterr().err
