@@ -97,7 +97,8 @@ def read_text(path: Path, name: str | None = None, max_bytes: int = MAX_FILE_BYT
         called = encoding.upper().removesuffix("-SIG")
         line = before.count("\n") + 1
         raise DataFileError(f"{name} is not a {called} text file, line {line}: {error.reason}. {_HINT}") from error
-    text = _end_lines(text).replace("\n\N{BYTE ORDER MARK}", "\n")  # of files that were put together
+    mark = "\N{BYTE ORDER MARK}"  # a second one, or those of files that were put together
+    text = _end_lines(text).lstrip(mark).replace(f"\n{mark}", "\n")
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise DataFileError(f"{name} is no text file, line {line}: it holds a NUL character.")
@@ -137,7 +138,7 @@ def _find_encoding(head: bytes, name: str) -> str:
     for mark, what in _NO_TEXT:
         if head.startswith(mark):
             raise DataFileError(f"{name} is no text file, but {what}.")
-    if head.count(0) * 4 > len(head):
+    if head.count(0) * 4 > len(head) or b"\n\0" in head or b"\0\n" in head:
         raise DataFileError(f"{name} is not a UTF-8 text file, line 1: it looks like UTF-16 without a mark. {_HINT}")
     return "utf-8-sig"
 

@@ -1,9 +1,10 @@
 """Tagged sentences in columns: a token and its tag per line, a blank line between sentences.
 
 Read are CoNLL-2003 and its kin (first column the token, last the tag), files whose first column counts (CoNLL-U with a tag
-in the last column or as `NER=` in MISC, GermEval with its outer tags), and CoNLL-2012 as of OntoNotes. Columns stand apart
-by tabs where the first line has one, so a token may have spaces, and by spaces and tabs elsewhere. All lines have the same
-number of columns; a line that has not is refused, since a part of it would be read as something that it is not.
+in the last column or as `NER=` in MISC, GermEval with its outer tags), and CoNLL-2012 as of OntoNotes. Where the last
+column holds no entity tags, the only other one of entity tags is read; a first line such as `token tag` names the columns.
+Columns stand apart by tabs where the first line has one, so a token may have spaces, and by spaces and tabs elsewhere. All
+lines have the same number of columns; one that has not is refused, since a part of it would be read as something else.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from typing import TypeAlias
 from mtdemo.data.records import TaggedSentence, make_tagged
 from mtdemo.errors import DataFileError
 
-_TAG = re.compile(r"O|[BIESLU]-\S+")
+_TAG = re.compile(r"[Oo]|[BIESLUMWbi]-\S+")
 _IN_MISC = re.compile(r"(?:^|\|)(?:NER|NE)=([^|]*)")
 _CHUNKS = {"NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP"}  # a column beside the entities
+_NAMES_OF_TOKENS = {"token", "tokens", "word", "words", "form", "text"}
+_NAMES_OF_TAGS = {"tag", "tags", "label", "labels", "ner", "ner_tag", "ner_tags", "entity", "iob", "bio", "bioes"}
 _N_OF_CONLLU = 10
 _N_OF_ONTONOTES, _TOKEN_OF_ONTONOTES, _TAG_OF_ONTONOTES = 12, 3, 10
 
@@ -45,7 +48,7 @@ def read_columns(text: str, name: str) -> Iterator[TaggedSentence]:
     Raises:
         DataFileError: naming the line.
     """
-    sentences = _sentences(text, name)
+    sentences = _without_header(_sentences(text, name))
     if not sentences:
         return
     token, tags = _layout(sentences, name)
@@ -67,8 +70,10 @@ def is_in_columns(text: str) -> bool:
     Its first line that is no remark says so.
     """
     for line in text.split("\n"):
-        if line.startswith("-DOCSTART-"):
+        if line.lstrip().startswith("-DOCSTART-"):
             return True
+        if line.lstrip().startswith("["):  # `[train]`; a token is no bracket alone but in `[ -LRB- O`
+            return "]" not in line and len(line.split()) > 1
         cells = _split(line, "\t" in line.strip(" \t"))
         if line.strip() and not line.startswith("#"):
             return len(cells) > 1 and "|" not in cells
@@ -105,8 +110,17 @@ def _sentences(text: str, name: str) -> list[_Sentence]:
     return [sentence for sentence in sentences if sentence]
 
 
+def _without_header(sentences: list[_Sentence]) -> list[_Sentence]:
+    """Leave out a first line that names the columns."""
+    if sentences:
+        names = [cell.lower() for cell in sentences[0][0].cells]
+        if names[-1] in _NAMES_OF_TAGS and _NAMES_OF_TOKENS & {*names}:
+            sentences[0] = sentences[0][1:]
+    return [sentence for sentence in sentences if sentence]
+
+
 def _ends_sentence(line: str) -> bool:
-    return not line.strip() or line.startswith(("-DOCSTART-", "#begin document", "#end document"))
+    return not line.strip() or line.lstrip().startswith(("-DOCSTART-", "#begin document", "#end document"))
 
 
 def _split(line: str, by_tab: bool) -> tuple[str, ...]:
@@ -142,6 +156,11 @@ def _layout(sentences: Sequence[_Sentence], name: str) -> tuple[int, _Tags]:
         raise DataFileError(
             f"{name}, line {sentences[0][0].number}: the first column is {first[0]!r} throughout; it must hold the tokens."
         )
+    if not counts and len(first) > 2 and _are_numbers(lines):
+        raise DataFileError(
+            f"{name}, line {sentences[0][0].number}: the first column holds nothing but numbers such as {first[0]!r}, "
+            "which do not count the tokens of a sentence; it must hold the tokens, or 1, 2, 3."
+        )
     if counts and len(first) == _N_OF_CONLLU and not all(_TAG.fullmatch(line.cells[-1]) for line in lines):
         if not any(_IN_MISC.search(line.cells[-1]) for line in lines):
             raise DataFileError(
@@ -149,15 +168,47 @@ def _layout(sentences: Sequence[_Sentence], name: str) -> tuple[int, _Tags]:
                 "read from the last one, such as B-PER or NER=B-PER."
             )
         return token, _read_misc
-    tag = len(first) - 1
-    if counts and len(first) == 4 and _are_nested(lines):  # GermEval: number, token, outer tag, inner tag
-        tag = 2
-    if len(first) > 2 and not any(_TAG.fullmatch(line.cells[tag]) for line in lines):
+    # GermEval is number, token, outer tag, inner tag.
+    tag = 2 if counts and len(first) == 4 and _are_nested(lines) else _column_of_tags(lines, token)
+    if tag is None:
         raise DataFileError(
             f"{name}, line {sentences[0][0].number}: the last column holds no entity tag, such as O or B-PER, but "
-            f"{first[tag][:60]!r}."
+            f"{first[-1][:60]!r}."
         )
     return token, lambda sentence: [line.cells[tag] for line in sentence]
+
+
+def _column_of_tags(lines: Sequence[_Line], token: int) -> int | None:
+    """Return the column of the entity tags.
+
+    It is the last one; where that has no tag, or those of chunks, the only other one of nothing but entity tags.
+    """
+    last = len(lines[0].cells) - 1
+    has_tags = any(_TAG.fullmatch(line.cells[last]) for line in lines)
+    if has_tags and not _are_chunks({line.cells[last] for line in lines}):
+        return last
+    values = ((column, {line.cells[column] for line in lines}) for column in range(token + 1, last))
+    others = [column for column, tags in values if all(map(_TAG.fullmatch, tags)) and not _are_chunks(tags)]
+    if len(others) == 1:
+        return others[0]
+    is_bare = last == 1 and all(line.cells[1].isupper() for line in lines)  # such as `Oslo LOC`, and nothing else
+    return last if has_tags or is_bare else None
+
+
+def _are_chunks(tags: set[str]) -> bool:
+    types = {tag[2:] for tag in tags if tag != "O"}
+    return bool(types) and types <= _CHUNKS
+
+
+def _are_numbers(lines: Sequence[_Line]) -> bool:
+    """Tell whether the first column numbers words of the next."""
+    first, second = ("".join(line.cells[column] for line in lines) for column in (0, 1))
+    return (
+        len(lines) > 1
+        and not re.search(r"[^\W\d_]", first)
+        and re.search(r"[^\W\d_]", second) is not None
+        and (all(any(map(str.isdecimal, line.cells[0])) for line in lines))
+    )
 
 
 def _counts(sentences: Sequence[_Sentence]) -> bool:

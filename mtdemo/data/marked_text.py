@@ -7,7 +7,8 @@ to learn from and the held-out part. The project's own sample is such a file.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from mtdemo.data.records import LabelledSentence, TaggedSentence, clean_label
 from mtdemo.errors import DataFileError
 from mtdemo.files import read_text
 from mtdemo.text.tags import bio_run
-from mtdemo.text.words import is_blank, word_spans
+from mtdemo.text.words import is_blank, nameless_spans, tears_syllable, trim_name, with_invisible, word_spans
 
 SAMPLE = PACKAGE_DIRECTORY / "sample" / "sentences.txt"
 PARTS = ("train", "test")
@@ -106,7 +107,7 @@ def _rows(text: str, name: str) -> Iterator[tuple[str, MarkedSentence]]:
         if not stripped or stripped.startswith("#"):
             continue
         if stripped.startswith("[") and stripped.endswith("]"):
-            part = stripped[1:-1]
+            part = stripped[1:-1].strip().lower()
             if part not in PARTS:
                 raise DataFileError(f"{place}: a part is [train] or [test], not {stripped}.")
             continue
@@ -128,14 +129,48 @@ def _sentence(line: str, place: str) -> MarkedSentence:
         length = start + len(inside)
         if is_blank(inside):
             raise DataFileError(f"{place}: there is nothing between the brackets of a name.")
-        spans.append((start, length, clean_label(match.group(2), "the type of a name", place)))
+        spans.append((start, length, _type(match.group(2), place)))
         pieces += (before, inside)
         position = match.end()
     text = "".join((*pieces, marked[position:]))
-    if "[" in text or "](" in text:
+    if "[" in text or "](" in text or "\\]" in marked:
         raise DataFileError(
             f"{place}: a name is marked as [name](TYPE), with nothing in between; this line has a bracket left."
         )
     if is_blank(text):
         raise DataFileError(f"{place}: the text is blank. Leave the row out, or write something.")
-    return MarkedSentence(text, clean_label(label, "the label", place), tuple(spans), place)
+    return MarkedSentence(text, clean_label(label, "the label", place), tuple(_names(text, spans, place)), place)
+
+
+def _type(name: str, place: str) -> str:
+    """Check the type of a name: `PER`, without `B-`."""
+    cleaned = clean_label(name, "the type of a name", place)
+    if cleaned.upper() == "O" or cleaned[:2] in ("B-", "I-") or nameless_spans(cleaned):
+        raise DataFileError(f"{place}: {cleaned[:60]!r} is no type of a name; write one such as PER, without B- or I-.")
+    return cleaned
+
+
+def _names(text: str, spans: Sequence[tuple[int, int, str]], place: str) -> Iterator[tuple[int, int, str]]:
+    """Narrow marks to the names in them, as answers are.
+
+    `["Paris".](LOC)` marks `Paris`, and `[Ada's](PER)` marks `Ada`; invisible characters beside a name belong to it.
+
+    Raises:
+        DataFileError: a mark holds no name, or tears a character.
+    """
+    nameless = deque(nameless_spans(text))
+    before = 0
+    for start, end, name in spans:
+        inside = trim_name(text, start, end)
+        while nameless and nameless[0][1] <= inside[0]:
+            nameless.popleft()
+        if inside[0] == inside[1] or (nameless and nameless[0][0] < inside[1]):
+            raise DataFileError(
+                f"{place}: {text[start:end][:60]!r} is no name; a name has a letter or digit, and is no address and no "
+                "@handle. Leave it unmarked."
+            )
+        first, last = with_invisible(text, *inside)
+        if tears_syllable(text, start) or tears_syllable(text, end):
+            raise DataFileError(f"{place}: the mark of {text[start:end][:60]!r} ends within a letter; mark all of it.")
+        yield max(first, before), last, name
+        before = last

@@ -3,7 +3,7 @@
 | format | file | tagged | with a class |
 |---|---|---|---|
 | columns | `COLUMN_SUFFIXES` | yes | |
-| table with the columns text and label | `.csv`, `.tsv` | | yes |
+| table with the columns text and label | `.csv`, any other whose first line names them | | yes |
 | marked sentences | `.txt` with `[train]` and `[test]` | yes | yes |
 | JSON, an object per row, on lines or in an array | any other | `tokens`, `tags` | `text`, `label` |
 
@@ -37,7 +37,7 @@ Row = TypeVar("Row", TaggedSentence, LabelledSentence, RatedPair)
 _log = logging.getLogger(__name__)
 COLUMN_SUFFIXES = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".tsv", ".txt")
 _COLUMNS = ("text", "label")  # of a table
-_JSON = re.compile(r"\s*(?:\{|\[\s*\{)")
+_JSON = re.compile(r"\s*(?:\{\s*\"|\[\s*\{)")
 _HINT = f"; columns are read from {', '.join(COLUMN_SUFFIXES)}, and text,label from .csv"
 
 
@@ -85,7 +85,11 @@ def read_pairs(path: Path, name: str | None = None) -> tuple[RatedPair, ...]:
     """
     name = name or str(path)
     lines = enumerate(read_text(path, name).split("\n"), start=1)
-    return _told(_all((_pair(line, f"{name}, line {number}") for number, line in lines if line.strip()), name), name)
+    rows = _all((_pair(line, f"{name}, line {number}") for number, line in lines if line.strip()), name)
+    outside = [row.score for row in rows if not 0 <= row.score <= 5]
+    if outside:
+        _log.warning("Note: %s: %d of %d scores are beyond 0 to 5, such as %g.", name, len(outside), len(rows), outside[0])
+    return _told(rows, name)
 
 
 def read_sentences(
@@ -161,11 +165,11 @@ def _both_parts(text: str, name: str) -> tuple[MarkedSentence, ...]:
 def _format_of(path: Path, text: str) -> str:
     """Return `marked`, `columns`, `table` or `json`."""
     suffix = path.suffix.lower()
-    if suffix == ".csv" or (suffix == ".tsv" and has_columns(text, _COLUMNS)):
+    if suffix == ".csv" or has_columns(text, _COLUMNS):
         return "table"
+    if _JSON.match(text):
+        return "json"
     if suffix == ".txt":
-        if _JSON.match(text):
-            return "json"
         return "columns" if is_in_columns(text) else "marked"
     return "columns" if suffix in COLUMN_SUFFIXES else "json"
 
@@ -203,7 +207,7 @@ def _pair(line: str, place: str) -> RatedPair:
     if len(columns) != 3:
         raise DataFileError(f"{place}: {len(columns)} columns instead of 3 (score, first sentence, second sentence).")
     try:
-        score = float(columns[0])
+        score = float(columns[0].replace("_", "?"))  # Python takes 1_0 for 10
     except ValueError as error:
         raise DataFileError(f"{place}: the score must be a number, not {columns[0][:60]!r}.") from error
     return make_pair(score, columns[1], columns[2], place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from mtdemo.text.tokenization import replace_unreadable
 from mtdemo.text.words import is_blank, strip_invisible
 
 _MISSING = {"nan", "<na>"}  # what pandas writes where there is no value
+_NO_TYPE = re.compile(r"[BIESLUMW]-?")
+_OTHER_SCHEME = re.compile(r"[BIESLUMW][_/:–—]\S+|[bi][-_/:–—]\S+")  # with the dash of a word processor, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ def make_tagged(
 ) -> TaggedSentence:
     """Make a tagged sentence of a row's checked values.
 
-    Tags are stripped and put into NFC, and those of BIOES and BILOU become BIO.
+    Tags are stripped and put into NFC, and those of BIOES, BILOU and BMEWO become BIO.
 
     Args:
         tokens: of the sentence.
@@ -105,9 +108,7 @@ def make_tagged(
         # Data sets do hold blanks and no-break spaces as tokens; what is blank and no entity changes nothing.
         if not token.strip(" \t\n") and (label != "O" or all(map(is_blank, tokens))):
             raise DataFileError(f"{where}: token {number + 1} is blank.")
-        if len(label) == 2 and label[1] == "-":
-            raise DataFileError(f"{where}: the tag {label!r} of {token[:60]!r} names no type.")
-        cleaned.append(label)
+        cleaned.append(_check_tag(label, token, where))
     bio = as_bio(cleaned)
     types = None if annotated is None else tuple(clean_label(name, "a type in `annotated`", place) for name in annotated)
     others = sorted({entity_type(tag) for tag in bio} - {"O", *types}) if types is not None else []
@@ -115,6 +116,25 @@ def make_tagged(
         known = ", ".join(types or ())
         raise DataFileError(f"{place}: {others[0]} is tagged, but not among what is annotated ({known}).")
     return TaggedSentence(tuple(map(replace_unreadable, tokens)), bio, types, clean_source(source), place)
+
+
+def _check_tag(tag: str, token: str, place: str) -> str:
+    """Return a tag that can be read; `o` is `O`.
+
+    Raises:
+        DataFileError: it names no type, or its scheme is written otherwise, as in `B_PER` or `b-per`.
+    """
+    if tag in ("O", "o"):
+        return "O"
+    if _NO_TYPE.fullmatch(tag) or not any(map(str.isalpha, tag)):
+        raise DataFileError(
+            f"{place}: the tag {tag!r} of {token[:60]!r} names no type; write O for none, else a name such as B-PER."
+        )
+    if _OTHER_SCHEME.fullmatch(tag):
+        raise DataFileError(
+            f"{place}: the tag {tag!r} of {token[:60]!r} is written otherwise here: {tag[0].upper()}-{tag[2:]}."
+        )
+    return tag
 
 
 def make_labelled(text: str, label: str, source: str = "", place: str = "") -> LabelledSentence:
@@ -154,13 +174,19 @@ def clean_label(label: str, what: str, place: str) -> str:
 
 
 def clean_source(source: str) -> str:
-    """Strip a source's name of invisible characters."""
-    return strip_invisible(replace_unreadable(source))
+    """Strip a source's name of invisible characters.
+
+    A missing one, as of pandas, is empty.
+    """
+    cleaned = strip_invisible(replace_unreadable(source))
+    return "" if cleaned.lower() in _MISSING else cleaned
 
 
 def _clean_text(text: str, what: str, place: str) -> str:
     if is_blank(text):
         raise DataFileError(f"{place}: {what} is blank. Leave the row out, or write something.")
+    if text.strip() in ("nan", "NaN", "<NA>"):
+        raise DataFileError(f"{place}: {what} is missing ({text.strip()}). Leave the row out, or write something.")
     return replace_unreadable(text)
 
 
@@ -176,7 +202,7 @@ def describe_repeats(rows: Sequence[TaggedSentence | LabelledSentence | RatedPai
             case TaggedSentence():
                 labels.setdefault(row.tokens, set()).add(row.tags)
             case LabelledSentence():
-                labels.setdefault((row.text,), set()).add(row.label)
+                labels.setdefault((unicodedata.normalize("NFC", row.text),), set()).add(row.label)
             case RatedPair():
                 labels.setdefault((row.first, row.second), set()).add(row.score)
     n_repeated = len(rows) - sum(map(len, labels.values()))

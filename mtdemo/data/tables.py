@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mtdemo.errors import DataFileError
+from mtdemo.text.words import strip_invisible
 
 _DELIMITERS = (",", ";", "\t")  # English Excel, German Excel, a copied sheet
 _SEP = re.compile(r"sep=(.)")  # the line that Excel writes and reads before the first one
@@ -54,7 +56,8 @@ def read_table(text: str, name: str, columns: Sequence[str]) -> Iterator[Row]:
                 yield place, _named(cells, header, delimiter, place, columns)
     except csv.Error as error:
         place = f"{name}, line {min(begins + before, len(lines) + begins - 1)}"
-        raise DataFileError(f"{place}: {error}.") from error
+        told = "; a quotation mark within quotes is written twice" if "expected after" in str(error) else ""
+        raise DataFileError(f"{place}: {error}{told}.") from error
 
 
 def has_columns(text: str, columns: Sequence[str]) -> bool:
@@ -85,7 +88,7 @@ def _split_header(line: str, delimiter: str) -> list[str]:
         cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
     except csv.Error:
         cells = [line]
-    return [cell.strip().lower() for cell in cells]
+    return [strip_invisible(cell).lower() for cell in cells]
 
 
 def _named(
@@ -118,7 +121,7 @@ def read_objects(text: str, name: str, hint: str = "") -> Iterator[Row]:
     Raises:
         DataFileError: naming the line.
     """
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(object_pairs_hook=_unique)
     position = _skip_blank(text, 0)
     in_array = text[position : position + 1] == "["
     position = _skip_blank(text, position + 1) if in_array else position
@@ -133,15 +136,39 @@ def read_objects(text: str, name: str, hint: str = "") -> Iterator[Row]:
             where = f"column {error.colno}" if error.lineno == number else f"line {error.lineno}, column {error.colno}"
             told = hint if is_first and error.pos == counted else ""
             raise DataFileError(f"{place}: this is no JSON ({error.msg}, {where}){told}.") from error
+        except DataFileError as error:
+            raise DataFileError(f"{place}: {error}") from error
         except (RecursionError, ValueError) as error:  # nested without end, or a number of thousands of digits
             raise DataFileError(f"{place}: this JSON cannot be read: {str(error) or type(error).__name__}.") from error
         if not isinstance(value, dict):
             raise DataFileError(f"{place}: a row must be a JSON object, not {json.dumps(value)[:60]}.")
-        yield place, value
+        yield place, _with_plain_names(value, place)
         is_first = False
         position = _after(text, position, in_array, place)
     if in_array:
         _check_end(text, position, name)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object whose names are unique."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        doubled = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise DataFileError(f"an object names {doubled[:60]!r} twice.")
+    return made
+
+
+def _with_plain_names(record: dict[str, Any], place: str) -> dict[str, Any]:
+    """Strip the names of an object, and lower them.
+
+    `{"Text ": 1} -> {"text": 1}`.
+    """
+    if all(name.isalpha() and name.islower() for name in record):
+        return record
+    try:
+        return _unique([(strip_invisible(name).lower(), value) for name, value in record.items()])
+    except DataFileError as error:
+        raise DataFileError(f"{place}: {error}") from error
 
 
 def _after(text: str, position: int, in_array: bool, place: str) -> int:

@@ -24,14 +24,11 @@ from itertools import takewhile
 
 import numpy as np
 import numpy.typing as npt
-import regex
 
 from mtdemo.results import ArrayRecord, Entity
 from mtdemo.text.tags import begins_entity, entity_type
 from mtdemo.text.tokenization import Piece
-from mtdemo.text.words import Span, cluster_starts, is_readable, is_unspaced, nameless_spans, trim, word_spans
-
-_POSSESSIVE = regex.compile(r"(?<=\w) ?['’]s$", regex.IGNORECASE)  # after a space in text that was split into tokens
+from mtdemo.text.words import Span, cluster_starts, is_readable, is_unspaced, nameless_spans, trim_name, word_spans
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +95,7 @@ def decode_entities(
     entities: list[Entity] = []
     position = 0  # the end of the last entity; none begins before it
     for span in _spans(_words(text, pieces, probabilities, scheme)):
-        start, end = _trim(text, max(position, span[0].start), span[-1].end)
+        start, end = trim_name(text, max(position, span[0].start), span[-1].end)
         # Words that the name lost at its edges have no part in its score.
         inside = [word.probability for word in span if word.start < end and start < word.end]
         if inside:
@@ -186,10 +183,3 @@ def _spans(words: Iterator[_Word]) -> Iterator[list[_Word]]:
             span.append(word)
     if span:
         yield span
-
-
-def _trim(text: str, start: int, end: int) -> Span:
-    """Narrow a span to the name that it holds."""
-    start, end = trim(text, start, end)
-    possessive = _POSSESSIVE.search(text, start, end)
-    return trim(text, start, possessive.start()) if possessive else (start, end)

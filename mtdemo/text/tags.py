@@ -1,6 +1,6 @@
 """Entity tags: the type that a tag stands for, and the entities that a sequence of tags marks.
 
-IO, IOB1, IOB2, BIOES and BILOU are read by one rule, that of conlleval and of seqeval's default mode
+IO, IOB1, IOB2, BIOES, BILOU and BMEWO are read by one rule, that of conlleval and of seqeval's default mode
 (https://github.com/chakki-works/seqeval): `B-PER I-PER`, `I-PER I-PER` and `B-PER E-PER` are the same entity. A tag without
 a prefix is read as if it had `I-`.
 """
@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 TagSpan = tuple[int, int, str]  # first token, last token, type
-_PREFIXES = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S"}  # BILOU says L and U for E and S
+# BILOU says L and U for E and S, BMEWO says M, E and W for I, E and S.
+_PREFIXES = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S", "M": "I", "W": "S"}
 _BEFORE_TYPES = tuple(f"{prefix}-" for prefix in _PREFIXES)
 _ENDS, _BEGINS = {"E", "S"}, {"B", "S"}
 
@@ -26,12 +27,12 @@ def begins_entity(label: str) -> bool:
 
 
 def as_bio(tags: Iterable[str]) -> tuple[str, ...]:
-    """Rewrite BIOES or BILOU tags as BIO; others stay.
+    """Rewrite BIOES, BILOU or BMEWO tags as BIO; others stay.
 
     Worked example: `S-LOC E-PER I-PER` -> `B-LOC B-PER B-PER`, since an end is followed by another entity.
     """
     given = tuple(tags)
-    if not any(tag[:2] in ("E-", "S-", "L-", "U-") for tag in given):
+    if not any(tag[1:2] == "-" and tag[0] in _PREFIXES.keys() - {"B", "I"} for tag in given):
         return given
     rewritten = ["O"] * len(given)
     for first, last, name in tag_spans(given):

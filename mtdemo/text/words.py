@@ -10,12 +10,18 @@ from __future__ import annotations
 
 import regex
 
+_ONE = r"(?:\p{RI}\p{RI}|\X)"  # a cluster; flags by themselves, since \X counts them from the beginning, which is quadratic
 # An alternative per kind: a run of letters or digits, any other cluster, and invisible characters that stand alone.
-_WORD = regex.compile(r"\p{Cf}*+(?:\w[\p{M}\p{Cf}]*+)++|\p{Cf}*+(?!\s)\X[\p{M}\p{Cf}]*+|\p{Cf}++")
-_BLANK = regex.compile(r"[\s\p{Cf}]*+")
-_EDGES = regex.compile(r"\A[\s\p{Cc}\p{Cf}]++|(?<![\s\p{Cc}\p{Cf}])[\s\p{Cc}\p{Cf}]++\Z")
-_CLUSTER = regex.compile(r"\X")
+_WORD = regex.compile(rf"\p{{Cf}}*+(?:\w[\p{{M}}\p{{Cf}}]*+)++|\p{{Cf}}*+(?!\s){_ONE}[\p{{M}}\p{{Cf}}]*+|\p{{Cf}}++")
+_UNSEEN = r"[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\N{BRAILLE PATTERN BLANK}]"
+_BLANK = regex.compile(rf"{_UNSEEN}*+")
+_EDGES = regex.compile(rf"\A{_UNSEEN}++|(?<!{_UNSEEN}){_UNSEEN}++\Z")
+_CLUSTER = regex.compile(_ONE)
 _READABLE = regex.compile(r"[\p{L}\p{N}]")
+_UNSEEN_HERE = regex.compile(r"\p{Cf}")
+_BESIDE = regex.compile(r"[\p{M}\p{Cf}]*+")
+_JAMO = regex.compile(r"(?<=[\u1100-\u11ff\ua960-\ua97f\uac00-\ud7ff])[\u1160-\u11ff\ud7b0-\ud7ff]")  # not the first
+_POSSESSIVE = regex.compile(r"(?<=\w) ?['’]s$", regex.IGNORECASE)  # after a space in text that was split into tokens
 _MARKS = regex.compile(r"[\p{M}\N{ZERO WIDTH JOINER}]*+")
 _UNSPACED = regex.compile(
     r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]"
@@ -89,3 +95,32 @@ def trim(text: str, start: int, end: int) -> Span:
         initials = _INITIALS.match(text, start_of_word, last + 1)
         last = last + 1 if initials and initials.end() == last + 1 else last
     return first.start(), last
+
+
+def trim_name(text: str, start: int, end: int) -> Span:
+    """Narrow a stretch to the name that it holds.
+
+    `"Ada's",` -> `Ada`.
+
+    Returns:
+        Start and end; equal where nothing is left.
+    """
+    start, end = trim(text, start, end)
+    possessive = _POSSESSIVE.search(text, start, end)
+    return trim(text, start, possessive.start()) if possessive else (start, end)
+
+
+def with_invisible(text: str, start: int, end: int) -> Span:
+    """Widen a stretch by the invisible characters beside it.
+
+    So combining marks, marks of direction and a last soft hyphen are no words of their own.
+    """
+    while start and _UNSEEN_HERE.match(text, start - 1):
+        start -= 1
+    beside = _BESIDE.match(text, end)
+    return start, beside.end() if beside else end
+
+
+def tears_syllable(text: str, place: int) -> bool:
+    """Tell if a place stands within a Hangul syllable."""
+    return _JAMO.match(text, place) is not None

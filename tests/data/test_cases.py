@@ -45,6 +45,10 @@ def table(delimiter: str, header: str = "text{d}label", line: str = '"A day, {n}
 
 NER = [TaggedSentence(("Ada", str(n), "slept", "."), ("B-PER", "I-PER", "O", "O")) for n in range(N_ROWS)]
 CLASSES = [LabelledSentence(f"A day, {n}; fine", "positive") for n in range(N_ROWS)]
+THREE = [
+    TaggedSentence((*row.tokens[:3], "Ada", "M", "N", "O"), (*row.tags[:3], "B-LOC", "B-LOC", "I-LOC", "I-LOC"))
+    for row in NER
+]
 ONE_WORD = [TaggedSentence((f"Ada{n}",), ("B-PER",)) for n in range(N_ROWS)]
 JSON_ROWS = [{"text": row.text, "label": row.label} for row in CLASSES]
 LINES = "".join(json.dumps(row) + "\n" for row in JSON_ROWS)
@@ -65,6 +69,13 @@ READ = [
     ("ner", "iob1.conll", conll("{token} {tag}").replace("B-PER", "I-PER"), None),
     ("ner", "bioes.conll", conll("{token} {tag}").replace("I-PER", "E-PER"), NER),
     ("ner", "bilou.conll", conll("{token} {tag}").replace("I-PER", "L-PER"), NER),
+    ("ner", "small_o.conll", conll("{token} {tag}").replace("slept O", "slept o"), NER),
+    ("ner", "second_of_three.conll", conll("{token} {tag} NN"), NER),
+    ("ner", "second_of_four.conll", conll("{token} {tag} NN B-NP"), NER),
+    ("ner", "header.tsv", "Word\tPOS\tTag\n" + conll("{token}\tNN\t{tag}"), NER),
+    ("ner", "header.txt", "token tag\n" + conll("{token} {tag}"), NER),
+    ("ner", "docstart_space.conll", " -DOCSTART- O\n\n" + conll("{token} {tag}"), NER),
+    ("ner", "bmewo.conll", conll("{token} {tag}").replace(". O", "Ada W-LOC\nM B-LOC\nN M-LOC\nO E-LOC"), THREE),
     (
         "ner",
         "ontonotes.conll",
@@ -79,6 +90,18 @@ READ = [
     ("classification", "semicolon.csv", table(";"), CLASSES),
     ("classification", "tab.csv", table("\t"), CLASSES),
     ("classification", "tab.tsv", table("\t"), CLASSES),
+    ("classification", "tab.txt", table("\t"), CLASSES),
+    ("classification", "comma.txt", table(","), CLASSES),
+    ("classification", "comma", table(","), CLASSES),
+    ("classification", "second_mark.csv", "\ufeff\ufeff" + table(","), CLASSES),
+    ("classification", "unseen_header.csv", table(",", "\u200btext{d}\u00a0label"), CLASSES),
+    (
+        "classification",
+        "nan_source.csv",
+        table(",", "text{d}label{d}source", '"A day, {n}; fine"{d}positive{d}nan'),
+        CLASSES,
+    ),
+    ("classification", "names.jsonl", LINES.replace('"text"', '" Text"').replace('"label"', '"LABEL "'), CLASSES),
     ("classification", "excel.csv", "sep=;\r\n" + table(";"), CLASSES),
     ("classification", "header_space.csv", table(",", "Text , label"), CLASSES),
     ("classification", "label_space.csv", table(",", line='"A day, {n}; fine"{d} positive '), CLASSES),
@@ -103,6 +126,46 @@ REFUSED = [
     ("ner", "blank_token.jsonl", '{"tokens": ["Ada", " "], "tags": ["O", "PER"]}\n', "line 1: token 2 is blank"),
     ("ner", "blank_tag.jsonl", '{"tokens": ["Ada"], "tags": [" "]}\n', "line 1: the tag of 'Ada' is missing"),
     ("ner", "bare_prefix.conll", "Ada O\nBob B-\n", "line 2: the tag 'B-' of 'Bob' names no type"),
+    (
+        "ner",
+        "underscore.conll",
+        "Ada B_PER\nslept O\n",
+        "line 1: the tag 'B_PER' of 'Ada' is written otherwise here: B-PER",
+    ),
+    ("ner", "lower.jsonl", '{"tokens": ["Ada"], "tags": ["b-per"]}\n', "line 1: the tag 'b-per' of 'Ada' is written"),
+    ("ner", "bare.conll", "Ada B\nslept O\n", "line 1: the tag 'B' of 'Ada' names no type"),
+    ("ner", "zero.conll", "Ada B-PER\nslept 0\n", "line 2: the tag '0' of 'slept' names no type"),
+    ("ner", "no_value.conll", "Ada B-PER\nslept _\n", "line 2: the tag '_' of 'slept' names no type"),
+    ("ner", "tag_first.conll", "B-PER Ada\nO slept\n", "line 1: the last column holds no entity tag"),
+    ("ner", "texts.conll", "Ada slept\nIt rained\n", "line 1: the last column holds no entity tag"),
+    ("ner", "gap.conll", "1\tAda\tB-PER\n3\tslept\tO\n", "line 1: the first column holds nothing but numbers such as '1'"),
+    (
+        "ner",
+        "ordinals.conll",
+        "1. Ada B-PER\n2. slept O\n",
+        "line 1: the first column holds nothing but numbers such as '1.'",
+    ),
+    ("classification", "nan_text.csv", "text,label\nnan,positive\n", "line 2: the text is missing (nan)"),
+    ("classification", "filler.csv", "text,label\n\u3164\u2800,positive\n", "line 2: the text is blank"),
+    (
+        "classification",
+        "two_labels.jsonl",
+        '{"text": "a", "label": "x", "label": "y"}\n',
+        "line 1: an object names 'label' twice",
+    ),
+    (
+        "classification",
+        "two_names.jsonl",
+        '{"text": "a", "Text": "b", "label": "y"}\n',
+        "line 1: an object names 'text' twice",
+    ),
+    ("classification", "quote.csv", 'text,label\n"a "b" c",positive\n', "a quotation mark within quotes is written twice"),
+    (
+        "classification",
+        "cyrillic.csv",
+        ("text,label\n" + "город" * 99 + ",positive\n").encode("utf-16-le"),
+        "UTF-16 without",
+    ),
     ("classification", "blank_text.csv", "text,label\nfine,positive\n ,neutral\n", "line 3: the text is blank"),
     ("classification", "blank_row.csv", "text,label\nfine,positive\n,\n", "line 3: the text is blank"),
     ("classification", "blank_text.jsonl", '{"text": "\\u00a0", "label": "neutral"}\n', "line 1: the text is blank"),
@@ -125,6 +188,7 @@ REFUSED = [
     ("classification", "sheet.csv", b"PK\x03\x04" + b"x" * 99, "is no text file, but a workbook"),
     ("classification", "nested.json", "[" * 100_000, "line 1"),
     ("similarity", "blank.tsv", "5\ta\tb\n1\t \tb\n", "line 2: the first sentence is blank"),
+    ("similarity", "underscore.tsv", "5\ta\tb\n1_0\ta\tb\n", "line 2: the score must be a number, not '1_0'"),
     ("similarity", "score.tsv", "5\ta\tb\n4,5\ta\tb\n", "line 2: the score must be a number, not '4,5'"),
 ]
 
@@ -275,3 +339,48 @@ def test_what_belongs_to_a_letter_tears_no_name(tmp_path: Path, mark: str) -> No
     lines = f"neutral | [A{mark}da](PER) left [Par{mark}is](LOC).\n" * 4
     dataset = read_dataset(write(tmp_path, "marked.txt", f"[train]\n{lines}[test]\n{lines}"))
     assert dataset.tagged[0].tags == ("B-PER", "O", "B-LOC", "O")
+
+
+@pytest.mark.parametrize(
+    ("marked", "tokens", "tags"),
+    [
+        ('["Paris".](LOC)', ('"', "Paris", '"', "."), "O B-LOC O O"),
+        ("[Ada's](PER) cat", ("Ada", "'", "s", "cat"), "B-PER O O O"),
+        ("[U.S.](LOC) law", ("U", ".", "S", ".", "law"), "B-LOC I-LOC I-LOC I-LOC O"),
+        ("[Ada](PER)\u0301 left", ("Ada\u0301", "left"), "B-PER O"),
+        ("[Ber\u00adlin](LOC)\u00ad x", ("Ber\u00adlin\u00ad", "x"), "B-LOC O"),
+        ("\u200f[דן](PER)\u200f גר", ("\u200fדן\u200f", "גר"), "B-PER O"),
+    ],
+)
+def test_a_mark_is_narrowed_to_the_name_that_an_answer_would_have(
+    tmp_path: Path, marked: str, tokens: tuple[str, ...], tags: str
+) -> None:
+    lines = f"neutral | {marked}\n" * 4
+    row = read_dataset(write(tmp_path, "marked.txt", f"[train]\n{lines}[ Test ]\n{lines}")).tagged[0]
+    assert (row.tokens, row.tags) == (tokens, tuple(tags.split()))
+
+
+@pytest.mark.parametrize(
+    ("marked", "words"),
+    [
+        ("[@john](PER)", "'@john' is no name"),
+        ("[john@x.org](PER)", "is no name"),
+        ("[...](PER)", "'...' is no name"),
+        ("[\u1112\u1161](LOC)\u11ab", "ends within a letter"),
+        ("[Ada](O)", "'O' is no type of a name"),
+        ("[Ada](B-PER)", "'B-PER' is no type of a name"),
+        ("[here](https://x.org)", "is no type of a name"),
+        ("\\[Ada\\](PER)", "this line has a bracket left"),
+    ],
+)
+def test_a_mark_that_no_answer_could_equal_is_refused_with_its_line(tmp_path: Path, marked: str, words: str) -> None:
+    with pytest.raises(DataFileError, match="line 2") as caught:
+        read_dataset(write(tmp_path, "marked.txt", f"[train]\nneutral | {marked}\n[test]\nneutral | x\n"))
+    assert words in str(caught.value)
+
+
+def test_what_a_person_should_know_of_scores_and_labels_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    TESTS["similarity"].read(write(tmp_path, "scores.tsv", "5\ta\tb\n45\tb\tc\n"))
+    assert "1 of 2 scores are beyond 0 to 5, such as 45" in caplog.text
+    labelled_from(str(write(tmp_path, "forms.csv", "text,label\nZürich,positive\nZu\u0308rich,neutral\n")))
+    assert "1 sentences stand there with different labels" in caplog.text
