@@ -23,7 +23,7 @@ def entity_type(label: str) -> str:
 
 def begins_entity(label: str) -> bool:
     """Tell if a label begins an entity."""
-    return label[:2] in ("B-", "S-", "U-")
+    return label[:2] in ("B-", "S-", "U-", "W-")
 
 
 def as_bio(tags: Iterable[str]) -> tuple[str, ...]:
