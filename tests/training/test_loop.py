@@ -4,6 +4,7 @@ import copy
 import itertools
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,3 +122,14 @@ def test_measuring_changes_nothing(directory: Path) -> None:
     for name, tensor in state(plain).items():
         assert torch.equal(tensor, trainer.model.state_dict()[name]), name
     assert measured.info.trained_heads == plain.info.trained_heads
+
+
+def test_the_log_and_the_progress_tell_of_every_source(directory: Path, tmp_path: Path) -> None:
+    held_out = [replace(row, source="ab"[number % 2]) for number, row in enumerate(LABELLED[:8])]
+    sets = ValidationSets(labelled=held_out)
+    _, told = run(directory, replace(QUICK, n_steps=2), directory=tmp_path / "out", evaluator=sets)
+    (row,) = (json.loads(line) for line in (tmp_path / "out" / LOG_FILE).read_text().splitlines())
+    assert set(row["scores"]["by_source"]["classes"]) == {"a", "b"}
+    assert row["scores"]["by_source"]["entities"] == {}
+    assert row["scores"]["macro_f1"] == pytest.approx(sum(row["scores"]["by_source"]["classes"].values()) / 2)
+    assert re.search(r"class F1 [0-9.]+ \([ab] [0-9.]+ to [ab] [0-9.]+\)", told[-1])
