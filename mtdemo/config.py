@@ -102,6 +102,7 @@ class Settings:
         "auto", "host names by which it may be asked, with commas between; * for any; auto: any, but on loopback its own"
     )
     hub_models: bool = _setting(True, "whether visitors may load other models from the hub")
+    hub_login: bool = _setting(False, "whether visitors may load what the login of this machine (HF_TOKEN) opens")
 
     @property
     def checkpoint_name(self) -> str:

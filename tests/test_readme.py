@@ -125,7 +125,9 @@ def test_the_settings_are_all_there_with_their_defaults_and_meanings() -> None:
     row = r"^\| `(MTDEMO_\w+)` \| (?:`([^`]+)`)? ?\| `?([^|`]+?)`? \| (.+) \|$"
     expected = []
     for setting in fields(Settings):
-        default = {"checkpoint": "the one in the package", "hub_models": "1"}.get(setting.name, str(setting.default))
+        default = {"checkpoint": "the one in the package", "hub_models": "1", "hub_login": "0"}.get(
+            setting.name, str(setting.default)
+        )
         flag = f"--{setting.name.replace('_', '-')}" if setting.metadata["flag"] else ""
         expected.append((f"MTDEMO_{setting.name.upper()}", flag, default, setting.metadata["about"]))
     assert re.findall(row, DOCUMENTS["docs/cli.md"], re.MULTILINE) == expected

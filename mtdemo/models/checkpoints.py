@@ -24,6 +24,8 @@ from mtdemo.models.parts import HEAD_NAMES
 from mtdemo.runtime import import_lock
 from mtdemo.text.entity_spans import TagScheme
 
+_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json")
+
 
 def load_directory(directory: Path, max_bytes: int | None = None, name: str | None = None) -> LoadedModel:
     """Load a checkpoint of any known format, as float32.
@@ -44,6 +46,7 @@ def load_directory(directory: Path, max_bytes: int | None = None, name: str | No
     model = _load_weights(found, name)
     tokenizer = load_tokenizer(found.directory, name)
     found.recipe.adapt(tokenizer)
+    _check_vocabulary(model, tokenizer, name)
     scheme = TagScheme.from_labels(model.config.entity_labels)
     loaded = LoadedModel(model, tokenizer, scheme, describe_model(model, tokenizer, name))
     _smoke_test(loaded)
@@ -131,7 +134,7 @@ def _read_format(directory: Path, name: str) -> tuple[CheckpointFormat, MultiTas
         format_ = find_format(found)
         config = format_.configure(found)
     except Exception as error:
-        raise InvalidCheckpointError(f"The config.json of {name!r} cannot be used: {first_line(error)}") from error
+        raise InvalidCheckpointError(f"The config.json of {name!r} cannot be used: {_told(error, directory)}") from error
     if getattr(config.backbone, "is_encoder_decoder", False) or getattr(config.backbone, "is_decoder", False):
         raise InvalidCheckpointError(
             f"{name!r} ({getattr(config.backbone, 'model_type', '?')}) is not an encoder: it has a decoder."
@@ -178,7 +181,7 @@ def _load_weights(found: _Found, name: str) -> MultiTaskModel:
     try:
         model, report = found.format.load(found.directory, found.config)
     except Exception as error:
-        raise InvalidCheckpointError(f"The weights of {name!r} cannot be read: {first_line(error)}") from error
+        raise InvalidCheckpointError(f"The weights of {name!r} cannot be read: {_told(error, found.directory)}") from error
     finally:
         transformers_logging.set_verbosity(verbosity)
     _check_report(report, model, name)
@@ -211,16 +214,34 @@ def load_tokenizer(directory: Path, name: str) -> PreTrainedTokenizerBase:
     Raises:
         InvalidCheckpointError: there is none that can be read, or only one that gives no offsets.
     """
+    if not any((directory / file).is_file() for file in _VOCABULARIES) and not any(directory.glob("*.model")):
+        raise InvalidCheckpointError(f"{name!r} has no tokenizer files (tokenizer.json), so no text can be read with it.")
     try:
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # the Rust tokenizer raises bare Exception on a broken file
-        raise InvalidCheckpointError(f"The tokenizer of {name!r} cannot be read: {error}") from error
+        raise InvalidCheckpointError(f"The tokenizer of {name!r} cannot be read: {_told(error, directory)}") from error
     if not tokenizer.is_fast:
         raise InvalidCheckpointError(
             f"{name!r} has no fast tokenizer (tokenizer.json), and only those give character offsets."
         )
     tokenizer.truncation_side = tokenizer.padding_side = "right"  # windows are read from the beginning
     return tokenizer
+
+
+def _check_vocabulary(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
+    """Refuse a tokenizer that does not fit the weights."""
+    backbone: Any = model.backbone
+    n_vectors = backbone.get_input_embeddings().num_embeddings
+    n_pieces = max(tokenizer.get_vocab().values()) + 1
+    if n_pieces > n_vectors:
+        raise InvalidCheckpointError(
+            f"The tokenizer of {name!r} does not fit its weights: it has {n_pieces:,} word pieces, they have {n_vectors:,}."
+        )
+
+
+def _told(error: Exception, directory: Path) -> str:
+    """Repeat an error without the place where the files are."""
+    return first_line(error).replace(f"{directory}/", "").replace(str(directory), "the checkpoint")
 
 
 def _smoke_test(loaded: LoadedModel) -> None:

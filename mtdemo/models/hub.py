@@ -1,43 +1,44 @@
 """Download of models from the hub, and the one door for a name that may be a directory or an id.
 
-A hub model is first downloaded as a snapshot (JSON, vocabulary and safetensors files only, never a pickle, never code)
-and then loaded as a directory is, so there is one way to load and one set of errors.
+The hub is asked for names and sizes first; then named files are fetched (JSON, vocabulary and safetensors, never a pickle,
+never code), and the model is loaded as a directory is, so there is one way to load and one set of errors. A hub that says
+nothing is given up after `SILENCE_S`, a download that does not get on after `STALL_S`; then the local cache is used, if it
+holds the whole model.
 """
 
 from __future__ import annotations
 
-import re
+import json
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import httpx
-from huggingface_hub import hf_hub_download, snapshot_download
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-)
+from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_download, hf_hub_url, snapshot_download
+from huggingface_hub.file_download import repo_folder_name
 
-from mtdemo.errors import CheckpointNotFoundError, HubUnreachableError
+from mtdemo.errors import CheckpointError, CheckpointNotFoundError, InvalidCheckpointError, ModelTooLargeError
 from mtdemo.models.checkpoints import check_size, load_directory, read_config
 from mtdemo.models.loaded import LoadedModel
+from mtdemo.models.repository.fetching import explain, is_silence, run_within
+from mtdemo.models.repository.files import CONFIG, describe_others, is_weights, needed_files
+from mtdemo.models.repository.ids import HubId, read_hub_id
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+SILENCE_S = 20.0  # for the first answer
+STALL_S = 45.0  # without a byte
 
 
 def load_model(id_or_directory: str, max_bytes: int | None = None) -> LoadedModel:
     """Load a directory, or a model of the hub.
 
-    The command line does so; a page that strangers use takes names for ids of the hub alone.
+    The command line does so, with the login of whoever calls it; a page that strangers use takes names for ids of the hub
+    alone.
 
     Raises:
         CheckpointError: one of its kinds, each naming what was looked for.
     """
     if is_directory_name(id_or_directory):
         return load_directory(Path(id_or_directory).expanduser(), max_bytes, id_or_directory)
-    return load_directory(download(id_or_directory, max_bytes), max_bytes, id_or_directory)
+    return load_directory(download(id_or_directory, max_bytes, with_login=True), max_bytes, id_or_directory.strip())
 
 
 def is_directory_name(id_or_directory: str) -> bool:
@@ -45,52 +46,146 @@ def is_directory_name(id_or_directory: str) -> bool:
 
     A name is one of a directory where that exists, and where it cannot be an id.
     """
-    looks_like_path = id_or_directory.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(id_or_directory)
+    looks_like_path = id_or_directory.startswith((".", "/", "~")) or read_hub_id(id_or_directory) is None
     return looks_like_path or Path(id_or_directory).is_dir()
 
 
-def download(hub_id: str, max_bytes: int | None = None) -> Path:
+def download(hub_id: str, max_bytes: int | None = None, with_login: bool = False) -> Path:
     """Bring a model of the hub into the local cache.
 
-    Where the hub cannot be reached, it is looked for in the cache alone.
-
     Args:
-        hub_id: `name` or `owner/name`. It is never taken for a path.
-        max_bytes: the most memory its weights may take, checked before they are downloaded.
+        hub_id: `name` or `owner/name`, maybe with `@revision`, or the address of its page. It is never taken for a path.
+        max_bytes: the most that is downloaded, and the most memory that its weights may take.
+        with_login: whether a login of this machine (HF_TOKEN) may be used, which opens what is private.
 
     Returns:
         The directory to load it from.
 
     Raises:
         CheckpointNotFoundError: the id is malformed, the hub has no such model, or it asks for a login.
-        HubUnreachableError: no answer, and nothing in the cache.
-        InvalidCheckpointError, ModelTooLargeError: its config.json cannot be used, or promises too much.
+        HubUnreachableError: no answer, and nothing in the cache; or nothing can be kept here.
+        InvalidCheckpointError, ModelTooLargeError: its files cannot be used, or are too large.
     """
-    if not _HUB_ID.fullmatch(hub_id):
+    wanted = read_hub_id(hub_id)
+    if wanted is None:
         raise CheckpointNotFoundError(
             f"{hub_id!r} is not a model id. Write 'name' or 'owner/name', as on the hub: bert-base-uncased, for instance."
         )
+    name = hub_id.strip()
     try:
-        config_file = Path(hf_hub_download(hub_id, "config.json"))
-        check_size(read_config(config_file.parent, hub_id), hub_id, max_bytes)
-        patterns = ["*.json", "*.txt", "*.model", "model*.safetensors"]
-        return Path(snapshot_download(hub_id, allow_patterns=patterns, ignore_patterns=["*/*"]))
-    except GatedRepoError as error:
-        raise CheckpointNotFoundError(f"The model {hub_id!r} asks for a login, which this page does not have.") from error
-    except (RepositoryNotFoundError, HFValidationError) as error:
-        raise CheckpointNotFoundError(f"The hub has no public model {hub_id!r}. Check the spelling of the id.") from error
-    except EntryNotFoundError as error:
-        if not isinstance(error, LocalEntryNotFoundError):
-            raise CheckpointNotFoundError(f"{hub_id!r} is no model for transformers: it has no config.json.") from error
-        raise _unreachable(hub_id) from error
-    except HfHubHTTPError as error:
-        raise HubUnreachableError(f"The hub refused to give {hub_id!r} just now ({error}). Try again later.") from error
-    except (httpx.HTTPError, OSError) as error:
-        raise _unreachable(hub_id) from error
+        return _Download(wanted, name, None if with_login else False).fetch(max_bytes)
+    except CheckpointError:
+        raise
+    except Exception as error:  # of the hub's client, the network libraries under it, Xet, or the disk
+        cached = _cached(wanted) if is_silence(error) else None
+        if cached is None:
+            raise explain(error, name) from error
+        return cached
 
 
-def _unreachable(hub_id: str) -> HubUnreachableError:
-    return HubUnreachableError(
-        f"The model {hub_id!r} could not be downloaded: the hub cannot be reached from here, and the model is not in the "
-        "local cache. Check the network, or use the embedded model."
-    )
+class _Download:
+    """One download of a repository.
+
+    Args:
+        wanted: the repository.
+        name: as the person wrote it.
+        token: False for none, None for that of this machine.
+    """
+
+    def __init__(self, wanted: HubId, name: str, token: bool | None) -> None:
+        self._wanted, self._name, self._token = wanted, name, token
+        self._api = HfApi(endpoint=constants.ENDPOINT, token=token)
+
+    def fetch(self, max_bytes: int | None) -> Path:
+        sizes = run_within(SILENCE_S, self._sizes)
+        files = needed_files(sizes)
+        self._check_contents(sizes, files)
+        total = sum(sizes[file] for file in files)
+        if max_bytes is not None and total > max_bytes:
+            raise ModelTooLargeError(
+                f"{self._name!r} would be a download of {total / 1e9:.1f} GB; {max_bytes / 1e9:.1f} GB are allowed. Choose "
+                "a smaller model, or raise MTDEMO_MAX_MODEL_BYTES."
+            )
+        root, revision = self._root(files[0])
+        for file in [file for file in files[1:] if not is_weights(file)]:
+            self._bring(file, revision)
+        check_size(read_config(root, self._name), self._name, max_bytes)
+        for file in filter(is_weights, files):
+            self._bring(file, revision)
+        return root
+
+    def _sizes(self) -> dict[str, int]:
+        """Ask for the names and sizes of all files."""
+        info = self._api.model_info(
+            self._wanted.name, revision=self._wanted.revision, files_metadata=True, timeout=SILENCE_S / 2
+        )
+        siblings = info.siblings or []
+        return {each.rfilename: self._size(each.rfilename) if each.size is None else each.size for each in siblings}
+
+    def _size(self, file: str) -> int:
+        if not needed_files([file]):
+            return 0
+        url = hf_hub_url(self._wanted.name, file, revision=self._wanted.revision, endpoint=constants.ENDPOINT)
+        return get_hf_file_metadata(url, token=self._token, timeout=SILENCE_S / 2).size or 0
+
+    def _check_contents(self, names: Any, files: list[str]) -> None:
+        if not any(file.rpartition("/")[2] == CONFIG for file in files):
+            raise CheckpointNotFoundError(
+                f"{self._name!r} is no model for transformers: it has no config.json.{describe_others(names)}"
+            )
+        if not any(map(is_weights, files)):
+            raise InvalidCheckpointError(
+                f"{self._name!r} has no weights that can be loaded here (model.safetensors).{describe_others(names)}"
+            )
+
+    def _root(self, first: str) -> tuple[Path, str]:
+        """Bring the first file, which names the commit."""
+        path = self._bring(first, self._wanted.revision)
+        root = path.parents[first.count("/")]
+        return root, root.name
+
+    def _bring(self, file: str, revision: str | None) -> Path:
+        work = partial(
+            hf_hub_download,
+            self._wanted.name,
+            file,
+            revision=revision,
+            token=self._token,
+            cache_dir=constants.HF_HUB_CACHE,
+            endpoint=constants.ENDPOINT,
+        )
+        return Path(run_within(STALL_S, work, partial(_bytes_in, _folder(self._wanted))))
+
+
+def _folder(wanted: HubId) -> Path:
+    return Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=wanted.name, repo_type="model"))
+
+
+def _bytes_in(folder: Path) -> int:
+    """Count the bytes that have come."""
+    try:
+        return sum(path.stat().st_size for path in (folder / "blobs").glob("*"))
+    except OSError:  # a file was renamed meanwhile
+        return -1
+
+
+def _cached(wanted: HubId) -> Path | None:
+    """Find a whole model in the local cache."""
+    try:
+        root = Path(
+            snapshot_download(
+                wanted.name, revision=wanted.revision, cache_dir=constants.HF_HUB_CACHE, local_files_only=True
+            )
+        )
+    except (OSError, ValueError):  # it is not there, or not readable
+        return None
+    folders = {path.parent for path in root.rglob(CONFIG) if (path.parent / "tokenizer_config.json").exists()}
+    return root if any(_is_whole(folder) for folder in folders) else None
+
+
+def _is_whole(folder: Path) -> bool:
+    """Tell if a folder has all its weights."""
+    index = folder / "model.safetensors.index.json"
+    if (folder / "model.safetensors").is_file() or not index.is_file():
+        return (folder / "model.safetensors").is_file()
+    return all((folder / shard).is_file() for shard in set(json.loads(index.read_text())["weight_map"].values()))

@@ -120,7 +120,9 @@ class ModelStore:
         if name == EMBEDDED:
             directory, name = Path(settings.checkpoint), settings.checkpoint_name
         elif settings.hub_models or name == settings.model:
-            directory = download(name, settings.max_model_bytes)
+            with_login = settings.hub_login or name == settings.model  # the operator named this one
+            directory = download(name, settings.max_model_bytes, with_login)
+            name = name.strip()
         else:
             raise CheckpointNotFoundError("Loading other models is switched off on this page; it serves one model only.")
         with import_lock:  # downloads may overlap, but not this

@@ -113,7 +113,14 @@ def test_a_tokenizer_with_more_words_than_the_model_is_refused(tiny: Write) -> N
     tokenizer = make_tokenizer()
     tokenizer.add_tokens(["a", "b"])
     tokenizer.save_pretrained(directory)
-    with pytest.raises(InvalidCheckpointError, match="cannot read a sentence"):
+    with pytest.raises(InvalidCheckpointError, match="does not fit its weights: it has 20 word pieces, they have 18"):
+        load_directory(directory)
+
+
+def test_a_tokenizer_is_never_invented(tiny: Write) -> None:
+    directory = tiny()
+    (directory / "tokenizer.json").unlink()
+    with pytest.raises(InvalidCheckpointError, match="has no tokenizer files"):
         load_directory(directory)
 
 

@@ -1,21 +1,47 @@
-from collections.abc import Callable
+"""The real client of the hub, asking a small hub on this machine."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    LocalEntryNotFoundError,
-    RemoteEntryNotFoundError,
-    RepositoryNotFoundError,
-)
+from huggingface_hub import constants
 
-from mtdemo.errors import CheckpointNotFoundError, HubUnreachableError
+from mtdemo.config import Settings
+from mtdemo.errors import (
+    CheckpointError,
+    CheckpointNotFoundError,
+    HubUnreachableError,
+    InvalidCheckpointError,
+    ModelTooLargeError,
+)
 from mtdemo.models import hub
 from mtdemo.models.hub import download, is_directory_name, load_model
+from mtdemo.models.repository.fetching import explain
+from mtdemo.serving.service import ModelService
+from tests.fake_hub import FakeHub, serve
+from tests.repositories import EMBEDDERS, make_embedder, make_encoder
 
 Write = Callable[..., Path]
+
+
+@pytest.fixture
+def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    """A hub with one model, `owner/name`; nothing in the cache, and little patience."""
+    make_encoder(tmp_path / "hub" / "owner" / "name")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(hub, "SILENCE_S", 1.5)
+    monkeypatch.setattr(hub, "STALL_S", 1.0)
+    with serve(tmp_path / "hub") as running:
+        monkeypatch.setattr(constants, "ENDPOINT", running.address)
+        template = running.address + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        yield running
 
 
 def test_a_missing_directory_is_named() -> None:
@@ -25,59 +51,144 @@ def test_a_missing_directory_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("./typo", True), ("/nowhere", True), ("~/x", True), ("a/b/c", True), ("owner/name", False), ("bert-base", False)],
+    [("./typo", True), ("/nowhere", True), ("~/x", True), ("a/b/c", True), ("owner/name", False), ("bert-base ", False)],
 )
 def test_a_name_means_a_directory_or_an_id(name: str, expected: bool) -> None:
     assert is_directory_name(name) is expected
 
 
 @pytest.mark.parametrize("name", ["../../etc", "/etc/passwd", "a b", "", "a/b/c", "~/x", "C:\\x"])
-def test_an_id_of_the_hub_is_never_taken_for_a_path(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "hf_hub_download", lambda *_: pytest.fail("asked the hub"))
+def test_an_id_of_the_hub_is_never_taken_for_a_path(name: str, local: FakeHub) -> None:
     with pytest.raises(CheckpointNotFoundError, match="not a model id"):
         download(name)
+    assert not local.asked
 
 
-def of_hub(kind: type[HfHubHTTPError], status: int) -> HfHubHTTPError:
-    return kind("no", response=httpx.Response(status, request=httpx.Request("GET", "https://hub.invalid")))
+@pytest.mark.parametrize("name", [" owner/name ", "owner/name@v2", "https://huggingface.co/owner/name/tree/main"])
+def test_a_model_is_downloaded_by_named_files_and_loaded_as_a_directory(name: str, local: FakeHub) -> None:
+    directory = local.root / "owner" / "name"
+    for other in ("train_data.json", "pytorch_model.bin", "evil.py", "model.fp16.safetensors"):
+        (directory / other).write_text("{}")
+    assert load_model(name).info.id == name.strip()
+    assert local.fetched == {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+
+
+def test_an_embedder_is_downloaded_with_all_that_makes_its_embedding(local: FakeHub) -> None:
+    make_embedder(local.root / "owner" / "labse", **EMBEDDERS["dense"])
+    make_embedder(local.root / "owner" / "old", **EMBEDDERS["folder"])
+    assert load_model("owner/labse").info.hidden_size == 6
+    assert load_model("owner/old").info.pooling == ("cls",)
 
 
 @pytest.mark.parametrize(
-    ("failure", "error", "words"),
+    ("faults", "kind", "words"),
     [
-        (LocalEntryNotFoundError("offline"), HubUnreachableError, "cannot be reached"),
-        (ConnectionError("refused"), HubUnreachableError, "cannot be reached"),
-        (httpx.ConnectError("refused"), HubUnreachableError, "cannot be reached"),
-        (of_hub(HfHubHTTPError, 503), HubUnreachableError, "Try again later"),
-        (of_hub(RepositoryNotFoundError, 404), CheckpointNotFoundError, "Check the spelling"),
-        (of_hub(GatedRepoError, 403), CheckpointNotFoundError, "asks for a login"),
-        (of_hub(RemoteEntryNotFoundError, 404), CheckpointNotFoundError, "has no config.json"),
+        ({"private": True}, CheckpointNotFoundError, "no public model"),
+        ({"gated": True}, CheckpointNotFoundError, "is gated"),
+        ({"status": 403}, HubUnreachableError, "refuses access from here"),
+        ({"status": 429}, HubUnreachableError, "too many requests"),
+        ({"status": 503}, HubUnreachableError, r"fault of its own \(503\)"),
+        ({"silent_s": 4}, HubUnreachableError, "could not be downloaded"),
+        ({"stall_after": 100}, HubUnreachableError, "stopped sending"),
+    ],
+    ids=str,
+)
+def test_a_fault_of_the_hub_has_its_name_and_an_end(
+    faults: dict[str, object], kind: type[CheckpointError], words: str, local: FakeHub
+) -> None:
+    local.faults["owner/name"] = faults
+    before = time.monotonic()
+    with pytest.raises(kind, match=words) as caught:
+        download("owner/name")
+    assert time.monotonic() - before < 4
+    assert "owner/name" in str(caught.value)
+    assert "/" not in str(caught.value).replace("owner/name", "")
+
+
+def test_a_hub_that_is_not_there_and_one_that_cuts_off_say_so(local: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(HubUnreachableError, match="cannot be reached from here"):
+        download("owner/name")
+
+
+def test_a_revision_that_is_not_there_is_said(local: FakeHub) -> None:
+    with pytest.raises(CheckpointNotFoundError, match="no such revision"):
+        download("owner/name@v9")
+
+
+@pytest.mark.parametrize("faults", [{"status": 503}, {"silent_s": 4}], ids=str)
+def test_a_model_in_the_cache_is_used_while_the_hub_is_silent(faults: dict[str, object], local: FakeHub) -> None:
+    first = download("owner/name")
+    local.faults["owner/name"] = faults
+    assert download("owner/name") == first
+    assert load_model("owner/name").info.id == "owner/name"
+
+
+def test_a_part_of_a_model_in_the_cache_is_not_taken_for_it(local: FakeHub) -> None:
+    local.faults["owner/name"] = {"stall_after": 100}
+    with pytest.raises(HubUnreachableError, match="stopped sending"):
+        download("owner/name")
+    local.faults["owner/name"] = {"status": 503}
+    with pytest.raises(HubUnreachableError, match="503"):
+        download("owner/name")
+
+
+def test_what_is_too_large_is_refused_before_it_is_fetched(local: FakeHub) -> None:
+    with pytest.raises(ModelTooLargeError, match=r"owner/name.*download of"):
+        download("owner/name", max_bytes=1000)
+    assert not local.fetched
+
+
+@pytest.mark.parametrize(
+    ("file", "kind", "words"),
+    [
+        ("onnx/model.onnx", InvalidCheckpointError, "no weights that can be loaded here .* an ONNX export"),
+        ("model-Q4.gguf", InvalidCheckpointError, "GGUF"),
+        ("pytorch_model.bin", InvalidCheckpointError, "pickled weights"),
+        ("adapter_model.safetensors", InvalidCheckpointError, "no weights that can be loaded"),
     ],
 )
-def test_a_hub_that_gives_nothing_is_one_clear_error(
-    failure: Exception, error: type[Exception], words: str, monkeypatch: pytest.MonkeyPatch
+def test_a_repository_without_weights_says_what_it_holds(
+    file: str, kind: type[CheckpointError], words: str, local: FakeHub
+) -> None:
+    directory = local.root / "owner" / "name"
+    (directory / file).parent.mkdir(exist_ok=True)
+    shutil.move(directory / "model.safetensors", directory / file)
+    with pytest.raises(kind, match=words):
+        download("owner/name")
+    (directory / "config.json").unlink()
+    with pytest.raises(CheckpointNotFoundError, match=r"no model for transformers: it has no config\.json"):
+        download("owner/name")
+
+
+def test_a_login_of_the_machine_opens_nothing_to_visitors(local: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    local.faults["owner/name"] = {"private": True, "token": "hf_secret"}
+    with pytest.raises(CheckpointNotFoundError, match="no public model"):
+        ModelService(Settings()).load("owner/name")
+    assert ModelService(Settings(hub_login=True)).load("owner/name").id == "owner/name"
+    assert ModelService(Settings(model="owner/name")).load().id == "owner/name", "the operator named it"
+    assert load_model("owner/name").info.id == "owner/name", "so did whoever wrote a command"
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.ENOSPC, "the disk is full"), (errno.EACCES, "cannot be written"), (errno.EROFS, "read-only")],
+)
+def test_a_fault_of_the_disk_is_not_laid_on_the_network(
+    number: int, words: str, local: FakeHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise failure
+        raise OSError(number, "no", "/a/path/of/the/server")
 
     monkeypatch.setattr(hub, "hf_hub_download", fail)
-    with pytest.raises(error, match=words) as caught:
-        download("bert-base-uncased")
-    assert "bert-base-uncased" in str(caught.value)
+    with pytest.raises(HubUnreachableError, match=words) as caught:
+        download("owner/name")
+    assert "server" not in str(caught.value)
 
 
-def test_a_hub_model_is_downloaded_without_pickles_and_code_and_loaded_as_a_directory(
-    tiny: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    directory = tiny()
-    asked: dict[str, object] = {}
+def test_errors_of_any_library_below_are_an_interrupted_download() -> None:
+    import httpx2
 
-    def snapshot(hub_id: str, **patterns: object) -> str:
-        asked.update(patterns, hub_id=hub_id)
-        return str(directory)
-
-    monkeypatch.setattr(hub, "hf_hub_download", lambda *_: str(directory / "config.json"))
-    monkeypatch.setattr(hub, "snapshot_download", snapshot)
-    assert load_model("owner/name").info.id == "owner/name"
-    assert asked["hub_id"] == "owner/name"
-    assert not {"*.bin", "*.py", "*.pt"} & set(asked["allow_patterns"])  # type: ignore[call-overload]
+    for error in (httpx2.ReadError("x"), RuntimeError("Xet: CAS"), ConnectionError("refused"), TimeoutError()):
+        assert "interrupted" in str(explain(error, "owner/name"))

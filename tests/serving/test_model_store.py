@@ -19,7 +19,7 @@ def loads(tiny: Write, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A hub that gives a tiny model for any id, and the ids it was asked for."""
     directory, asked = tiny(), []
 
-    def download(hub_id: str, max_bytes: int | None = None) -> Path:
+    def download(hub_id: str, max_bytes: int | None = None, with_login: bool = False) -> Path:
         asked.append(hub_id)
         return directory
 
@@ -43,7 +43,7 @@ def test_who_waits_for_a_load_that_fails_shares_its_error_and_the_next_one_tries
     store, started, fail = ModelStore(Settings()), Event(), Event()
     real = hub.download
 
-    def download(hub_id: str, max_bytes: int | None = None) -> Path:
+    def download(hub_id: str, max_bytes: int | None = None, with_login: bool = False) -> Path:
         started.set()
         if not fail.is_set():
             assert fail.wait(10)

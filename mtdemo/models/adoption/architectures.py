@@ -104,15 +104,15 @@ def find_architecture(config: PreTrainedConfig) -> Architecture | None:
 
 
 def labels_of(config: PreTrainedConfig) -> list[str]:
-    """List the labels of a classifier, in the order of its outputs."""
+    """List the labels of a classifier, in order."""
     return [str(name) for _, name in sorted((config.id2label or {}).items())]
 
 
 def reason_to_refuse(config: PreTrainedConfig) -> str:
-    """Say why a head has no place here; empty where it has one.
+    """Say why a head has no place here.
 
     Returns:
-        A sentence that a person understands, since the embedding of such a model stays.
+        A sentence for people, since the embedding of such a model stays; empty where the head has a place.
     """
     row, labels = find_architecture(config), labels_of(config)
     if len(set(labels)) < len(labels):

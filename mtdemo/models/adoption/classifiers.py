@@ -47,7 +47,7 @@ def configure_adopted(config: PreTrainedConfig) -> MultiTaskConfig:
 
 
 def load_adopted(directory: Path, config: MultiTaskConfig) -> tuple[MultiTaskModel, dict[str, Any]]:
-    """Load a classifier; the report names weights as ours are named."""
+    """Load a classifier, and report in our names."""
     their_config: Any = config.backbone
     row = _row(their_config)
     with OwnGenerator(SEED_OF_UNTRAINED):  # for weights that the checkpoint lacks

@@ -86,7 +86,7 @@ def _add_choice(service: ModelService, model: gr.State, status: gr.Markdown, wat
         [choice, hub_id, model],
         [model, status],
         api_visibility="private",
-        concurrency_limit=2,
+        concurrency_limit=16,  # who chooses a model in memory does not wait for those who wait for the hub
         cancels=watching,  # whose last word would be of the default model
     )
 
