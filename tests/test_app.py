@@ -1,9 +1,14 @@
 """The app as a person starts it: what it prints, when it answers, whom it calls."""
 
+import signal
+import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
@@ -55,6 +60,34 @@ def test_a_checkpoint_that_is_none_leaves_a_page_that_says_so(tmp_path: Path) ->
         ask(app)
     assert "There is no checkpoint '/nowhere'" in app.log
     assert "Traceback" not in app.log
+
+
+@pytest.mark.model
+def test_sigterm_ends_it_after_what_was_begun_is_answered() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "app.py", "--port", str(port)]
+    sentences = [f"John number {number} lives in Paris, as he has done for long." for number in range(120)]
+    with (
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,  # noqa: S603
+        ThreadPoolExecutor(1) as pool,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
+    ):
+        assert process.stdout is not None
+        try:
+            assert "mtdemo is at" in process.stdout.readline()
+            while client.get("/readyz").status_code != 200:
+                time.sleep(0.1)
+            answer = pool.submit(client.post, "/api/v1/embed", json={"sentences": sentences})
+            while "mtdemo_requests_open 2.0" not in client.get("/metrics").text and not answer.done():
+                time.sleep(0.01)  # until it is asked beside what asks for the numbers
+            process.send_signal(signal.SIGTERM)
+            assert len(answer.result().json()) == 120
+            assert process.wait(15) == 0
+            assert "Traceback" not in process.stdout.read()
+        finally:
+            process.kill()
 
 
 def test_help_shows_the_flags() -> None:

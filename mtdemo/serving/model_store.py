@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
+import secrets
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -18,7 +20,8 @@ from mtdemo.serving.lru_cache import LruCache
 if TYPE_CHECKING:
     from mtdemo.models.loaded import LoadedModel
 
-_TRAINED = "trained: "  # before the owner, in the name of a trained model
+_TRAINED = "trained: "  # before a word that nobody can guess, in the name of a trained model
+_MAX_NAME_CHARACTERS = 256
 _logger = logging.getLogger(__name__)
 
 
@@ -48,6 +51,7 @@ class ModelStore:
         self._trained: LruCache[str, ModelEntry] = LruCache(
             settings.max_model_bytes, lambda entry: entry.loaded.n_bytes, MAX_TRAINED_MODELS
         )
+        self._secret = secrets.token_bytes(32)
         self._numbers = count()
         self._loading: dict[str, Future[ModelEntry]] = {}
         self._loading_lock = threading.Lock()
@@ -65,6 +69,8 @@ class ModelStore:
         Raises:
             CheckpointError: it cannot be loaded. Models in memory stay.
         """
+        if len(name) > _MAX_NAME_CHARACTERS:
+            raise CheckpointNotFoundError(f"The name of a model has at most {_MAX_NAME_CHARACTERS} characters.")
         with self._loading_lock:
             entry = self.find(name)
             if entry is not None:
@@ -92,18 +98,21 @@ class ModelStore:
 
         Args:
             loaded: the model.
-            owner: whose it is; a name that nobody else can guess.
+            owner: whose it is.
 
         Returns:
-            The name to ask for it by.
+            The name to ask for it by. It cannot be made from the owner's, which others may see.
         """
-        name = f"{_TRAINED}{owner}"
+        name = self._name_of(owner)
         self._trained.put(name, ModelEntry(next(self._numbers), loaded))
         return name
 
     def drop(self, owner: str) -> None:
         """Forget the trained model of an owner, if any."""
-        self._trained.drop(f"{_TRAINED}{owner}")
+        self._trained.drop(self._name_of(owner))
+
+    def _name_of(self, owner: str) -> str:
+        return _TRAINED + hmac.new(self._secret, owner.encode(), "sha256").hexdigest()
 
     def _load(self, name: str) -> LoadedModel:
         import_libraries()

@@ -40,6 +40,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(settings: Settings) -> None:
+    page, service = start(settings)
+    print(f"mtdemo is at {page.local_url} (Ctrl-C stops it). The model is loading in the background.", flush=True)
+    Thread(target=_load, args=[service], daemon=True).start()
+    _wait_for_the_end(page)
+
+
+def start(settings: Settings) -> tuple[gr.Blocks, ModelService]:
+    """Serve page and REST interface, without loading a model.
+
+    Args:
+        settings: where to listen, and the limits.
+
+    Returns:
+        The page, whose `close` ends it, and the service behind it.
+
+    Raises:
+        SettingsError: the port cannot be used.
+    """
     from starlette.middleware import Middleware
 
     from mtdemo.planning.planner import Planner
@@ -72,9 +90,7 @@ def _serve(settings: Settings) -> None:
         )
     except OSError as error:
         raise SettingsError(f"Port {settings.port} of {settings.host} cannot be used: {error} Try --port.") from error
-    print(f"mtdemo is at {page.local_url} (Ctrl-C stops it). The model is loading in the background.", flush=True)
-    Thread(target=_load, args=[service], daemon=True).start()
-    _wait_for_the_end(page)
+    return page, service
 
 
 def _wait_for_the_end(page: gr.Blocks) -> None:

@@ -115,3 +115,21 @@ def test_models_made_here_never_push_out_loaded_ones_and_leave_in_their_turn(loa
     again = store.register(loaded, "owner 1")
     assert again == names[1], "an owner has one"
     assert store.find(names[2]) is not None
+
+
+def test_the_name_of_a_trained_model_cannot_be_made_from_its_owners(loads: list[str]) -> None:
+    stores = [ModelStore(Settings()) for _ in range(2)]
+    loaded = stores[0].get("a").loaded
+    names = [store.register(loaded, owner) for store in stores for owner in ("visitor", "other")]
+    assert len(set(names)) == 4, "another process would give another name"
+    assert not [name for name in names if "visitor" in name]
+    assert stores[0].register(loaded, "visitor") == names[0]
+    with pytest.raises(CheckpointNotFoundError):
+        stores[0].get("trained: visitor")
+
+
+def test_a_name_that_is_no_name_is_not_repeated(loads: list[str]) -> None:
+    with pytest.raises(CheckpointNotFoundError, match="at most 256 characters") as caught:
+        ModelStore(Settings()).get("x" * 257)
+    assert "xx" not in str(caught.value)
+    assert not loads
