@@ -82,7 +82,7 @@ class Request:
         self.n_tokens = self.n_tokens_left = sum(len(window.input_ids) for window in self._windows)
 
     def put_back(self, position: int) -> None:
-        """Let a window wait again, whose pass failed; the last taken first."""
+        """Let a window wait again; the last taken goes first."""
         self._waiting.append(position)
         self.n_tokens_left += len(self._windows[position].input_ids)
 

@@ -209,7 +209,9 @@ class ModelService:
 
 
 def _as_list(sentences: Iterable[str]) -> list[str]:
-    """Give sentences of any ordered collection as a list, `Series(["a", "b"]) -> ["a", "b"]`.
+    """Give sentences of any ordered collection as a list.
+
+    `Series(["a", "b"]) -> ["a", "b"]`
 
     Raises:
         InputError: it is one text, has no order (a set), holds more than sentences (a mapping), or is no collection.
