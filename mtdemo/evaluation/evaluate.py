@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from mtdemo.evaluation.task_tests import TASK_TESTS, AnsweredRows, Scores, TaskT
 from mtdemo.results import ModelInfo, ProgressCallback, SentenceAnalysis, no_progress
 from mtdemo.serving.service import ModelService
 from mtdemo.text.tags import entity_type
+
+_log = logging.getLogger(__name__)
 
 
 def evaluate_file(
@@ -102,6 +105,8 @@ def analyze_rows(
 ) -> list[SentenceAnalysis]:
     """Let the service analyse the sentences of a file.
 
+    How many were not read whole, or have unknown word pieces, is told as a warning.
+
     Args:
         service: what answers.
         sentences: of the file's rows.
@@ -119,4 +124,13 @@ def analyze_rows(
             raise DataFileError(f"{name} has a sentence that cannot be read, {text[:60]!r}: {answer.reason}") from answer
         answers.append(answer)
         progress(phrase, len(answers), len(sentences))
+    n_long, n_unknown = sum(a.n_truncated > 0 for a in answers), sum(a.n_unknown > 0 for a in answers)
+    if n_long:
+        told = (
+            "Note: %s: %d of %d sentences are longer than what is read for embedding and class; entities are found in all."
+        )
+        _log.warning(told, name, n_long, len(answers))
+    if n_unknown:
+        told = "Note: %s: %d of %d sentences have word pieces that the model does not know."
+        _log.warning(told, name, n_unknown, len(answers))
     return answers

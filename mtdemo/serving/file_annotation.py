@@ -178,6 +178,8 @@ def _problem(line: _Line, answer: SentenceAnalysis | InputError) -> str | None:
     """Return the problem of a line, None for most."""
     if isinstance(answer, InputError):
         return None if isinstance(answer, EmptyInputError) else f"no result. {answer.reason}"
+    if "\0" in line.text:
+        return "it holds NUL characters, which no text has; it may be UTF-16 or damaged."
     return None if line.was_decoded else "not UTF-8; its unreadable bytes were read as U+FFFD."
 
 

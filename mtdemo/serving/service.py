@@ -220,4 +220,6 @@ def _as_list(sentences: Iterable[str]) -> list[str]:
         raise InputError("One text was given where a list of sentences is expected. Put it in a list.")
     if isinstance(sentences, (Mapping, Set)) or not isinstance(sentences, Iterable):
         raise InputError(f"A list of sentences is expected, not a {type(sentences).__name__}.")
+    if getattr(sentences, "ndim", 1) != 1:  # a table, which would be read as the names of its columns
+        raise InputError(f"A list of sentences is expected, not a {type(sentences).__name__}; give one column of a table.")
     return list(sentences)

@@ -13,15 +13,15 @@ import regex
 _ONE = r"(?:\p{RI}\p{RI}|\X)"  # a cluster; flags by themselves, since \X counts them from the beginning, which is quadratic
 # An alternative per kind: a run of letters or digits, any other cluster, and invisible characters that stand alone.
 _WORD = regex.compile(rf"\p{{Cf}}*+(?:\w[\p{{M}}\p{{Cf}}]*+)++|\p{{Cf}}*+(?!\s){_ONE}[\p{{M}}\p{{Cf}}]*+|\p{{Cf}}++")
-_UNSEEN = r"[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\N{BRAILLE PATTERN BLANK}]"
-_BLANK = regex.compile(rf"{_UNSEEN}*+")
-_EDGES = regex.compile(rf"\A{_UNSEEN}++|(?<!{_UNSEEN}){_UNSEEN}++\Z")
+_UNSEEN = r"\s\p{Cf}\p{Default_Ignorable_Code_Point}\N{BRAILLE PATTERN BLANK}"
+_BLANK = regex.compile(rf"[{_UNSEEN}]*+")
+_EDGES = regex.compile(rf"\A[{_UNSEEN}\p{{Cc}}]++|(?<![{_UNSEEN}\p{{Cc}}])[{_UNSEEN}\p{{Cc}}]++\Z")
 _CLUSTER = regex.compile(_ONE)
 _READABLE = regex.compile(r"[\p{L}\p{N}]")
 _UNSEEN_HERE = regex.compile(r"\p{Cf}")
 _BESIDE = regex.compile(r"[\p{M}\p{Cf}]*+")
 _JAMO = regex.compile(r"(?<=[\u1100-\u11ff\ua960-\ua97f\uac00-\ud7ff])[\u1160-\u11ff\ud7b0-\ud7ff]")  # not the first
-_POSSESSIVE = regex.compile(r"(?<=\w) ?['’]s$", regex.IGNORECASE)  # after a space in text that was split into tokens
+_POSSESSIVE = regex.compile(r"(?<=[\w.]) ?['’]s$", regex.IGNORECASE)  # after a space in text that was split into tokens
 _MARKS = regex.compile(r"[\p{M}\N{ZERO WIDTH JOINER}]*+")
 _UNSPACED = regex.compile(
     r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]"
@@ -77,7 +77,7 @@ def trim(text: str, start: int, end: int) -> Span:
 
     Marks of the last stay with it.
 
-    Initials keep their last point: `the U.S., too` -> `the U.S., too`; `"Paris".` -> `Paris`.
+    Initials keep their last point, also one right behind the stretch: `"U.S."` -> `U.S.`; `"Paris".` -> `Paris`.
 
     Returns:
         Start and end; equal where nothing is left.
@@ -90,7 +90,7 @@ def trim(text: str, start: int, end: int) -> Span:
         last -= 1
     marked = _MARKS.match(text, last)
     last = marked.end() if marked else last
-    if text[last : last + 1] == "." and last < end:
+    if text[last : last + 1] == ".":
         start_of_word = max(first.start(), text.rfind(" ", first.start(), last) + 1)
         initials = _INITIALS.match(text, start_of_word, last + 1)
         last = last + 1 if initials and initials.end() == last + 1 else last

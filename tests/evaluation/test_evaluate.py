@@ -40,6 +40,14 @@ def test_the_embedded_checkpoint_knows_easy_sentences(service: ModelService, tmp
     assert evaluate_file(service, "classification", path).accuracy == 1.0  # type: ignore[union-attr]
 
 
+def test_what_was_not_read_is_told(tmp_path: Path, tiny: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "pairs"
+    path.write_text(f"5\tแมวนั่ง\tthe cat\n0\tthe mat\t{'the cat ' * 300}\n")
+    evaluate_file(ModelService(Settings(checkpoint=str(tiny()))), "similarity", path)
+    assert f"{path}: 1 of 4 sentences are longer than what is read" in caplog.text
+    assert f"{path}: 1 of 4 sentences have word pieces that the model does not know" in caplog.text
+
+
 def test_every_task_has_its_test() -> None:
     assert tuple(test.task for test in TASK_TESTS) == TASKS
 

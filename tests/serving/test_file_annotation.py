@@ -38,19 +38,20 @@ def test_every_line_has_its_record_and_its_row(annotated: Annotated) -> None:
     assert rows.shape == (7, 384)
     assert rows.dtype == np.float32
     assert [bool(np.isnan(row).all()) for row in rows] == ["error" in record for record in records]
-    assert (report.n_lines, report.n_blank, report.n_problems, report.n_truncated) == (7, 2, 2, 0)
+    assert (report.n_lines, report.n_blank, report.n_problems, report.n_truncated) == (7, 2, 3, 0)
 
 
 @pytest.mark.model
 def test_bad_lines_are_reported_by_number_and_not_lost(annotated: Annotated) -> None:
     records, _, report, problems = annotated
-    utf8, long = problems
+    utf8, nul, long = problems
     assert "Line 4: not UTF-8" in utf8
+    assert "Line 5: it holds NUL characters" in nul
     assert "Line 6: no result." in long
     assert "300 characters; at most 200" in long
     assert records[3]["text"] == "bad \ufffd bytes"
     assert records[5]["text"] == "x" * 300
-    assert "2 blank, 2 with a problem" in report.summary
+    assert "2 blank, 3 with a problem" in report.summary
 
 
 @pytest.mark.model

@@ -231,6 +231,12 @@ def test_limits_are_plain_errors_that_load_nothing(sentences: list[str], error: 
     assert service.loaded() is None
 
 
+def test_a_table_is_refused_and_not_read_as_its_names(small: ModelService) -> None:
+    for table in (pd.DataFrame({"text": ["the cat"]}), np.array([["the cat"]]), np.array("the cat")):
+        with pytest.raises(InputError, match="one column of a table"):
+            small.analyze(table)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("kind", [tuple, np.array, pd.Series, pd.Index, lambda rows: pd.Series(rows, index=[5, 7]), iter])
 def test_any_ordered_collection_of_sentences_is_read(small: ModelService, kind: Callable[[list[str]], Any]) -> None:
     rows = ["the cat", "the mat"]

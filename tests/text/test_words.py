@@ -8,7 +8,7 @@ import regex
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mtdemo.text.words import is_readable, nameless_spans, trim, word_spans
+from mtdemo.text.words import is_readable, nameless_spans, trim, trim_name, word_spans
 
 
 def words(text: str) -> list[str]:
@@ -88,3 +88,11 @@ def test_words_take_linear_time(unit: str) -> None:
     nameless_spans(text)
     trim(text, 0, len(text))
     assert time.perf_counter() - start < 5, "a quadratic pattern takes minutes"
+
+
+@pytest.mark.parametrize(
+    ("text", "end", "expected"), [("the U.S.", 7, "the U.S."), ("in Oslo.", 7, "in Oslo"), ("U.S.'s", 6, "U.S.")]
+)
+def test_initials_keep_a_point_that_a_model_left_out(text: str, end: int, expected: str) -> None:
+    start, end = trim_name(text, 0, end)
+    assert text[start:end] == expected
