@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mtdemo.analysis.similarity import cosine_similarity, rank_pairs
+from mtdemo.analysis.similarity import cosine_similarity, rank_by_similarity, rank_pairs
 
 
 def test_cosine_equals_scikit_learn_and_is_exactly_symmetric() -> None:
@@ -34,3 +34,11 @@ def test_pairs_are_ranked_from_both_ends() -> None:
 
 def test_a_single_sentence_has_no_pairs() -> None:
     assert rank_pairs(np.ones((1, 1), dtype=np.float32), 5) == ((), ())
+
+
+def test_ranked_by_cosine_best_first_and_ties_in_their_order() -> None:
+    query = np.array([1, 0], dtype=np.float32)
+    rows = [np.array(row, dtype=np.float32) for row in ([0, 3], [2, 0], [-1, 0], [0, 0], [5, 5])]
+    ranked = rank_by_similarity(query, rows)
+    assert [position for position, _ in ranked] == [1, 4, 0, 3, 2]
+    assert [cosine for _, cosine in ranked] == pytest.approx([1, 0.5**0.5, 0, 0, -1])
