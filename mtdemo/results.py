@@ -12,7 +12,7 @@ emoji: they all read alike, so the model cannot tell one from another.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
 import numpy as np
@@ -196,7 +196,7 @@ class SentenceAnalysis(ArrayRecord):
 
     @property
     def is_hardly_readable(self) -> bool:
-        """True where a third or more of the pieces are unknown.
+        """True where a third of the pieces is unknown.
 
         Special ones are counted as known, so a text of a single unknown piece has a third: `[CLS] [UNK] [SEP]`. Answers to
         such a text come from its position and length rather than from its words.
@@ -245,10 +245,19 @@ class SentenceAnalysis(ArrayRecord):
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """Sentences analysed by one model, in their given order."""
+    """Sentences analysed by one model, in their given order.
+
+    Attributes:
+        model: which answered.
+        sentences: the answers.
+        n_passes: forward passes that this question took; 0 where all was known.
+        n_cached: sentences that were known, or that another question was computing.
+    """
 
     model: ModelInfo
     sentences: tuple[SentenceAnalysis, ...]
+    n_passes: int = field(default=0, compare=False)
+    n_cached: int = field(default=0, compare=False)
 
     def __iter__(self) -> Iterator[SentenceAnalysis]:
         return iter(self.sentences)

@@ -19,6 +19,20 @@ from mtdemo.serving.model_store import ModelEntry
 from mtdemo.serving.pass_queue import PassQueue, Request, always
 
 
+class Answers(NamedTuple):
+    """Results in the order given, and what they took.
+
+    Attributes:
+        results: one per sentence.
+        n_passes: forward passes that had sentences of this question.
+        n_cached: sentences that did not have to be computed for it.
+    """
+
+    results: tuple[SentenceAnalysis, ...]
+    n_passes: int
+    n_cached: int
+
+
 class _Key(NamedTuple):
     """All that a result depends on."""
 
@@ -79,7 +93,7 @@ class Analyzer:
         max_length: int,
         progress: ProgressCallback = no_progress,
         is_wanted: Callable[[], bool] = always,
-    ) -> tuple[SentenceAnalysis, ...]:
+    ) -> Answers:
         """Analyse sentences, each different one at most once.
 
         Args:
@@ -90,27 +104,32 @@ class Analyzer:
             is_wanted: False where nobody waits for the results any more; asked before each pass.
 
         Returns:
-            One result per sentence, in the given order.
+            One result per sentence, in the given order, and what they took.
 
         Raises:
             RequestGoneError: they are not wanted any more.
         """
         keys = [_Key(entry.number, max_length, sentence) for sentence in sentences]
         results: dict[_Key, SentenceAnalysis] = {}
+        computed_here: set[_Key] = set()
+        n_passes = 0
         while missing := [key for key in dict.fromkeys(keys) if key not in results]:
             known, claimed, pending = self._claim(missing)
             results |= known
             if claimed:
                 try:
                     texts = [key.sentence for key in claimed]
-                    computed = self._compute(Request(entry.loaded, texts, max_length, is_wanted), progress)
+                    request = Request(entry.loaded, texts, max_length, is_wanted)
+                    computed = self._compute(request, progress)
                 except BaseException as error:
                     self._settle(claimed, error)
                     raise
                 results |= dict(zip(claimed, computed, strict=True))
+                computed_here.update(claimed)
+                n_passes += request.n_passes
                 self._settle(claimed, results)
             results |= {key: future.result() for key, future in pending.items() if future.exception() is None}
-        return tuple(results[key] for key in keys)
+        return Answers(tuple(results[key] for key in keys), n_passes, sum(key not in computed_here for key in keys))
 
     def _claim(
         self, keys: Sequence[_Key]

@@ -54,6 +54,7 @@ class Request:
     n_tokens_left: int = 0
     n_passed_over: int = 0  # passes in a row that had no room for it
     is_alone: bool = False  # a pass with others failed
+    n_passes: int = 0  # that had windows of it
 
     def take(self) -> tuple[int, Window]:
         """Take the shortest window that waits, and its position."""
@@ -96,14 +97,13 @@ class Request:
 
     def wait(self, progress: ProgressCallback) -> None:
         """Wait for all outputs; called by the thread that asks."""
-        n_passes = 0
         while True:
             news = self._news.get()
             if isinstance(news, BaseException):
                 raise news
-            n_passes += 1
+            self.n_passes += 1
             is_last = news == len(self._windows)
-            if not is_last or n_passes > 1:
+            if not is_last or self.n_passes > 1:
                 progress("reading", news, len(self._windows))
             if is_last:
                 return

@@ -131,7 +131,7 @@ class ModelService:
         entry = self._models.get(model or self.settings.model)
         info = entry.loaded.info
         answers = self._analyzer.analyze(entry, sentences, min(wanted, info.max_length), progress, self._is_wanted)
-        return Analysis(info, answers)
+        return Analysis(info, *answers)
 
     def analyze_stream(self, sentences: Iterable[str], model: str | None = None) -> Iterator[SentenceAnalysis | InputError]:
         """Analyse any number of sentences in portions within the limits.

@@ -20,7 +20,7 @@ ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-TABS = ("Embedding & similarity", "Classification", "Entities", "Freezing & optimizer")
+TABS = ("All answers", "Embedding & similarity", "Classification", "Entities", "Freezing & optimizer")
 OUTSIDE = re.compile(r"(?!http://127\.0\.0\.1|data:|blob:)")
 
 expect.set_options(timeout=30_000)  # a shared machine can be slow
@@ -38,23 +38,26 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, app: AppProcess) -> Visit:
-    """Open a page and wait until it is ready; at its end no error, outside request or dialog may have happened.
+    """Open a page and wait until its first question is answered.
+
+    At its end no message in the console, failed or outside request or dialog may have happened.
 
     Each page has a profile of its own: those of one profile share six connections, of which each page keeps two open.
     """
 
     @contextmanager
-    def open_page(width: int = 1280, theme: str = "light") -> Iterator[Page]:
+    def open_page(width: int = 1280, theme: str = "light", query: str = "") -> Iterator[Page]:
         page = browser.new_page(viewport={"width": width, "height": 900})
         page.set_default_timeout(30_000)
         problems: list[str] = []
-        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+        page.on("console", lambda m: problems.append(m.text) if m.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("dialog", lambda dialog: (problems.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        page.on("response", lambda r: problems.append(f"{r.status} {r.url}") if r.status >= 400 else None)
         page.on("request", lambda request: problems.append(request.url) if OUTSIDE.match(request.url) else None)
         try:
-            page.goto(f"{app.url}/?__theme={theme}")
-            expect(page.locator("#status")).to_contain_text("Ready.", timeout=120_000)
+            page.goto(f"{app.url}/?__theme={theme}{query}")
+            expect(page.locator("#work")).to_contain_text("pass", timeout=120_000)
             yield page
         finally:
             page.close()
@@ -71,13 +74,10 @@ def page(visit: Visit) -> Iterator[Page]:
 
 
 def open_tab(page: Page, name: str) -> None:
-    tab = page.get_by_role("tab", name=name, exact=True)
-    if not tab.is_visible():
-        page.locator(".overflow-menu > button").click()
-        tab = page.locator(".overflow-dropdown button", has_text=name)
-    tab.click()
+    page.get_by_role("tab", name=name, exact=True).click()
 
 
-def ask(page: Page, label: str, text: str, button: str) -> None:
-    page.get_by_label(label).fill(text)
-    page.get_by_role("button", name=button, exact=True).click()
+def ask(page: Page, text: str) -> None:
+    """Write sentences into the box and read them."""
+    page.locator("#sentences textarea").fill(text)
+    page.locator("#read").click()

@@ -5,13 +5,15 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import TABS, ask, open_tab
 
 
-def test_classes_are_bars_for_one_sentence_and_a_table_for_many(page: Page) -> None:
+def test_classes_are_bars_and_their_numbers_a_table(page: Page) -> None:
     open_tab(page, "Classification")
-    ask(page, "Sentences to classify", "What a waste of money.", "Classify")
+    ask(page, "What a waste of money.")
     bars = page.get_by_test_id("label-output-value")
     expect(bars).to_have_text("negative")
-    ask(page, "Sentences to classify", "What a waste of money.\nI love it!", "Classify")
+    ask(page, "What a waste of money.\nI love it!")
     expect(bars).to_be_hidden()
+    expect(page.locator("#classes .answer")).to_have_count(2)
+    page.get_by_role("button", name="As a table").locator("visible=true").click()
     expect(page.get_by_role("gridcell", name="I love it!", exact=True)).to_be_visible()
 
 

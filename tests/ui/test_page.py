@@ -1,9 +1,17 @@
 """The page as a whole, and its endpoints, called through gradio's own client on a real server."""
 
+from pathlib import Path
+
 from gradio_client import Client
 
 from mtdemo.planning.planner import Planner
-from mtdemo.ui.page import build_page
+from mtdemo.serving.service import ModelService
+from mtdemo.ui.components.downloads import write_files
+from mtdemo.ui.page import build_page, make_link
+from mtdemo.ui.tabs.answers import as_record, read, tabulate_answers
+from mtdemo.ui.tabs.classification import show_classes, show_rows
+from mtdemo.ui.tabs.entities import show_entities
+from mtdemo.ui.tabs.similarity import show_embeddings, show_grid
 from tests.ui.conftest import FakeService
 
 
@@ -24,7 +32,7 @@ def test_every_tab_has_a_named_endpoint_and_nothing_else_is_public(client: Clien
 
 def test_tabs_answer_too(client: Client) -> None:
     note, _, pairs, vectors, csv, _ = client.predict("A dog.\nA puppy.", api_name="/embedding_tab")
-    assert "Answered by `embedded`" in note
+    assert note == "", "there is nothing to tell"
     assert pairs["data"][0][2:] == ["A dog.", "A puppy."]
     assert [row[0] for row in vectors["data"]] == ["A dog.", "A puppy."]
     assert csv["value"].endswith(".csv") if isinstance(csv, dict) else csv.endswith(".csv")
@@ -33,3 +41,42 @@ def test_tabs_answer_too(client: Client) -> None:
     assert table["data"][0][1] == "John"
     _, bars, _ = client.predict("What a wonderful day!", api_name="/classification_tab")
     assert bars["value"]["label"] == "positive" if "value" in bars else bars["label"] == "positive"
+
+
+def test_a_whole_visit_reads_each_sentence_once(fresh: ModelService, tmp_path: Path) -> None:
+    text = "John met Lisa.\nIt rains.\nA good day!\nNobody came.\nJohn met Lisa."
+    asked, n_answers, problem, work, _ = read(fresh, text, None, 0)
+    assert fresh.n_forward_passes == 1
+    assert (asked, n_answers, problem) == (text, 1, "")
+    assert "5 sentences" in work and "<b>1 pass</b>" in work and "from the cache" not in work
+    show_embeddings(fresh, str(tmp_path), asked, None)
+    for fill in (show_grid, show_classes, show_rows, show_entities):
+        fill(fresh, asked, None)
+    write_files(fresh, str(tmp_path), "answers", as_record, tabulate_answers, asked, None)
+    assert fresh.n_forward_passes == 1, "a tab that is opened finds its answers in the cache"
+    *_, work, _ = read(fresh, f"{text}\nThe sun is new.", None, 1)
+    assert fresh.n_forward_passes == 2
+    assert "6 sentences" in work and "<b>1 pass</b> · 5 from the cache" in work
+
+
+def test_every_tab_is_filled_when_something_was_read(fake: FakeService, planner: Planner) -> None:
+    config = build_page(fake, planner).get_config_file()
+    by_id = {component["id"]: component for component in config["components"]}
+    asked = next(c["id"] for c in config["components"] if c["props"].get("label") == "What was read")
+    fills = [dependency for dependency in config["dependencies"] if dependency["inputs"][:1] == [asked]]
+    kinds = {by_id[output]["type"] for fill in fills for output in fill["outputs"]}
+    assert {"plot", "dataframe", "label", "highlightedtext", "downloadbutton", "html", "markdown"} <= kinds
+    assert len({fill["targets"][0][0] for fill in fills}) == 1, "one change fills them all"
+
+
+def test_a_link_or_why_there_is_none() -> None:
+    query, problem = make_link(" One & two?\n\n Three. ", None)
+    assert (query, problem) == ("q=One+%26+two%3F%0AThree.", "")
+    assert make_link("One", "bert-base-uncased")[0] == "q=One&model=bert-base-uncased"
+    for text, model, words in (
+        ("", None, "nothing to read"),
+        ("x" * 3_000, None, "3,002 characters"),
+        ("a", "mine", "alone"),
+    ):
+        query, problem = make_link(text, model)
+        assert query == "" and words in problem and 'role="alert"' in problem

@@ -9,6 +9,7 @@ from mtdemo.ui.components.messages import as_plain_markdown
 
 COLORS = ("teal", "orange", "blue", "purple", "red", "green", "yellow", "pink", "cyan", "lime")
 _MANY = 30
+_FEELINGS = {"negative": "red", "neutral": "slate", "positive": "green"}
 _MEANINGS = {  # of the types of CoNLL-2003, which many models have
     "PER": "a person",
     "ORG": "an organisation",
@@ -23,6 +24,11 @@ def color_types(info: ModelInfo) -> dict[str, str]:
     It follows from the place in the model's list: the second is orange whatever it is called.
     """
     return {name: COLORS[place % len(COLORS)] for place, name in enumerate(info.entity_types)}
+
+
+def color_classes(info: ModelInfo) -> dict[str, str]:
+    """Give each class a colour, by meaning or else place."""
+    return {name: _FEELINGS.get(name.lower(), COLORS[place % len(COLORS)]) for place, name in enumerate(info.class_labels)}
 
 
 def describe_types(info: ModelInfo) -> str:

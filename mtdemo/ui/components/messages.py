@@ -1,4 +1,4 @@
-"""The page's words: who answered, what was left out, warnings."""
+"""The page's words: the model, what was left out, warnings."""
 
 from __future__ import annotations
 
@@ -36,17 +36,21 @@ def describe_model(info: ModelInfo) -> str:
 
 
 def describe_answer(analysis: Analysis, task: Task | None = None) -> str:
-    """Write the note under a result, as Markdown.
+    """Write the note over a result, as Markdown.
 
-    It tells of an untrained head, of what was not read, of what is unknown, and who answered.
+    It tells of an untrained head, of what was not read and of what is unknown; empty where there is nothing to tell.
 
     Args:
         analysis: the result.
         task: whose head the result comes from; None for embeddings, which need no head.
     """
-    answered = f"Answered by {describe_model(analysis.model)}"
     reservations = (*_untrained(analysis.model, task), *_truncated(analysis, task), *_unknown(analysis))
-    return "\n\n".join([*reservations, answered])
+    return "\n\n".join(reservations)
+
+
+def warn_untrained(info: ModelInfo) -> list[str]:
+    """Name the heads that are random, in a sentence each."""
+    return [words.replace("*", "") for task in LEARNED_TASKS for words in _untrained(info, task)]
 
 
 def _untrained(info: ModelInfo, task: Task | None) -> Iterator[str]:
@@ -80,7 +84,7 @@ def _truncated(analysis: Analysis, task: Task | None) -> Iterator[str]:
 
 
 def _unknown(analysis: Analysis) -> Iterator[str]:
-    """Tell which sentences have pieces that the model does not know."""
+    """Tell which sentences have pieces unknown to the model."""
     numbered = [(number, sentence) for number, sentence in enumerate(analysis, start=1) if sentence.n_unknown]
     hardly = [number for number, sentence in numbered if sentence.is_hardly_readable]
     if hardly:
@@ -98,7 +102,7 @@ def _unknown(analysis: Analysis) -> Iterator[str]:
 
 
 def _list_numbers(numbers: Sequence[int]) -> str:
-    """List sentences: `[3] -> sentence 3`, `[1, 4] -> 2 sentences (1, 4)`."""
+    """List sentences: `[1, 4] -> 2 sentences (1, 4)`."""
     shown = ", ".join(map(str, numbers[:_MANY])) + (", …" if len(numbers) > _MANY else "")
     return f"sentence {shown}" if len(numbers) == 1 else f"{len(numbers)} sentences ({shown})"
 

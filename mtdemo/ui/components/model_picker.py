@@ -1,7 +1,8 @@
-"""The line that says which model answers, and the choice of another one, for this visitor alone."""
+"""The panel at the side: which model answers, the choice of another one for this visitor alone, and its card."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from mtdemo.config import EMBEDDED
 from mtdemo.errors import CheckpointNotFoundError, MtdemoError
 from mtdemo.models.catalog import KNOWN_MODELS, KnownModel
 from mtdemo.serving.service import ModelService
+from mtdemo.ui.components.labels import describe_embedding
 from mtdemo.ui.components.messages import as_plain_markdown, describe_model
 
 OTHER = "other"
@@ -22,35 +24,67 @@ _OTHER_EXPECTATION = (
     "as its files for sentence-transformers say (pooling, normalisation, prompt); without such files they are the mean of "
     "its last hidden states."
 )
+_FIRST_SECTIONS = ("## How good it is", "## What it is bad at")
+_TOGGLE = "() => document.querySelector('#panel .toggle-button, .sidebar .toggle-button').click()"
 _LOADING = "**Loading the model.** Read on, and ask already: your question is answered as soon as it is there."
 
 
-def add_model_choice(service: ModelService, page: gr.Blocks) -> tuple[gr.State, gr.Markdown]:
-    """Add the status line and the choice of a model.
+def add_model_panel(service: ModelService, page: gr.Blocks, badge: gr.Button) -> tuple[gr.State, gr.Markdown]:
+    """Add the panel that describes and chooses the model.
 
-    The choice is there where settings allow it.
+    Another model can be chosen where settings allow it.
+
+    Args:
+        service: loads and describes models.
+        page: tells when a visitor comes.
+        badge: names the model, and opens the panel.
 
     Returns:
         The visitor's model (None: the default), and the status line, which changes when another model is ready.
     """
     model = gr.State(None)
-    status = gr.Markdown(_LOADING, elem_classes="note", elem_id="status")
-    watching = page.load(partial(watch_loading, service), None, status, show_progress="hidden", api_visibility="private")
-    card = read_card(Path(service.settings.checkpoint))
-    if card:
-        with gr.Accordion("About the embedded model", open=False):
-            gr.Markdown(card, elem_classes="card")
-    if service.settings.hub_models:
-        with gr.Accordion("Choose another model", open=False):
-            _add_choice(service, model, status, watching)
+    with gr.Sidebar(position="right", open=False, width=440, elem_id="panel"):
+        gr.Markdown("## The model")
+        status = gr.Markdown(_LOADING, elem_classes="note", elem_id="status")
+        watching = page.load(
+            partial(watch_loading, service), None, status, show_progress="hidden", api_visibility="private"
+        )
+        if service.settings.hub_models:
+            with gr.Accordion("Choose another model", open=False):
+                _add_choice(service, model, status, watching)
+        reading = gr.Markdown(describe_reading(service))
+        card = read_card(Path(service.settings.checkpoint))
+        if card:
+            gr.Markdown(f"## About the embedded model\n\n{card}", elem_classes="card")
+    for describe, shown in ((describe_badge, badge), (describe_reading, reading)):
+        status.change(partial(describe, service), model, shown, show_progress="hidden", api_visibility="private")
+    badge.click(None, None, None, js=_TOGGLE, api_visibility="private")
     return model, status
 
 
+def describe_badge(service: ModelService, model: str | None) -> str:
+    """Name the model that answers, in a few words."""
+    info = service.loaded(model)
+    return f"{info.id} · {info.architecture} · {info.n_layers} layers" if info else "No model yet"
+
+
+def describe_reading(service: ModelService, model: str | None = None) -> str:
+    """Describe how much is read, and how embeddings are made."""
+    info = service.loaded(model)
+    embedding = f" {describe_embedding(info)}" if info else ""
+    return (
+        "## How it reads\n\n"
+        f"Of each sentence the first {service.settings.max_length} word pieces make embedding and class, or fewer where "
+        "the model cannot read so many; entities are read from the whole text through overlapping windows. What was cut "
+        f"or is unknown is told beside every answer.{embedding}"
+    )
+
+
 def read_card(directory: Path) -> str:
-    """Read a model card without front matter and title.
+    """Read a model card, with quality and limits first.
 
     Returns:
-        Markdown, empty where the directory has no card.
+        Markdown without the card's title, its headings a level lower; empty where the directory has no card.
     """
     path = directory / "README.md"
     if not path.is_file():
@@ -58,7 +92,11 @@ def read_card(directory: Path) -> str:
     text = path.read_text(encoding="utf-8", errors="replace")
     if text.startswith("---\n"):
         text = text.split("\n---\n", 1)[-1]
-    return text.strip().removeprefix("# The embedded checkpoint").strip()
+    opening, *sections = re.split(r"^(?=## )", text.strip().removeprefix("# The embedded checkpoint"), flags=re.MULTILINE)
+    summary, _, details = opening.strip().partition("\n\n")
+    first = [section for section in sections if section.startswith(_FIRST_SECTIONS)]
+    parts = [summary, *first, details, *(section for section in sections if section not in first)]
+    return re.sub(r"^(?=##)", "#", "\n\n".join(part.strip() for part in parts), flags=re.MULTILINE).strip()
 
 
 def _add_choice(service: ModelService, model: gr.State, status: gr.Markdown, watching: Any) -> None:

@@ -1,9 +1,11 @@
-"""The box that sentences are written in, its examples, and the way from there to the service."""
+"""The one box that sentences are written in, which feeds every tab."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import html
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import gradio as gr
@@ -12,18 +14,12 @@ from gradio.components import Component
 from mtdemo.errors import EmptyInputError
 from mtdemo.serving.service import ModelService
 from mtdemo.text.tokenization import replace_unreadable
+from mtdemo.ui.components.examples import EXAMPLES, Example
 
 Result = TypeVar("Result")
 MAX_CHARACTERS = 160  # of a sentence in a table; a click shows the whole
 _CONCURRENCY = 8  # questions in work at once; the service interleaves their batches
-
-REFERENCE_EXAMPLES = (
-    "Fetch Rewards is a good company!",
-    "I need this job.",
-    "Deep learning models are powerful.",
-    "The new iPhone model will release next month.",
-    "John and Lisa went to Microsoft to work.",
-)
+_COMPARE = "(text, asked) => { window.mtdemo?.compare(text, asked); }"
 
 
 def split_lines(text: str | None) -> list[str]:
@@ -71,78 +67,118 @@ def ask(
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """Sentences to try, and what to call them."""
-
-    title: str
-    sentences: tuple[str, ...]
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.sentences)
-
-
-@dataclass(frozen=True, slots=True)
 class SentenceBox:
-    """A box for sentences, with a button and examples.
+    """The box, and the last reading of it.
 
     Attributes:
-        sentences: the box.
-        button: asks.
-        n_examples: how often an example was clicked, so that a change of it asks too.
+        sentences: what is typed.
+        read: the button that reads it.
+        link: the button that makes a link to this question.
+        asked: the text that the answers on the page are of.
+        n_answers: how often was read with success; a change of it fills the tabs.
+        n_wanted: how often reading was asked for by an example or a link.
+        lesson: what the chosen example teaches.
+        problem: why the last reading failed; empty where it did not.
+        work: how much was read, and how fast.
     """
 
     sentences: gr.Textbox
-    button: gr.Button
-    n_examples: gr.State
+    read: gr.Button
+    link: gr.Button
+    asked: gr.Textbox
+    n_answers: gr.State
+    n_wanted: gr.State
+    lesson: gr.Markdown
+    problem: gr.HTML
+    work: gr.HTML
 
-    def answer_with(
-        self, page: gr.Blocks, model: gr.State, api_name: str, about: str, callback: Callable[..., Any], *outputs: Component
-    ) -> None:
-        """Call back when the button or an example is clicked.
-
-        The first example is answered as soon as the page is open, so no tab is ever empty. All that is shown comes from
-        one call, so that it answers one question, and what was asked meanwhile is answered after it.
+    def read_with(self, model: gr.State, callback: Callable[..., Any], *outputs: Component) -> None:
+        """Read when asked to, or when another model is chosen.
 
         Args:
-            page: the page that the box is on.
             model: the visitor's choice of model.
-            api_name: name of the endpoint.
+            callback: gets the text, the model and `n_answers`; gives `asked`, `n_answers`, `problem` and `work`.
+            outputs: what else it fills.
+        """
+        gr.on(
+            [self.read.click, self.sentences.submit, self.n_wanted.change, model.change],
+            callback,
+            [self.sentences, model, self.n_answers],
+            [self.asked, self.n_answers, self.problem, self.work, *outputs],
+            api_visibility="private",
+            show_progress_on=list(outputs),
+            trigger_mode="always_last",
+            concurrency_limit=_CONCURRENCY,
+            concurrency_id="sentences",
+        ).then(None, [self.sentences, self.asked], None, js=_COMPARE)
+
+    def fill_with(
+        self, model: gr.State, api_name: str | None, about: str, callback: Callable[..., Any], *outputs: Component
+    ) -> None:
+        """Fill a part of the page after each reading.
+
+        The sentences are in the cache by then, so this reads nothing again; and a tab that is opened is filled.
+
+        Args:
+            model: the visitor's choice of model.
+            api_name: name of the endpoint; None where there is none.
             about: its description.
-            callback: gets the text and the model.
+            callback: gets the text that was read and the model.
             outputs: what it fills.
         """
         gr.on(
-            [page.load, self.button.click, self.n_examples.change],
+            self.n_answers.change,
             callback,
-            [self.sentences, model],
+            [self.asked, model],
             list(outputs),
             api_name=api_name,
             api_description=about,
+            api_visibility="public" if api_name else "private",
+            show_progress="hidden",
             trigger_mode="always_last",
             concurrency_limit=_CONCURRENCY,
             concurrency_id="sentences",
         )
 
 
-def add_sentences(label: str, action: str, examples: Sequence[Example]) -> SentenceBox:
+def add_sentence_box() -> SentenceBox:
     """Add a box that holds the first of the examples."""
-    sentences = gr.Textbox(examples[0].text, label=label, info="One sentence per line, in English.", lines=3, max_lines=12)
-    button = gr.Button(action, variant="primary")
-    dataset = gr.Examples(
-        [[example.text] for example in examples],
-        [sentences],
-        label="Or click an example",
-        example_labels=[example.title for example in examples],
-        api_visibility="private",
-    )
-    n_examples = gr.State(0)
-    dataset.load_input_event.success(
-        count_example, n_examples, n_examples, show_progress="hidden", api_visibility="private"
-    )
-    return SentenceBox(sentences, button, n_examples)
+    with gr.Column(elem_id="ask"):
+        sentences = gr.Textbox(
+            EXAMPLES[0].text, label="One sentence per line, in English", lines=4, max_lines=10, elem_id="sentences"
+        )
+        with gr.Row(elem_id="actions"):
+            link = gr.Button("Copy link", size="sm", elem_classes="quiet", min_width=40)
+            clear = gr.Button("Clear", size="sm", elem_id="clear", elem_classes="quiet", min_width=40)
+            read = gr.Button("Read", variant="primary", elem_id="read", min_width=120)
+    with gr.Row(elem_id="examples"):
+        chips = [gr.Button(example.title, size="sm", elem_classes="chip", min_width=40) for example in EXAMPLES]
+    with gr.Column(elem_id="below"):
+        lesson = gr.Markdown(EXAMPLES[0].teaches, elem_id="lesson")
+        problem = gr.HTML(elem_id="problem")
+        gr.HTML('<p id="stale" role="status"></p>', apply_default_css=False)
+        work = gr.HTML(elem_id="work")
+    asked = gr.Textbox(visible="hidden", label="What was read")
+    box = SentenceBox(sentences, read, link, asked, gr.State(0), gr.State(0), lesson, problem, work)
+    for chip, example in zip(chips, EXAMPLES, strict=True):
+        chip.click(
+            partial(take_example, example),
+            box.n_wanted,
+            [sentences, lesson, box.n_wanted],
+            show_progress="hidden",
+            api_visibility="private",
+        )
+    clear.click(lambda: "", None, sentences, show_progress="hidden", api_visibility="private")
+    sentences.change(None, [sentences, asked], None, js=_COMPARE)
+    return box
 
 
-def count_example(n_examples: int) -> int:
-    """Count a click on an example."""
-    return n_examples + 1
+def take_example(example: Example, n_wanted: int) -> tuple[str, str, int]:
+    """Put an example into the box and have it read."""
+    return example.text, example.teaches, n_wanted + 1
+
+
+def as_problem(message: str) -> str:
+    """Write a failure as the HTML beside the box."""
+    told = f"<strong>This did not work.</strong> {html.escape(message)} The answers below stay as they were."
+    return f'<p role="alert">{told}</p>'

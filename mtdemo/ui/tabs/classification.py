@@ -11,20 +11,14 @@ import pandas as pd
 from mtdemo.models.parts import find_task
 from mtdemo.results import Analysis
 from mtdemo.serving.service import ModelService
+from mtdemo.ui.components.cards import render_classes
+from mtdemo.ui.components.downloads import add_downloads
 from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.labels import describe_classes
 from mtdemo.ui.components.messages import as_plain_markdown, describe_answer
-from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, REFERENCE_EXAMPLES, Example, add_sentences, ask
+from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, SentenceBox, ask
 
 TASK = find_task("classification")
-EXAMPLES = (
-    Example("Praise", REFERENCE_EXAMPLES[:1]),
-    Example("A complaint", ("The battery died after two days and nobody answers my emails.",)),
-    Example("A fact", ("The meeting starts at nine in room 204.",)),
-    Example("A turn at the end", ("I expected to hate it, but I have to say the ending moved me.",)),
-    Example("Seven at once", (*REFERENCE_EXAMPLES, "What a waste of money.", "Not bad at all, I would go again.")),
-)
-
 
 _INTRODUCTION = (
     "A small head reads what that one pass made of the sentence and gives each **class** a probability; together they "
@@ -36,29 +30,37 @@ _INTRODUCTION_OF_SEVERAL = (
 )
 
 
-def add_classification_tab(service: ModelService, page: gr.Blocks, model: gr.State, status: gr.Markdown) -> None:
+def add_classification_tab(service: ModelService, box: SentenceBox, model: gr.State, status: gr.Markdown) -> None:
     """Add the tab.
 
     Args:
         service: answers.
-        page: tells when a visitor comes.
+        box: holds the sentences.
         model: the visitor's choice of model.
         status: changes when another model is ready.
     """
-    introduction = gr.Markdown(_INTRODUCTION)
-    status.change(partial(introduce, service), model, introduction, show_progress="hidden", api_visibility="private")
-    box = add_sentences("Sentences to classify", "Classify", EXAMPLES)
     note = gr.Markdown(elem_classes="note")
     bars = gr.Label(label="Probabilities", show_label=False)
-    table = gr.Dataframe(label="All sentences", interactive=False, wrap=True, max_chars=MAX_CHARACTERS, visible=False)
-    box.answer_with(
-        page,
+    rows = gr.HTML(apply_default_css=False, elem_id="classes")
+    with gr.Accordion("As a table", open=False):
+        table = gr.Dataframe(label="All sentences", interactive=False, wrap=True, max_chars=MAX_CHARACTERS, visible=False)
+    box.fill_with(
         model,
         "classification_tab",
         "What the classification tab shows: a note, bars for one sentence, a table for many.",
         partial(show_classes, service),
         *(note, bars, table),
     )
+    box.fill_with(model, None, "", partial(show_rows, service), rows)
+    add_downloads(service, box, model, "classes", lambda answer: answer.classification_as_dict(), tabulate_classes)
+    introduction = gr.Markdown(_INTRODUCTION, elem_classes="introduction")
+    status.change(partial(introduce, service), model, introduction, show_progress="hidden", api_visibility="private")
+
+
+def show_rows(service: ModelService, text: str, model: str | None, progress: gr.Progress = gr.Progress()) -> str:
+    """Show the bars of several sentences, which one has larger."""
+    analysis = ask(service, service.analyze, text, model, progress)
+    return "" if len(analysis) == 1 else render_classes(analysis)
 
 
 def introduce(service: ModelService, model: str | None) -> str:

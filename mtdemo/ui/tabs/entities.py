@@ -12,30 +12,16 @@ import pandas as pd
 from mtdemo.models.parts import find_task
 from mtdemo.results import Analysis, SentenceAnalysis
 from mtdemo.serving.service import ModelService
+from mtdemo.ui.components.downloads import add_downloads
 from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.labels import color_types, describe_types
 from mtdemo.ui.components.messages import as_plain_markdown, describe_answer
-from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, REFERENCE_EXAMPLES, Example, add_sentences, ask
+from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, SentenceBox, ask
 
 Highlights = list[tuple[str, str | None]]
 
 TASK = find_task("ner")
 MAX_HIGHLIGHTED = 100  # sentences; a browser takes seconds to lay out thousands of spans
-
-EXAMPLES = (
-    Example("Two people and a company", REFERENCE_EXAMPLES[4:]),
-    Example(
-        "Politics",
-        ("Angela Merkel met Emmanuel Macron in Paris before flying to New York for the United Nations summit.",),
-    ),
-    Example("Music", ("The Beatles recorded in London, and Paul McCartney moved to Scotland.",)),
-    Example("No name at all", ("Nothing in this sentence has a name.",)),
-    Example(
-        "Seven at once",
-        (*REFERENCE_EXAMPLES, "Real Madrid beat Juventus in Cardiff.", "Toyota opened a plant in Poland."),
-    ),
-)
-
 
 _INTRODUCTION = (
     "A second head labels every word piece of the same pass; neighbouring words with one label make a **span**. Long "
@@ -43,28 +29,28 @@ _INTRODUCTION = (
 )
 
 
-def add_entities_tab(service: ModelService, page: gr.Blocks, model: gr.State, status: gr.Markdown) -> None:
+def add_entities_tab(service: ModelService, box: SentenceBox, model: gr.State, status: gr.Markdown) -> None:
     """Add the tab.
 
     Args:
         service: answers.
-        page: tells when a visitor comes.
+        box: holds the sentences.
         model: the visitor's choice of model.
         status: changes when another model is ready.
     """
-    introduction = gr.Markdown(_INTRODUCTION)
-    box = add_sentences("Sentences to search", "Find entities", EXAMPLES)
     note = gr.Markdown(elem_classes="note")
-    spans = gr.HighlightedText(label="Entities", show_legend=True)
-    table = gr.Dataframe(label="All spans", interactive=False, wrap=True, max_chars=MAX_CHARACTERS)
-    box.answer_with(
-        page,
+    spans = gr.HighlightedText(label="Entities", show_legend=False, show_label=False, elem_id="spans")
+    with gr.Accordion("As a table, with scores and places", open=False):
+        table = gr.Dataframe(label="All spans", interactive=False, wrap=True, max_chars=MAX_CHARACTERS)
+    box.fill_with(
         model,
         "entities_tab",
         "What the entities tab shows: a note, highlighted text, a table of spans.",
         partial(show_entities, service),
         *(note, spans, table),
     )
+    add_downloads(service, box, model, "entities", lambda answer: answer.entities_as_dict(), tabulate_entities)
+    introduction = gr.Markdown(_INTRODUCTION, elem_classes="introduction")
     status.change(
         partial(introduce, service), model, [introduction, spans], show_progress="hidden", api_visibility="private"
     )
@@ -129,4 +115,4 @@ def _note(analysis: Analysis) -> str:
     if len(analysis) > MAX_HIGHLIGHTED:
         found += f" The first {MAX_HIGHLIGHTED} of {len(analysis):,} sentences are highlighted; the table has all."
     score = " The score is the mean probability of the label over the span's words." if n_entities else ""
-    return f"{found}{score}\n\n{describe_answer(analysis, TASK)}"
+    return f"{found}{score}\n\n{describe_answer(analysis, TASK)}".strip()

@@ -17,9 +17,9 @@ from mtdemo.results import Analysis, Pair, Similarity
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.charts.similarity import MAX_SENTENCES, plot_similarity
 from mtdemo.ui.components.events import shows_errors
-from mtdemo.ui.components.labels import describe_embedding
+from mtdemo.ui.components.grid import render_grid
 from mtdemo.ui.components.messages import describe_answer
-from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, REFERENCE_EXAMPLES, Example, add_sentences, ask
+from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, SentenceBox, ask
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -27,69 +27,46 @@ if TYPE_CHECKING:
 N_VALUES = 10  # of each embedding, as the reference prints them
 _WIDTHS: list[str | int] = ["240px", "80px", "64px", "96px", "88px", "580px"]
 
-EXAMPLES = (
-    Example("Five from everyday life", REFERENCE_EXAMPLES),
-    Example(
-        "Two kinds of bank",
-        (
-            "The bank raised its interest rates.",
-            "Borrowing money became more expensive.",
-            "We sat on the bank of the river.",
-            "The water was calm and clear.",
-        ),
-    ),
-    Example(
-        "A negation",
-        (
-            "The drug lowered blood pressure.",
-            "The drug did not lower blood pressure.",
-            "The medicine reduced hypertension.",
-            "The traffic was terrible this morning.",
-        ),
-    ),
-    Example(
-        "Four support questions",
-        (
-            "How do I reset my password?",
-            "I forgot my login and can't get in.",
-            "Where can I change my delivery address?",
-            "My parcel should go to another street.",
-        ),
-    ),
-)
 
-
-def add_embedding_tab(service: ModelService, page: gr.Blocks, model: gr.State) -> None:
+def add_embedding_tab(service: ModelService, box: SentenceBox, model: gr.State) -> None:
     """Add the tab.
 
     Args:
         service: answers.
-        page: tells when a visitor comes.
+        box: holds the sentences.
         model: the visitor's choice of model.
     """
+    note = gr.Markdown(elem_classes="note")
+    heatmap = gr.Plot(label="Cosine similarity", show_label=False, elem_id="heatmap")
+    grid = gr.HTML(apply_default_css=False, elem_id="grid")
+    with gr.Accordion("Most and least similar pairs", open=False):
+        pairs = gr.Dataframe(label="Most and least similar pairs", interactive=False, wrap=True, max_chars=MAX_CHARACTERS)
+    with gr.Accordion("Embeddings", open=False):
+        vectors = gr.Dataframe(
+            label="Embeddings", interactive=False, wrap=True, max_chars=MAX_CHARACTERS, column_widths=_WIDTHS
+        )
+    with gr.Row(elem_classes="downloads"):
+        csv = gr.DownloadButton("Download all values as CSV", interactive=False, size="sm")
+        npy = gr.DownloadButton("Download as NumPy (.npy)", interactive=False, size="sm")
     gr.Markdown(
         "Each sentence becomes one vector, made of the encoder's last hidden states: their mean, unless the model's makers "
         "meant something else. The closer the directions of two vectors, the closer the sentences in meaning: **cosine "
-        "similarity**, from -1 to 1."
+        "similarity**, from -1 to 1.",
+        elem_classes="introduction",
     )
-    box = add_sentences("Sentences to compare", "Compare", EXAMPLES)
-    note = gr.Markdown(elem_classes="note")
-    heatmap = gr.Plot(label="Cosine similarity", show_label=False)
-    pairs = gr.Dataframe(label="Most and least similar pairs", interactive=False, wrap=True, max_chars=MAX_CHARACTERS)
-    vectors = gr.Dataframe(
-        label="Embeddings", interactive=False, wrap=True, max_chars=MAX_CHARACTERS, column_widths=_WIDTHS
-    )
-    with gr.Row():
-        csv = gr.DownloadButton("Download all values as CSV", interactive=False)
-        npy = gr.DownloadButton("Download as NumPy (.npy)", interactive=False)
-    box.answer_with(
-        page,
+    box.fill_with(
         model,
         "embedding_tab",
         "What the embedding tab shows: a note, a Plotly heat map, a table of pairs, one of embeddings, and two files.",
         partial(show_embeddings, service, csv.GRADIO_CACHE),
         *(note, heatmap, pairs, vectors, csv, npy),
     )
+    box.fill_with(model, None, "", partial(show_grid, service), grid)
+
+
+def show_grid(service: ModelService, text: str, model: str | None, progress: gr.Progress = gr.Progress()) -> str:
+    """Show the heat map as a table, for narrow screens."""
+    return render_grid(ask(service, service.similarity, text, model, progress))
 
 
 @shows_errors
@@ -164,11 +141,11 @@ def as_npy(analysis: Analysis) -> bytes:
 
 
 def _note(similarity: Similarity) -> str:
-    note = f"{describe_answer(similarity.analysis)} {describe_embedding(similarity.analysis.model)}"
+    note = describe_answer(similarity.analysis)
     n_sentences = len(similarity.analysis)
     if n_sentences == 1:
-        return f"One sentence has nothing to be compared with: add a second line to see similarities.\n\n{note}"
+        return f"One sentence has nothing to be compared with: add a second line to see similarities.\n\n{note}".strip()
     if n_sentences > MAX_SENTENCES:
         shown = f"The picture shows the first {MAX_SENTENCES} of {n_sentences:,} sentences; tables and files have all."
-        return f"{shown}\n\n{note}"
+        return f"{shown}\n\n{note}".strip()
     return note

@@ -4,7 +4,15 @@ from pathlib import Path
 import gradio as gr
 
 from mtdemo.config import EMBEDDED_CHECKPOINT
-from mtdemo.ui.components.model_picker import OTHER, read_card, show_expectation, use_model, watch_loading
+from mtdemo.ui.components.model_picker import (
+    OTHER,
+    describe_badge,
+    describe_reading,
+    read_card,
+    show_expectation,
+    use_model,
+    watch_loading,
+)
 from tests.ui.conftest import FakeService
 
 
@@ -65,6 +73,12 @@ def test_a_failure_while_no_model_is_there_is_told_too() -> None:
     assert "no public model" in list(use_model(Broken(), OTHER, "missing", None))[-1][1]
 
 
+def test_the_badge_names_the_model_that_answers(fake: FakeService) -> None:
+    assert describe_badge(fake, None) == "fake · bert · 2 layers"
+    assert describe_badge(Slow(), None) == "No model yet"
+    assert "first 128 word pieces" in describe_reading(fake)
+
+
 def test_no_id_says_what_to_write(fake: FakeService) -> None:
     assert "No model id was given" in list(use_model(fake, OTHER, " ", None))[-1][1]
 
@@ -72,7 +86,10 @@ def test_no_id_says_what_to_write(fake: FakeService) -> None:
 def test_the_model_card_is_shown_without_its_front_matter(tmp_path: Path) -> None:
     card = read_card(EMBEDDED_CHECKPOINT)
     assert card.startswith("One BERT-shaped encoder")
-    assert "What it is bad at" in card
+    headings = [line for line in card.splitlines() if line.startswith("### ")]
+    assert headings[:2] == ["### How good it is", "### What it is bad at"], "quality and limits come first"
+    assert headings.index("### How it was made") < headings.index("### Data and licences")
+    assert card.index("**backbone**") > card.index("### What it is bad at")
     assert read_card(tmp_path) == ""
     (tmp_path / "README.md").write_text("no front matter")
     assert read_card(tmp_path) == "no front matter"

@@ -1,0 +1,185 @@
+"""All answers about each sentence as HTML: cards for a few, a table in pages for many.
+
+What a person wrote is escaped here, and stands in the page as text. It must never be put into a template of `gr.HTML`,
+which would run a `${...}` in it.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from mtdemo.results import Analysis, ModelInfo, SentenceAnalysis, Similarity
+from mtdemo.ui.components.labels import color_classes, color_types
+from mtdemo.ui.components.messages import shorten, warn_untrained
+
+MAX_CARDS = 50
+ROWS_PER_PAGE = 50
+NEAR = 0.3  # below this cosine no sentence is called near
+_N_OTHERS = 6  # classes beside the first that are listed
+_COLUMNS = ("", "sentence and its names", "class", "nearest", "pieces")
+
+
+def render_answers(similarity: Similarity) -> str:
+    """Show each sentence with its names, class and neighbour."""
+    analysis = similarity.analysis
+    warnings = "".join(f'<p class="warning">{html.escape(words)}</p>' for words in warn_untrained(analysis.model))
+    neighbours = find_neighbours(similarity)
+    if len(analysis) > MAX_CARDS:
+        return warnings + _table(analysis, neighbours)
+    items = (
+        _card(analysis, number, sentence, neighbour)
+        for number, (sentence, neighbour) in enumerate(zip(analysis, neighbours, strict=True), start=1)
+    )
+    return f'{warnings}<ol class="answers">{"".join(items)}</ol>'
+
+
+def find_neighbours(similarity: Similarity) -> list[tuple[int, float] | None]:
+    """Find each sentence's nearest other, as position and cosine.
+
+    It is None where there is no other, or where the model can hardly read the sentence; those are near to nothing.
+    """
+    matrix = np.array(similarity.matrix, dtype=np.float64)
+    readable = np.array([not sentence.is_hardly_readable for sentence in similarity.analysis])
+    np.fill_diagonal(matrix, -np.inf)
+    matrix[:, ~readable] = -np.inf
+    matrix[~readable] = -np.inf
+    best = matrix.argmax(axis=1)
+    return [
+        (int(column), float(matrix[row, column])) if np.isfinite(matrix[row, column]) else None
+        for row, column in enumerate(best)
+    ]
+
+
+def mark_entities(sentence: SentenceAnalysis, colors: Mapping[str, str]) -> str:
+    """Write a sentence with its names, labels and scores marked."""
+    parts, position = [], 0
+    for entity in sentence.entities:
+        parts.append(html.escape(sentence.text[position : entity.start]))
+        parts.append(
+            f'<mark class="entity hue-{colors[entity.label]}">{html.escape(entity.text)}'
+            f"<small> {html.escape(entity.label)} {entity.score:.2f}</small></mark>"
+        )
+        position = entity.end
+    return "".join(parts) + html.escape(sentence.text[position:])
+
+
+def render_classes(analysis: Analysis) -> str:
+    """Draw the class of each sentence beside its text."""
+    items = "".join(
+        f'<li class="answer"><span class="number">{number}</span>'
+        f'<p class="text" dir="auto">{html.escape(sentence.text)}</p>'
+        f'<div class="told">{_class(sentence, analysis.model)}</div></li>'
+        for number, sentence in enumerate(analysis.sentences[:MAX_CARDS], start=1)
+    )
+    return f'<ol class="answers">{items}</ol>'
+
+
+def draw_class(sentence: SentenceAnalysis, info: ModelInfo) -> str:
+    """Draw the likeliest class; the others show on focus."""
+    colors = color_classes(info)
+    ranked = sorted(sentence.probabilities.items(), key=lambda item: -item[1])
+    label, probability = ranked[0]
+    others = ranked[1 : 1 + _N_OTHERS]
+    left_out = len(ranked) - 1 - len(others)
+    words = f"{label} {probability:.2f}" + "".join(f", {name} {value:.2f}" for name, value in others)
+    lines = "".join(f"<span>{html.escape(name)}</span><b>{value:.2f}</b>" for name, value in others)
+    more = f"<span>and {left_out:,} others</span><b></b>" if left_out else ""
+    segments = "".join(
+        f'<i class="hue-{colors[name]}" style="width:{100 * value:.1f}%"></i>'
+        for name, value in sentence.probabilities.items()
+        if (name == label if info.multi_label else value >= 0.005)  # those of several classes do not sum to 1
+    )
+    return (
+        f'<div class="class" tabindex="0" role="img" aria-label="Class: {html.escape(words)}">'
+        f'<b class="hue-{colors[label]}">{html.escape(label)} {probability:.2f}</b><span class="bar">{segments}</span>'
+        f'<span class="others">{lines}{more}</span></div>'
+    )
+
+
+def count_pieces(sentence: SentenceAnalysis) -> str:
+    """Count pieces read, cut and unknown, in words."""
+    words = [f"{sentence.n_tokens - sentence.n_truncated:,} pieces read"]
+    words += [f"{sentence.n_truncated:,} cut"] if sentence.n_truncated else []
+    words += [f"{sentence.n_unknown:,} unknown"] if sentence.n_unknown else []
+    return ", ".join(words)
+
+
+def _card(analysis: Analysis, number: int, sentence: SentenceAnalysis, neighbour: tuple[int, float] | None) -> str:
+    text = mark_entities(sentence, color_types(analysis.model))
+    remark = _remark(sentence)
+    return (
+        f'<li class="answer{" unreadable" if sentence.is_hardly_readable else ""}"><span class="number">{number}</span>'
+        f'<div><p class="text" dir="auto">{text}</p>{remark}<p class="pieces">{count_pieces(sentence)}</p></div>'
+        f'<div class="told">{_class(sentence, analysis.model)}'
+        f'<p class="nearest">{_nearest(analysis, neighbour)}</p></div></li>'
+    )
+
+
+def _remark(sentence: SentenceAnalysis) -> str:
+    if not sentence.is_hardly_readable:
+        return ""
+    return (
+        f'<p class="warning">{sentence.n_unknown:,} of its pieces are unknown to this model, a third or more: an answer '
+        "about it would mean nothing.</p>"
+    )
+
+
+def _class(sentence: SentenceAnalysis, info: ModelInfo) -> str:
+    return '<span class="none">no class</span>' if sentence.is_hardly_readable else draw_class(sentence, info)
+
+
+def _nearest(analysis: Analysis, neighbour: tuple[int, float] | None) -> str:
+    if neighbour is None:
+        return "nothing to compare with"
+    position, cosine = neighbour
+    if cosine < NEAR:
+        return f"none is near; the best is <b>{position + 1}</b>, {cosine:.2f}"
+    text = html.escape(shorten(analysis.sentences[position].text, 24))
+    return f'nearest <b>{position + 1}</b> <q dir="auto">{text}</q> {cosine:.2f}'
+
+
+def _table(analysis: Analysis, neighbours: Sequence[tuple[int, float] | None]) -> str:
+    """Lay the same answers out as a table in pages."""
+    colors = color_types(analysis.model)
+
+    def rows(first: int, last: int) -> Iterator[str]:
+        for position in range(first, last):
+            sentence = analysis.sentences[position]
+            cells = (
+                str(position + 1),
+                f'<span dir="auto">{mark_entities(sentence, colors)}</span>{_remark(sentence)}',
+                _class(sentence, analysis.model),
+                _nearest(analysis, neighbours[position]),
+                count_pieces(sentence),
+            )
+            yield f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+    n = len(analysis)
+    starts = range(0, n, ROWS_PER_PAGE)
+    bodies = "".join(
+        f"<tbody{' hidden' if first else ''}>{''.join(rows(first, min(first + ROWS_PER_PAGE, n)))}</tbody>"
+        for first in starts
+    )
+    buttons = "".join(
+        f'<button type="button" data-page="{page}" aria-pressed="{"false" if page else "true"}">'
+        f"{first + 1:,}–{min(first + ROWS_PER_PAGE, n):,}</button>"
+        for page, first in enumerate(starts)
+    )
+    heads = "".join(f'<th scope="col">{name or "<span class=hidden-text>number</span>"}</th>' for name in _COLUMNS)
+    return (
+        f'<nav class="pages" aria-label="Pages of sentences">{buttons}</nav>'
+        f'<table class="answers"><thead><tr>{heads}</tr></thead>{bodies}</table>'
+    )
+
+
+TURN_PAGES = """
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-page]");
+  if (!button) return;
+  element.querySelectorAll("[data-page]").forEach((b) => b.setAttribute("aria-pressed", String(b === button)));
+  element.querySelectorAll("tbody").forEach((body, page) => { body.hidden = String(page) !== button.dataset.page; });
+});
+"""

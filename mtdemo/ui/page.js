@@ -1,0 +1,82 @@
+// What a browser does by itself on this page. Run once, when the page is loaded.
+() => {
+  const find = (selector) => document.querySelector(selector);
+  const lines = (text) => (text || "").split("\n").map((line) => line.trim()).filter(Boolean).join("\n");
+  const say = (words) => { const place = find("#stale"); if (place) place.textContent = words; };
+
+  window.mtdemo = {
+    // Mark the answers as stale while the box holds something else than was read.
+    compare(text, asked) {
+      const stale = Boolean(asked) && lines(text) !== lines(asked);
+      document.body.classList.toggle("stale", stale);
+      say(stale ? "Changed since it was read: the answers below are of the earlier text." : "");
+    },
+    // Put a question into the address, and into the clipboard where that is allowed.
+    async link(query) {
+      if (!query) return;
+      const tab = find("[role=tab][aria-selected=true]")?.id.replace(/-button$/, "").replace(/^tab-/, "");
+      const address = `${location.origin}${location.pathname}?${query}${tab ? `&tab=${tab}` : ""}`;
+      history.replaceState(null, "", address);
+      try {
+        await navigator.clipboard.writeText(address);
+        say("The link is copied, and stands in the address bar.");
+      } catch {
+        say("The link stands in the address bar: copy it from there.");
+      }
+    },
+  };
+
+  // What an example teaches goes when a person writes something else.
+  document.addEventListener("input", (event) => {
+    if (event.target.closest?.("#sentences")) document.body.classList.add("own-text");
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.("#clear")) document.body.classList.add("own-text");
+    if (event.target.closest?.("#examples .chip")) document.body.classList.remove("own-text");
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.closest?.("#sentences")) {
+      event.preventDefault();
+      find("#read").click();
+    }
+    const tab = event.target.closest?.("[role=tab]");
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (tab && step) {
+      const tabs = [...tab.closest("[role=tablist]").querySelectorAll("[role=tab]")];
+      const next = tabs[(tabs.indexOf(tab) + step + tabs.length) % tabs.length];
+      next.focus();
+      next.click();
+    }
+  });
+
+  // What gradio leaves out: accordions that say whether they are open, radio groups for the arrow keys, figures and the
+  // drop zones of files with a name.
+  const mend = () => {
+    for (const head of document.querySelectorAll("button.label-wrap")) {
+      const open = String(head.classList.contains("open"));
+      if (head.getAttribute("aria-expanded") !== open) head.setAttribute("aria-expanded", open);
+    }
+    const name = (selector, words) => document.querySelectorAll(`${selector}:not([aria-label])`).forEach((element) => {
+      element.setAttribute("aria-label", words);
+    });
+    name(".modebar-btn--logo", "Made with Plotly");
+    document.querySelectorAll(".js-plotly-plot:not([role])").forEach((figure) => {
+      figure.setAttribute("role", "group");
+      figure.setAttribute("aria-label", "A figure; its numbers stand in the tables beside it");
+    });
+    document.querySelectorAll(".card table:not([tabindex])").forEach((table) => { table.tabIndex = 0; });  // they scroll
+    document.querySelectorAll("fieldset").forEach((group, number) => {
+      for (const radio of group.querySelectorAll("input[type=radio]")) {
+        if (radio.name !== `group-${number}`) radio.name = `group-${number}`;
+      }
+    });
+  };
+  let waiting = false;
+  new MutationObserver(() => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => { waiting = false; mend(); });
+  }).observe(document.body, { subtree: true, childList: true, attributes: true, attributeFilter: ["class"] });
+  mend();
+}

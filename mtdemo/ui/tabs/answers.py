@@ -1,0 +1,90 @@
+"""The first tab: all answers about every sentence, from one reading."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from mtdemo.errors import MtdemoError
+from mtdemo.results import Analysis, SentenceAnalysis
+from mtdemo.serving.service import ModelService
+from mtdemo.ui.components.cards import TURN_PAGES, render_answers
+from mtdemo.ui.components.downloads import add_downloads
+from mtdemo.ui.components.sentence_box import SentenceBox, as_problem, ask
+from mtdemo.ui.tabs.classification import tabulate_classes
+
+_WAITING = '<p class="waiting">The model is loading. The sentences above are answered as soon as it is there.</p>'
+
+
+def add_answers_tab(service: ModelService, box: SentenceBox, model: gr.State) -> None:
+    """Add the tab.
+
+    Args:
+        service: answers.
+        box: holds the sentences.
+        model: the visitor's choice of model.
+    """
+    answers = gr.HTML(_WAITING, js_on_load=TURN_PAGES, elem_id="answers", apply_default_css=False)
+    box.read_with(model, partial(read, service), answers)
+    add_downloads(service, box, model, "answers", as_record, tabulate_answers)
+
+
+def as_record(sentence: SentenceAnalysis) -> dict[str, Any]:
+    """Make a line of JSON, with the keys of `annotate`."""
+    return {**sentence.classification_as_dict(), **sentence.entities_as_dict()}
+
+
+def tabulate_answers(analysis: Analysis) -> pd.DataFrame:
+    """Tabulate class and entities of each sentence."""
+    table = tabulate_classes(analysis)
+    entities = ["; ".join(f"{entity.text} ({entity.label})" for entity in sentence.entities) for sentence in analysis]
+    table.insert(2, "entities", entities)
+    return table
+
+
+def read(
+    service: ModelService, text: str, model: str | None, n_answers: int, progress: gr.Progress = gr.Progress()
+) -> tuple[Any, ...]:
+    """Read the sentences once, for every tab.
+
+    A failure leaves what is shown as it is, and is told beside the box.
+
+    Returns:
+        The text that was read, the number of answers by now, the problem, the work in words, and the answers.
+    """
+    try:
+        if service.loaded(model) is None:
+            progress(None, desc="The model is loading; your question is answered as soon as it is there")
+            service.load(model)  # so that its time is not counted as reading
+        began = time.perf_counter()
+        similarity = ask(service, service.similarity, text, model, progress)
+        elapsed_ms = 1_000 * (time.perf_counter() - began)
+    except MtdemoError as error:
+        return gr.skip(), gr.skip(), as_problem(str(error)), gr.skip(), gr.skip()
+    return text, n_answers + 1, "", describe_work(similarity.analysis, elapsed_ms), render_answers(similarity)
+
+
+def describe_work(analysis: Analysis, elapsed_ms: float) -> str:
+    """Count what was read, in passes and milliseconds."""
+    n_pieces = sum(sentence.n_tokens for sentence in analysis)
+    n_cut = sum(sentence.n_truncated for sentence in analysis)
+    n_unknown = sum(sentence.n_unknown for sentence in analysis)
+    facts = [
+        _count(len(analysis), "sentence"),
+        _count(n_pieces, "piece"),
+        *([f"{n_cut:,} cut"] if n_cut else []),
+        *([f"{n_unknown:,} unknown"] if n_unknown else []),
+        f"<b>{_count(analysis.n_passes, 'pass', 'passes')}</b>",
+        *([f"{analysis.n_cached:,} from the cache"] if analysis.n_cached else []),
+        f"{elapsed_ms:,.0f} ms",
+    ]
+    return f"<p>{' · '.join(facts)}</p>"
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    """Count things: `(1, pass, passes) -> 1 pass`."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"

@@ -1,0 +1,48 @@
+import re
+
+import gradio as gr
+import pandas as pd
+import pytest
+
+from mtdemo.config import Settings
+from mtdemo.serving.service import ModelService
+from mtdemo.ui.tabs.answers import as_record, describe_work, read, tabulate_answers
+from tests.ui.conftest import FakeService
+
+
+def test_a_failure_leaves_the_answers_and_is_told_once(fake: FakeService) -> None:
+    for text, words in (("  \n ", "nothing to read yet"), ("a\n" * 1_001, "1,001 sentences were given")):
+        asked, n_answers, problem, work, answers = read(fake, text, None, 3)
+        assert (asked, n_answers, work, answers) == (gr.skip(),) * 4
+        assert words in problem and "The answers below stay as they were" in problem
+
+    class Missing(FakeService):
+        def loaded(self, model: str | None = None) -> None:
+            return None
+
+    assert "no public model &#x27;missing&#x27; &lt;b&gt;." in read(Missing(), "a", "missing", 0)[2]
+
+
+def test_the_line_counts_what_was_cut_and_is_unknown(fake: FakeService) -> None:
+    line = describe_work(fake.analyze(["long one", "é", "plain"]), 31.4)
+    assert line == "<p>3 sentences · 10 pieces · 7 cut · 1 unknown · <b>0 passes</b> · 31 ms</p>"
+
+
+def test_answers_leave_as_records_and_as_a_table(fake: FakeService) -> None:
+    analysis = fake.analyze(["Ada met Bob", "x"])
+    assert "embedding" not in as_record(analysis.sentences[0])
+    assert as_record(analysis.sentences[0])["entities"][1]["text"] == "Bob"
+    table = tabulate_answers(analysis)
+    assert isinstance(table, pd.DataFrame)
+    assert list(table["entities"]) == ["Ada (PER); Bob (PER)", ""]
+
+
+@pytest.mark.model
+def test_work_is_that_of_this_question_alone(fresh: ModelService) -> None:
+    fresh.analyze(["another visitor's sentence"])
+    analysis = fresh.analyze(["mine", "another visitor's sentence", "mine"])
+    assert (analysis.n_passes, analysis.n_cached) == (1, 1)
+    assert fresh.analyze(["mine"]).n_passes == 0
+    many = ModelService(Settings(tokens_per_batch=16)).analyze([f"sentence number {n}" for n in range(8)])
+    assert many.n_passes > 1
+    assert re.search(rf"<b>{many.n_passes} passes</b>", describe_work(many, 1))
