@@ -122,7 +122,7 @@ EXAMPLES = (
             "Where can I change my delivery address?",
             "My parcel should go to another street.",
         ),
-        "Two wishes, each said twice without a word in common: each is nearest to its twin.",
+        "Two wishes, each said twice in other words: each is nearest to its twin.",
     ),
     Example(
         "It gets these wrong",
