@@ -21,6 +21,7 @@ from mtdemo.models.formats import CheckpointFormat, find_format
 from mtdemo.models.loaded import BYTES_PER_PARAMETER, LoadedModel, describe_model
 from mtdemo.models.multitask import SEED_OF_UNTRAINED, MultiTaskModel
 from mtdemo.models.parts import HEAD_NAMES
+from mtdemo.models.repository.files import describe_others
 from mtdemo.runtime import import_lock
 from mtdemo.text.entity_spans import TagScheme
 
@@ -171,10 +172,8 @@ def check_size(config: MultiTaskConfig, name: str, max_bytes: int | None) -> Non
 
 def _load_weights(found: _Found, name: str) -> MultiTaskModel:
     if not any(found.directory.glob("*.safetensors")):
-        raise InvalidCheckpointError(
-            f"{name!r} has no safetensors weights (model.safetensors). Pickled weights (pytorch_model.bin) are never "
-            "loaded, since they can run code."
-        )
+        others = describe_others(str(path) for path in found.directory.rglob("*"))
+        raise InvalidCheckpointError(f"{name!r} has no safetensors weights (model.safetensors).{others}")
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
