@@ -48,10 +48,15 @@ def read_columns(text: str, name: str) -> Iterator[TaggedSentence]:
     Raises:
         DataFileError: naming the line.
     """
-    sentences = _without_header(_sentences(text, name))
+    sentences, named = _without_header(_sentences(text, name))
     if not sentences:
         return
     token, tags = _layout(sentences, name)
+    if named not in (None, token):
+        raise DataFileError(
+            f"{name}, line {sentences[0][0].number}: tokens are read from column {token + 1}, but the names of the columns "
+            "say another one; leave out the columns before it."
+        )
     for sentence in sentences:
         words = [line for line in sentence if not _is_range(line.cells[0]) or token != 1]
         place = f"{name}, line {sentence[0].number}"
@@ -110,13 +115,18 @@ def _sentences(text: str, name: str) -> list[_Sentence]:
     return [sentence for sentence in sentences if sentence]
 
 
-def _without_header(sentences: list[_Sentence]) -> list[_Sentence]:
-    """Leave out a first line that names the columns."""
-    if sentences:
-        names = [cell.lower() for cell in sentences[0][0].cells]
-        if names[-1] in _NAMES_OF_TAGS and _NAMES_OF_TOKENS & {*names}:
-            sentences[0] = sentences[0][1:]
-    return [sentence for sentence in sentences if sentence]
+def _without_header(sentences: list[_Sentence]) -> tuple[list[_Sentence], int | None]:
+    """Leave out a first line that names the columns.
+
+    Returns:
+        The sentences, and the column that the line says holds the tokens; None where there is no such line.
+    """
+    names = [cell.lower() for cell in sentences[0][0].cells] if sentences else [""]
+    named = next((column for column, cell in enumerate(names) if cell in _NAMES_OF_TOKENS), None)
+    if named is None or names[-1] not in _NAMES_OF_TAGS:
+        return sentences, None
+    first = sentences[0][1:]
+    return [first, *sentences[1:]] if first else sentences[1:], named
 
 
 def _ends_sentence(line: str) -> bool:

@@ -137,6 +137,12 @@ REFUSED = [
     ("ner", "zero.conll", "Ada B-PER\nslept 0\n", "line 2: the tag '0' of 'slept' names no type"),
     ("ner", "no_value.conll", "Ada B-PER\nslept _\n", "line 2: the tag '_' of 'slept' names no type"),
     ("ner", "tag_first.conll", "B-PER Ada\nO slept\n", "line 1: the last column holds no entity tag"),
+    (
+        "ner",
+        "named.tsv",
+        "Sentence #\tWord\tTag\nS 1\tAda\tB-PER\n",
+        "line 2: tokens are read from column 1, but the names",
+    ),
     ("ner", "texts.conll", "Ada slept\nIt rained\n", "line 1: the last column holds no entity tag"),
     ("ner", "gap.conll", "1\tAda\tB-PER\n3\tslept\tO\n", "line 1: the first column holds nothing but numbers such as '1'"),
     (
