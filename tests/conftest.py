@@ -35,6 +35,18 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 # A test that asks for one of these fixtures, at first or second hand, belongs to the tier of that name.
 TIERS = {"model": {"embedded", "service", "fresh", "upstream", "app"}, "browser": {"browser"}}
+# Files and folders that take many seconds as a whole: they download from a hub, start a server, make models of every kind.
+PLACES = {
+    "model": (
+        "tests/models/test_hub.py", "tests/models/embedding/", "tests/models/adoption/", "tests/inference/test_packed.py",
+        "tests/rest/", "tests/ui/test_launch.py", "tests/serving/test_service.py", "tests/cli/test_adopted.py",
+    ),
+    "lab": (
+        "tests/laboratory/test_experiment.py", "tests/laboratory/test_run_queue.py", "tests/training/test_loop.py",
+        "tests/training/test_state.py", "tests/training/test_objective.py", "tests/training/test_trainer.py",
+        "tests/ui/lab/",
+    ),
+}  # fmt: skip
 LABORATORIES = ("tests/laboratory/", "tests/ui/lab/")  # tests in these folders that read the real model also train it
 N_WORKERS = 2
 
@@ -46,13 +58,15 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by the fixtures they ask for, keep those that share one together, and begin with the longest."""
+    """Mark tests by their fixtures and places, keep those that share one together, and begin with the longest."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         for tier, names in TIERS.items():
-            if fixtures & names:
+            if fixtures & names or item.nodeid.startswith(PLACES.get(tier, ())):
                 item.add_marker(tier)
-        if item.nodeid.startswith(LABORATORIES) and item.get_closest_marker("model"):
+        if item.nodeid.startswith(PLACES["lab"]) or (
+            item.nodeid.startswith(LABORATORIES) and item.get_closest_marker("model")
+        ):
             item.add_marker("lab")
         item.add_marker(pytest.mark.xdist_group("app" if "app" in fixtures else item.nodeid.partition("::")[0]))
     items.sort(key=_turn)
