@@ -84,7 +84,7 @@ def test_sigterm_ends_it_after_what_was_begun_is_answered() -> None:
                 time.sleep(0.01)  # until it is asked beside what asks for the numbers
             process.send_signal(signal.SIGTERM)
             assert len(answer.result().json()) == 120
-            assert process.wait(15) == 0
+            assert process.wait(30) == 0  # 10 s of grace, 5 s that gradio waits for its own thread, and a busy machine
             assert "Traceback" not in process.stdout.read()
         finally:
             process.kill()
