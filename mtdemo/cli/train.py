@@ -43,6 +43,11 @@ def add_train(commands: Any) -> None:
         "--emoji", action="store_true", help="give emoji the free places of the vocabulary ([unused0] …), as BERT's has"
     )
     parser.add_argument(
+        "--plain-mean",
+        action="store_true",
+        help="embeddings are the mean of the hidden states, not normalised, whatever the base's makers say",
+    )
+    parser.add_argument(
         "--class-teacher",
         nargs="+",
         default=(),
@@ -88,7 +93,7 @@ def _train(options: argparse.Namespace) -> int:
     tagged = [sentence for source in options.ner for sentence in tagged_from(source)]
     labelled = [sentence for source in options.classification for sentence in labelled_from(source)]
     texts = [*(sentence.text for sentence in tagged), *(sentence.text for sentence in labelled)]
-    base = relabel(load_model(options.base), options.class_labels, options.entity_types)
+    base = relabel(load_model(options.base, plain_mean=options.plain_mean), options.class_labels, options.entity_types)
     if options.emoji:
         base, emoji = add_emoji_tokens(base, texts)
         print(f"{len(emoji)} emoji have a place in the vocabulary now.", file=sys.stderr)

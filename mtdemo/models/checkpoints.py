@@ -28,13 +28,17 @@ from mtdemo.text.entity_spans import TagScheme
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json")
 
 
-def load_directory(directory: Path, max_bytes: int | None = None, name: str | None = None) -> LoadedModel:
+def load_directory(
+    directory: Path, max_bytes: int | None = None, name: str | None = None, plain_mean: bool = False
+) -> LoadedModel:
     """Load a checkpoint of any known format, as float32.
 
     Args:
         directory: with `config.json`, safetensors weights and the files of a fast tokenizer.
         max_bytes: the most memory its weights may take.
         name: what to call the model in answers and errors; the directory's path by default.
+        plain_mean: whether the embedding is the mean of the last hidden states alone, of as many word pieces as the network
+            can read, whatever the makers say.
 
     Raises:
         CheckpointNotFoundError: there is no such directory.
@@ -42,7 +46,7 @@ def load_directory(directory: Path, max_bytes: int | None = None, name: str | No
         ModelTooLargeError: the weights would take more than `max_bytes`.
     """
     name = name or str(directory)
-    found = _recognise(directory, name)
+    found = _recognise(directory, name, plain_mean)
     check_size(found.config, name, max_bytes)
     model = _load_weights(found, name)
     tokenizer = load_tokenizer(found.directory, name)
@@ -110,13 +114,13 @@ class _Found:
     recipe: EmbeddingRecipe
 
 
-def _recognise(root: Path, name: str) -> _Found:
+def _recognise(root: Path, name: str, plain_mean: bool = False) -> _Found:
     if not root.is_dir():
         raise CheckpointNotFoundError(f"There is no checkpoint {name!r}: no such directory.")
     recipe = read_recipe(root, name)
     directory = root / recipe.folder if recipe else root
     format_, config = _read_format(directory, name)
-    if recipe is None or not format_.follows_recipe:
+    if recipe is None or plain_mean or not format_.follows_recipe:
         recipe = EmbeddingRecipe()
     else:
         for field, value in recipe.fields.items():

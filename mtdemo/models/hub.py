@@ -27,18 +27,24 @@ SILENCE_S = 20.0  # for the first answer
 STALL_S = 45.0  # without a byte
 
 
-def load_model(id_or_directory: str, max_bytes: int | None = None) -> LoadedModel:
+def load_model(id_or_directory: str, max_bytes: int | None = None, plain_mean: bool = False) -> LoadedModel:
     """Load a directory, or a model of the hub.
 
     The command line does so, with the login of whoever calls it; a page that strangers use takes names for ids of the hub
     alone.
 
+    Args:
+        id_or_directory: where the model is.
+        max_bytes: the most that is downloaded, and the most memory that its weights may take.
+        plain_mean: as for `load_directory`.
+
     Raises:
         CheckpointError: one of its kinds, each naming what was looked for.
     """
     if is_directory_name(id_or_directory):
-        return load_directory(Path(id_or_directory).expanduser(), max_bytes, id_or_directory)
-    return load_directory(download(id_or_directory, max_bytes, with_login=True), max_bytes, id_or_directory.strip())
+        return load_directory(Path(id_or_directory).expanduser(), max_bytes, id_or_directory, plain_mean)
+    directory = download(id_or_directory, max_bytes, with_login=True)
+    return load_directory(directory, max_bytes, id_or_directory.strip(), plain_mean)
 
 
 def is_directory_name(id_or_directory: str) -> bool:

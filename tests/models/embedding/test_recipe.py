@@ -56,6 +56,17 @@ def test_a_model_says_how_its_embedding_is_made(tmp_path: Path) -> None:
     assert (info.pooling, info.is_normalized, info.prompt, info.hidden_size) == (("mean",), False, "", WIDTH)
 
 
+@pytest.mark.parametrize("kind", ["normalized", "dense", "prompt"])
+def test_a_base_can_be_read_as_a_plain_encoder(kind: str, tmp_path: Path) -> None:
+    directory = make_embedder(tmp_path, **EMBEDDERS[kind])
+    loaded = load_directory(directory, plain_mean=True)
+    assert (loaded.info.pooling, loaded.info.is_normalized, loaded.info.prompt) == (("mean",), False, "")
+    sentence = loaded.encode([SENTENCES[0]], loaded.info.max_length)[0]
+    with torch.inference_mode():
+        states = loaded.model(torch.tensor([sentence.windows[0].input_ids])).last_hidden_state
+    np.testing.assert_allclose(embed(loaded, SENTENCES[0])[0], states[0].mean(dim=0), atol=1e-6)
+
+
 def test_dense_layers_belong_to_the_rest_of_the_backbone(tmp_path: Path) -> None:
     parts = load_directory(make_embedder(tmp_path, **EMBEDDERS["dense"])).model.parts()
     (rest,) = [part for part in parts if part.name == "backbone_rest"]
