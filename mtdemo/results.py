@@ -12,7 +12,7 @@ emoji: they all read alike, so the model cannot tell one from another.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 import numpy as np
@@ -35,8 +35,8 @@ class FrozenDict(Mapping[str, Value]):
 
     __slots__ = ("_content",)
 
-    def __init__(self, content: Mapping[str, Value]) -> None:
-        self._content = dict(content)
+    def __init__(self, content: Mapping[str, Value] | None = None) -> None:
+        self._content = dict(content or {})
 
     def __getitem__(self, key: str) -> Value:
         return self._content[key]
@@ -106,6 +106,7 @@ class ModelInfo:
         pooling: how hidden states become an embedding, by the names of sentence-transformers; several stand side by side.
         is_normalized: whether every embedding has length 1.
         prompt: what the model reads before every sentence.
+        prompts: what it can read instead, by name, such as `query` and `document`; mostly empty.
         multi_label: whether a sentence may have several classes, so that their probabilities do not sum to 1.
         note: what of the checkpoint was left out, and why; mostly empty.
     """
@@ -122,6 +123,7 @@ class ModelInfo:
     pooling: tuple[str, ...] = ("mean",)
     is_normalized: bool = False
     prompt: str = ""
+    prompts: FrozenDict[str] = field(default_factory=FrozenDict)
     multi_label: bool = False
     note: str = ""
 
@@ -136,7 +138,9 @@ class ModelInfo:
         return "ner_head" in self.trained_heads
 
     def as_dict(self) -> dict[str, Any]:
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        plain: dict[type, Callable[[Any], Any]] = {tuple: list, FrozenDict: dict}
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: plain.get(type(value), lambda same: same)(value) for name, value in values.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,12 +41,13 @@ class AnsweringModel(Protocol):
     def scheme(self) -> TagScheme:
         """The meaning of the entity labels."""
 
-    def encode(self, texts: Sequence[str], max_length: int) -> tuple[EncodedSentence, ...]:
+    def encode(self, texts: Sequence[str], max_length: int, prompt: str | None = None) -> tuple[EncodedSentence, ...]:
         """Tokenise texts; called by one thread at a time.
 
         Args:
             texts: any.
             max_length: word pieces in a window, special ones included.
+            prompt: what is read before each of them; None for what the model reads by default.
         """
 
     def run(self, windows: Sequence[Window]) -> tuple[WindowOutput, ...]:

@@ -30,6 +30,7 @@ class MultiTaskConfig(PreTrainedConfig):
         embedding_layers: what follows the pooling, in order: `{"kind": "normalize"}`, or `{"kind": "dense", …}` with
             `out_features`, `bias` and `activation`.
         prompt: what is read before every sentence; offsets stay those of the sentence.
+        prompts: what can be read instead on wish, by name, such as `query` and `document`.
         pools_prompt: whether the word pieces of the prompt count in the pooling.
         classification_pooling: what the classification head reads, the mean of the tokens or the first token.
         multi_label: whether a sentence may have several classes, each with a probability of its own (sigmoid).
@@ -53,6 +54,7 @@ class MultiTaskConfig(PreTrainedConfig):
     pooling: list[str] = field(default_factory=lambda: ["mean"])
     embedding_layers: list[dict[str, Any]] = field(default_factory=list)
     prompt: str = ""
+    prompts: dict[str, str] = field(default_factory=dict)
     pools_prompt: bool = True
     classification_pooling: Literal["mean", "cls"] = "mean"
     multi_label: bool = False

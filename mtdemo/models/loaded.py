@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from mtdemo.errors import PlanError
 from mtdemo.models.answering import WindowOutput
 from mtdemo.models.multitask import MultiTaskModel
-from mtdemo.results import ModelInfo
+from mtdemo.results import FrozenDict, ModelInfo
 from mtdemo.text.entity_spans import TagScheme
 from mtdemo.text.tokenization import EncodedSentence, Window, encode_sentences
 
@@ -37,13 +37,14 @@ class LoadedModel:
     scheme: TagScheme
     info: ModelInfo
 
-    def encode(self, texts: Sequence[str], max_length: int) -> tuple[EncodedSentence, ...]:
+    def encode(self, texts: Sequence[str], max_length: int, prompt: str | None = None) -> tuple[EncodedSentence, ...]:
         """Tokenise texts as this model reads them.
 
-        It is not safe to call from several threads at once.
+        It is not safe to call from several threads at once. `prompt` is read before each in place of the model's own.
         """
         config = self.model.config
-        return encode_sentences(self.tokenizer, texts, max_length, config.casing, config.prompt, config.pools_prompt)
+        before = config.prompt if prompt is None else prompt
+        return encode_sentences(self.tokenizer, texts, max_length, config.casing, before, config.pools_prompt)
 
     def pad(self, windows: Sequence[Window]) -> dict[str, Tensor]:
         """Make the network's inputs from windows; see `pad_windows`."""
@@ -113,6 +114,7 @@ def describe_model(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, na
         pooling=tuple(config.pooling),
         is_normalized=config.is_normalized,
         prompt=config.prompt,
+        prompts=FrozenDict(config.prompts),
         multi_label=config.multi_label,
         note=config.head_note,
     )

@@ -32,12 +32,13 @@ class Questions:
         self._service = service
         self._planner = planner
 
-    def embed(self, sentences: list[str]) -> Records:
+    def embed(self, sentences: list[str], prompt: str | None = None) -> Records:
         """Embed sentences.
 
-        Returns per sentence: text, n_tokens, n_truncated, n_unknown, embedding (made as `model` says), norm, model.
+        prompt: name of one of the model's prompts, such as query or document, which is read before each sentence. Returns
+        per sentence: text, n_tokens, n_truncated, n_unknown, embedding (made as `model` says), norm, model.
         """
-        analysis = self._service.analyze(_readable(sentences))
+        analysis = self._service.analyze(_readable(sentences), prompt=prompt)
         return [{**sentence.embedding_as_dict(), "model": analysis.model.id} for sentence in analysis]
 
     def classify(self, sentences: list[str]) -> Records:
@@ -59,12 +60,12 @@ class Questions:
         about = {"model": analysis.model.id, "trained": analysis.model.finds_entities}
         return [{**sentence.entities_as_dict(), **about} for sentence in analysis]
 
-    def analyze(self, sentences: list[str]) -> Records:
+    def analyze(self, sentences: list[str], prompt: str | None = None) -> Records:
         """Embed, classify and find entities at once.
 
-        Returns per sentence all that the three endpoints return.
+        prompt: as for embed. Returns per sentence all that the three endpoints return.
         """
-        analysis = self._service.analyze(_readable(sentences))
+        analysis = self._service.analyze(_readable(sentences), prompt=prompt)
         about = {"model": analysis.model.id, "trained_heads": list(analysis.model.trained_heads)}
         return [{**sentence.as_dict(), **about} for sentence in analysis]
 

@@ -34,6 +34,9 @@ class EmbeddingQuestion(SentencesQuestion):
     embedding_format: Literal["float", "base64"] = Field(
         "float", description="a list of numbers, or their little-endian float32 bytes as base64, a quarter of the size"
     )
+    prompt: str | None = Field(
+        None, description="name of one of the model's prompts, such as query or document, to read before each sentence"
+    )
 
 
 class RankQuestion(SentencesQuestion):

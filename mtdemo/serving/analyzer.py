@@ -38,6 +38,7 @@ class _Key(NamedTuple):
 
     load_number: int
     max_length: int
+    prompt: str | None
     sentence: str
 
 
@@ -93,6 +94,7 @@ class Analyzer:
         max_length: int,
         progress: ProgressCallback = no_progress,
         is_wanted: Callable[[], bool] = always,
+        prompt: str | None = None,
     ) -> Answers:
         """Analyse sentences, each different one at most once.
 
@@ -102,6 +104,7 @@ class Analyzer:
             max_length: word pieces per window, special ones included.
             progress: told of windows done and windows in all, when there is more than one pass.
             is_wanted: False where nobody waits for the results any more; asked before each pass.
+            prompt: what is read before each sentence; None for what the model reads by default.
 
         Returns:
             One result per sentence, in the given order, and what they took.
@@ -109,7 +112,7 @@ class Analyzer:
         Raises:
             RequestGoneError: they are not wanted any more.
         """
-        keys = [_Key(entry.number, max_length, sentence) for sentence in sentences]
+        keys = [_Key(entry.number, max_length, prompt, sentence) for sentence in sentences]
         results: dict[_Key, SentenceAnalysis] = {}
         computed_here: set[_Key] = set()
         n_passes = 0
@@ -119,7 +122,7 @@ class Analyzer:
             if claimed:
                 try:
                     texts = [key.sentence for key in claimed]
-                    request = Request(entry.loaded, texts, max_length, is_wanted)
+                    request = Request(entry.loaded, texts, max_length, is_wanted, prompt)
                     computed = self._compute(request, progress)
                 except BaseException as error:
                     self._settle(claimed, error)

@@ -37,6 +37,7 @@ class Request:
         texts: none blank.
         max_length: word pieces per window, special ones included.
         is_wanted: asked before each pass; False where nobody waits for the answer any more.
+        prompt: what is read before each text; None for what the model reads by default.
         encoded: the texts, tokenised.
         outputs: of the windows so far, by their positions among all windows of the texts.
     """
@@ -45,6 +46,7 @@ class Request:
     texts: Sequence[str]
     max_length: int
     is_wanted: Callable[[], bool] = always
+    prompt: str | None = None
     encoded: Sequence[EncodedSentence] = ()
     outputs: dict[int, WindowOutput] = field(default_factory=dict)
     _windows: list[Window] = field(default_factory=list)
@@ -77,7 +79,7 @@ class Request:
         """Tokenise the texts; all their windows wait then."""
         from mtdemo.inference.pipeline import windows_of
 
-        self.encoded = self.loaded.encode(self.texts, self.max_length)
+        self.encoded = self.loaded.encode(self.texts, self.max_length, self.prompt)
         self._windows = windows_of(self.encoded)
         self._waiting = sorted(range(len(self._windows)), key=lambda n: len(self._windows[n].input_ids), reverse=True)
         self.n_tokens = self.n_tokens_left = sum(len(window.input_ids) for window in self._windows)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mtdemo.analysis.similarity import cosine_similarity, rank_pairs
 from mtdemo.config import MIN_LENGTH, Settings
-from mtdemo.errors import EmptyInputError, InputError, TooMuchInputError
+from mtdemo.errors import EmptyInputError, InputError, TooMuchInputError, UnknownNameError
 from mtdemo.results import Analysis, ModelInfo, ProgressCallback, SentenceAnalysis, Similarity, no_progress
 from mtdemo.serving.analyzer import Analyzer, ServiceCounts
 from mtdemo.serving.model_store import ModelStore
@@ -107,6 +107,7 @@ class ModelService:
         model: str | None = None,
         max_length: int | None = None,
         progress: ProgressCallback = no_progress,
+        prompt: str | None = None,
     ) -> Analysis:
         """Embed, classify and find entities, all from one forward pass.
 
@@ -115,12 +116,15 @@ class ModelService:
             model: `embedded` or an id of the hub; the settings' model by default.
             max_length: word pieces read for embedding and class; the settings' by default, at most what the model can.
             progress: told of windows done and windows in all, when there is more than one batch.
+            prompt: name of one of the model's prompts (`ModelInfo.prompts`), which is read before each sentence; None for
+                what the model reads by default. Offsets stay those of the sentence.
 
         Returns:
             One analysis per sentence, in the given order.
 
         Raises:
             EmptyInputError, TooMuchInputError: as the message says.
+            UnknownNameError: the model has no such prompt.
             CheckpointError: the model cannot be loaded.
         """
         sentences = _as_list(sentences)
@@ -130,7 +134,8 @@ class ModelService:
             raise InputError(f"max_length must be at least {MIN_LENGTH} word pieces, not {wanted}.")
         entry = self._models.get(model or self.settings.model)
         info = entry.loaded.info
-        answers = self._analyzer.analyze(entry, sentences, min(wanted, info.max_length), progress, self._is_wanted)
+        before = _find_prompt(info, prompt)
+        answers = self._analyzer.analyze(entry, sentences, min(wanted, info.max_length), progress, self._is_wanted, before)
         return Analysis(info, *answers)
 
     def analyze_stream(self, sentences: Iterable[str], model: str | None = None) -> Iterator[SentenceAnalysis | InputError]:
@@ -139,7 +144,7 @@ class ModelService:
         Yields:
             For each sentence, in order, its analysis, or the error that says why it has none.
         """
-        for portion in self._portions(sentences):
+        for portion in _portions(self, sentences):
             readable = [item for item in portion if isinstance(item, str)]
             answers = iter(self.analyze(readable, model).sentences if readable else ())
             for item in portion:
@@ -151,12 +156,13 @@ class ModelService:
         model: str | None = None,
         max_length: int | None = None,
         progress: ProgressCallback = no_progress,
+        prompt: str | None = None,
     ) -> Similarity:
         """Compare every sentence with every other by cosine similarity.
 
         Arguments and errors are those of `analyze`.
         """
-        analysis = self.analyze(sentences, model, max_length, progress)
+        analysis = self.analyze(sentences, model, max_length, progress, prompt)
         matrix = cosine_similarity(analysis.embeddings)
         return Similarity(analysis, matrix, *rank_pairs(matrix, N_PAIRS))
 
@@ -188,24 +194,15 @@ class ModelService:
             reason = f"It has {len(sentence):,} characters; at most {most:,} are read in one. Split it into paragraphs."
             raise TooMuchInputError(reason, number)
 
-    def _portions(self, sentences: Iterable[str]) -> Iterator[list[str | InputError]]:
-        limits, n_characters = self.settings, 0
-        portion: list[str | InputError] = []
-        for number, sentence in enumerate(sentences, start=1):
-            try:
-                self._check_sentence(sentence, number)
-                item: str | InputError = sentence
-            except InputError as error:
-                item = error
-            length = len(item) if isinstance(item, str) else 0
-            full = len(portion) >= min(limits.max_sentences, _PORTION)
-            if portion and (full or n_characters + length > limits.max_total_characters):
-                yield portion
-                portion, n_characters = [], 0
-            portion.append(item)
-            n_characters += length
-        if portion:
-            yield portion
+
+def _find_prompt(info: ModelInfo, name: str | None) -> str | None:
+    """Find the text of a prompt; None for none named."""
+    if name is None:
+        return None
+    if isinstance(name, str) and name in info.prompts:
+        return info.prompts[name]
+    there_are = f"there are {', '.join(info.prompts)}" if info.prompts else "it has none"
+    raise UnknownNameError(f"The model {info.id!r} has no prompt {name!r}; {there_are}.")
 
 
 def _as_list(sentences: Iterable[str]) -> list[str]:
@@ -223,3 +220,27 @@ def _as_list(sentences: Iterable[str]) -> list[str]:
     if getattr(sentences, "ndim", 1) != 1:  # a table, which would be read as the names of its columns
         raise InputError(f"A list of sentences is expected, not a {type(sentences).__name__}; give one column of a table.")
     return list(sentences)
+
+
+def _portions(service: ModelService, sentences: Iterable[str]) -> Iterator[list[str | InputError]]:
+    """Part sentences into requests within the limits.
+
+    One that the limits refuse is its error instead.
+    """
+    limits, n_characters = service.settings, 0
+    portion: list[str | InputError] = []
+    for number, sentence in enumerate(sentences, start=1):
+        try:
+            service._check_sentence(sentence, number)
+            item: str | InputError = sentence
+        except InputError as error:
+            item = error
+        length = len(item) if isinstance(item, str) else 0
+        full = len(portion) >= min(limits.max_sentences, _PORTION)
+        if portion and (full or n_characters + length > limits.max_total_characters):
+            yield portion
+            portion, n_characters = [], 0
+        portion.append(item)
+        n_characters += length
+    if portion:
+        yield portion

@@ -22,7 +22,7 @@ class LettersModel:
     info = ModelInfo("letters", "by hand", 0, 1, 0, 4, ("short", "long"), ("NAME",), ())
     scheme = TagScheme.from_labels(["O", "NAME"])
 
-    def encode(self, texts: Sequence[str], max_length: int) -> tuple[EncodedSentence, ...]:
+    def encode(self, texts: Sequence[str], max_length: int, prompt: str | None = None) -> tuple[EncodedSentence, ...]:
         return tuple(
             EncodedSentence(
                 text,

@@ -133,6 +133,7 @@ def test_ranked_best_first_with_positions(client: httpx.Client) -> None:
         ("classify", {"sentences": ["a"], "model": "x"}, 422, "model: Extra inputs are not permitted", None),
         ("classify", ["a"], 422, "valid dictionary", None),
         ("embed", {"sentences": ["a"], "embedding_format": "x"}, 422, "'float' or 'base64'", None),
+        ("embed", {"sentences": ["a"], "prompt": "query"}, 422, "has no prompt 'query'; it has none", None),
         ("rank", {"query": "a", "sentences": []}, 422, "There is no sentence to rank", None),
         ("rank", {"query": 5, "sentences": ["a"]}, 422, "must be a text, not int", 1),
         ("freezing-plan", {"scenario": "x"}, 422, "no scenario", None),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from transformers import PreTrainedTokenizerBase
 from mtdemo.errors import InvalidCheckpointError
 from mtdemo.models.embedding.layers import ACTIVATIONS
 from mtdemo.models.embedding.pooling import POOLINGS
+from mtdemo.results import FrozenDict
 
 MODULES_FILE = "modules.json"
 PROMPTS_FILE = "config_sentence_transformers.json"
@@ -45,6 +46,7 @@ class EmbeddingRecipe:
         layers: `MultiTaskConfig.embedding_layers`.
         dense_folders: where the weights of the dense layers are, in their order.
         prompt: what is read before every sentence.
+        prompts: what can be read instead, by name, such as `query` and `document`; empty where no text stands there.
         pools_prompt: whether its word pieces count in the pooling.
         max_length: word pieces that are read, special ones included; None for as many as the network can.
         lower_case: whether sentences are lower-cased before the tokenizer reads them.
@@ -55,6 +57,7 @@ class EmbeddingRecipe:
     layers: tuple[dict[str, Any], ...] = ()
     dense_folders: tuple[str, ...] = ()
     prompt: str = ""
+    prompts: FrozenDict[str] = field(default_factory=FrozenDict)
     pools_prompt: bool = True
     max_length: int | None = None
     lower_case: bool = False
@@ -66,6 +69,7 @@ class EmbeddingRecipe:
             "pooling": list(self.pooling),
             "embedding_layers": list(self.layers),
             "prompt": self.prompt,
+            "prompts": dict(self.prompts),
             "pools_prompt": self.pools_prompt,
         }
 
@@ -105,8 +109,9 @@ def read_recipe(directory: Path, name: str) -> EmbeddingRecipe | None:
         for module in modules:
             recipe = _step(str(module["type"]), name)(recipe, str(module["path"]), directory, name)
         prompts, default = general.get("prompts") or {}, general.get("default_prompt_name")
-        recipe = replace(recipe, prompt=prompts[default] if default else "")
-    except (KeyError, TypeError, ValueError) as error:
+        offered = FrozenDict[str](prompts if any(prompts.values()) else None)  # empty ones are written into every file
+        recipe = replace(recipe, prompt=prompts[default] if default else "", prompts=offered)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InvalidCheckpointError(
             f"The files of {name!r} that say how its embeddings are made cannot be used: {error!r}."
         ) from error

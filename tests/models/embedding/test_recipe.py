@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from mtdemo.errors import InvalidCheckpointError
+from mtdemo.config import Settings
+from mtdemo.errors import InvalidCheckpointError, UnknownNameError
 from mtdemo.inference.hidden_state_cache import CachedRunner
 from mtdemo.inference.pipeline import analyze_batches
 from mtdemo.models.checkpoints import load_directory, save_checkpoint
 from mtdemo.models.loaded import LoadedModel
 from mtdemo.results import FloatArray
+from mtdemo.serving.service import ModelService
 from tests.repositories import EMBEDDERS, SENTENCES, WIDTH, make_embedder, make_encoder, write_json
 
 
@@ -56,7 +58,7 @@ def test_a_model_says_how_its_embedding_is_made(tmp_path: Path) -> None:
     assert (info.pooling, info.is_normalized, info.prompt, info.hidden_size) == (("mean",), False, "", WIDTH)
 
 
-@pytest.mark.parametrize("kind", ["normalized", "dense", "prompt"])
+@pytest.mark.parametrize("kind", ["concatenation", "dense", "prompt"])
 def test_a_base_can_be_read_as_a_plain_encoder(kind: str, tmp_path: Path) -> None:
     directory = make_embedder(tmp_path, **EMBEDDERS[kind])
     loaded = load_directory(directory, plain_mean=True)
@@ -65,6 +67,29 @@ def test_a_base_can_be_read_as_a_plain_encoder(kind: str, tmp_path: Path) -> Non
     with torch.inference_mode():
         states = loaded.model(torch.tensor([sentence.windows[0].input_ids])).last_hidden_state
     np.testing.assert_allclose(embed(loaded, SENTENCES[0])[0], states[0].mean(dim=0), atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["prompt", "prompts without default", "prompt left out of mean"])
+@pytest.mark.parametrize("name", ["query", "document", None])
+def test_a_named_prompt_gives_what_sentence_transformers_gives(kind: str, name: str | None, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    directory = make_embedder(tmp_path, **EMBEDDERS[kind])
+    service = ModelService(Settings(checkpoint=str(directory)))
+    assert dict(service.load().prompts) == {"query": "query: ", "document": "paris: "}
+    expected = SentenceTransformer(str(directory), device="cpu").encode(list(SENTENCES), prompt_name=name)
+    found = service.analyze(SENTENCES, prompt=name)
+    np.testing.assert_allclose(found.embeddings, expected, atol=1e-5)
+    assert found == service.analyze(SENTENCES, prompt=name), "each prompt has its own place in the cache"
+    with pytest.raises(UnknownNameError, match="no prompt 'passage'; there are query, document"):
+        service.analyze(SENTENCES, prompt="passage")
+
+
+def test_empty_prompts_are_none(tmp_path: Path) -> None:
+    files = {"prompts": {"query": "", "document": ""}, "default_prompt_name": None}
+    info = load_directory(make_embedder(tmp_path, {"pooling_mode": "mean"}, prompts=files)).info
+    assert info.as_dict()["prompts"] == {}
 
 
 def test_dense_layers_belong_to_the_rest_of_the_backbone(tmp_path: Path) -> None:
