@@ -35,6 +35,27 @@
     if (event.target.closest?.("#examples .chip")) document.body.classList.remove("own-text");
   });
 
+  // A file that is dropped on the box goes the way of the button in it; one that is dropped beside it opens nothing.
+  const holdsFile = (event) => [...(event.dataTransfer?.types || [])].includes("Files");
+  const dropping = (on) => find("#ask")?.classList.toggle("dropping", on);
+  document.addEventListener("dragover", (event) => {
+    if (!holdsFile(event)) return;
+    event.preventDefault();
+    dropping(Boolean(event.target.closest?.("#ask")));
+  });
+  document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) dropping(false); });
+  document.addEventListener("drop", (event) => {
+    if (!holdsFile(event)) return;
+    event.preventDefault();
+    dropping(false);
+    const input = find("#open-file input, input#open-file") || find("#actions input[type=file]");
+    if (!event.target.closest?.("#ask") || !input) return;
+    const file = new DataTransfer();
+    file.items.add(event.dataTransfer.files[0]);
+    input.files = file.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.closest?.("#sentences")) {
       event.preventDefault();

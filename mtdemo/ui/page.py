@@ -13,6 +13,7 @@ from mtdemo.laboratory.run_queue import Laboratory
 from mtdemo.planning.planner import Planner
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.api import add_endpoints
+from mtdemo.ui.components.file_loader import add_file_loader
 from mtdemo.ui.components.link import read_query, write_query
 from mtdemo.ui.components.model_picker import add_model_panel
 from mtdemo.ui.components.sentence_box import SentenceBox, add_sentence_box, as_problem
@@ -46,6 +47,7 @@ def build_page(service: ModelService, planner: Planner) -> gr.Blocks:
             badge = gr.Button("Loading the model …", size="sm", elem_id="badge", min_width=80)
         model, status = add_model_panel(service, page, badge)
         box = add_sentence_box()
+        add_file_loader(service, box)
         with gr.Tabs(selected=TABS[0], overflow_behavior="wrap", elem_id="tabs") as tabs:
             with _tab("All answers", 0):
                 add_answers_tab(service, box, model)

@@ -18,6 +18,7 @@ from mtdemo.ui.components.examples import EXAMPLES, Example
 
 Result = TypeVar("Result")
 MAX_CHARACTERS = 160  # of a sentence in a table; a click shows the whole
+_HOUR_S = 3_600
 _CONCURRENCY = 8  # questions in work at once; the service interleaves their batches
 _COMPARE = "(text, asked) => { window.mtdemo?.compare(text, asked); }"
 
@@ -74,6 +75,12 @@ class SentenceBox:
         sentences: what is typed.
         read: the button that reads it.
         link: the button that makes a link to this question.
+        clear: the button that empties it.
+        chips: the buttons of the examples.
+        area: what stands around it, for what is told beside the text.
+        actions: the row of its buttons.
+        file: the `LoadedFile` that the sentences came from; None where they came from elsewhere. A person may have changed
+            the box since: `find_rows` says which sentence is of which row.
         asked: the text that the answers on the page are of.
         n_answers: how often was read with success; a change of it fills the tabs.
         n_wanted: how often reading was asked for by an example or a link.
@@ -85,6 +92,11 @@ class SentenceBox:
     sentences: gr.Textbox
     read: gr.Button
     link: gr.Button
+    clear: gr.Button
+    chips: tuple[gr.Button, ...]
+    area: gr.Column
+    actions: gr.Row
+    file: gr.State
     asked: gr.Textbox
     n_answers: gr.State
     n_wanted: gr.State
@@ -143,23 +155,25 @@ class SentenceBox:
 
 def add_sentence_box() -> SentenceBox:
     """Add a box that holds the first of the examples."""
-    with gr.Column(elem_id="ask"):
+    with gr.Column(elem_id="ask") as area:
         sentences = gr.Textbox(
             EXAMPLES[0].text, label="One sentence per line, in English", lines=4, max_lines=10, elem_id="sentences"
         )
-        with gr.Row(elem_id="actions"):
+        with gr.Row(elem_id="actions") as actions:
             link = gr.Button("Copy link", size="sm", elem_classes="quiet", min_width=40)
             clear = gr.Button("Clear", size="sm", elem_id="clear", elem_classes="quiet", min_width=40)
             read = gr.Button("Read", variant="primary", elem_id="read", min_width=120)
     with gr.Row(elem_id="examples"):
-        chips = [gr.Button(example.title, size="sm", elem_classes="chip", min_width=40) for example in EXAMPLES]
+        chips = tuple(gr.Button(example.title, size="sm", elem_classes="chip", min_width=40) for example in EXAMPLES)
     with gr.Column(elem_id="below"):
         lesson = gr.Markdown(EXAMPLES[0].teaches, elem_id="lesson")
         problem = gr.HTML(elem_id="problem")
         gr.HTML('<p id="stale" role="status"></p>', apply_default_css=False)
         work = gr.HTML(elem_id="work")
     asked = gr.Textbox(visible="hidden", label="What was read")
-    box = SentenceBox(sentences, read, link, asked, gr.State(0), gr.State(0), lesson, problem, work)
+    file = gr.State(None, time_to_live=_HOUR_S)
+    buttons = (read, link, clear, chips, area, actions)
+    box = SentenceBox(sentences, *buttons, file, asked, gr.State(0), gr.State(0), lesson, problem, work)
     for chip, example in zip(chips, EXAMPLES, strict=True):
         chip.click(
             partial(take_example, example),

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from mtdemo.config import Settings
+from mtdemo.data.loaded_file import LoadedFile
+from mtdemo.planning.planner import Planner
+from mtdemo.ui.components.file_loader import MAX_CHOICES, describe_file, offer_columns, take_file
+from mtdemo.ui.page import build_page
+from tests.ui.components.test_cards import HOSTILE, Reader
+from tests.ui.conftest import FakeService
+
+
+def test_a_file_fills_the_box_and_has_it_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,text,label\n1,One.,x\n2,Two.,y\n")
+    texts, file, told, columns, problem, lesson, n_wanted = take_file(Settings(), str(path), None, 4)
+    assert (texts, problem, lesson, n_wanted) == ("One.\nTwo.", "", "", 5)
+    assert isinstance(file, LoadedFile) and file.labels == ("x", "y")
+    for words in ("a.csv</b>: 2 texts", "<q>text</q>", "2 classes in <q>label</q>"):
+        assert words in told
+    assert [value for value, _ in columns.choices] == ["id", "text", "label"]
+    assert (columns.value, columns.visible) == ("text", True)
+    assert take_file(Settings(), str(path), "id", 5)[0] == "1\n2"
+
+
+def test_a_file_that_cannot_be_read_changes_nothing_and_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "<b>.pdf"
+    path.write_text("x")
+    *others, problem, lesson, n_wanted = take_file(Settings(), str(path), None, 4)
+    assert all(value == gr.skip() for value in (*others, lesson, n_wanted))
+    assert "&lt;b&gt;.pdf is of a kind that is not read" in problem
+    assert str(tmp_path) not in problem
+
+
+def test_the_limits_are_those_of_the_page(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("line\n" * 30)
+    texts, _, told, columns, *_ = take_file(Settings(max_sentences=20), str(path), None, 0)
+    assert texts.count("\n") == 19
+    assert "The first 20 texts are taken, and the other 10 rows are left out" in told
+    assert columns.visible is False
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_names_of_files_and_columns_are_never_markup(hostile: str) -> None:
+    file = LoadedFile(hostile, ("a",), (hostile, "b"), (("a", "c"),), hostile, "b", notes=(hostile,))
+    page = Reader(describe_file(file))
+    assert page.tags <= {"p", "b", "q"} and not {name for name in page.attributes if name.startswith("on")}
+    assert page.text.count(hostile) == 3
+
+
+def test_few_columns_are_offered_and_the_chosen_one_among_them() -> None:
+    columns = tuple(f"c{number}" for number in range(30))
+    offered = offer_columns(LoadedFile("a", ("x",), columns, (columns,), "c29"))
+    assert len(offered.choices) == MAX_CHOICES + 1 and offered.choices[-1] == ("c29", "c29")
+
+
+def test_the_file_leaves_with_its_texts(fake: FakeService, planner: Planner) -> None:
+    config = build_page(fake, planner).get_config_file()
+    kinds = {component["id"]: component["props"].get("elem_id") for component in config["components"]}
+    forgets = [d for d in config["dependencies"] if not d["inputs"] and "loaded" in map(kinds.get, d["outputs"])]
+    assert len(forgets) == 1
+    assert len(forgets[0]["targets"]) == 8, "seven examples and the button that clears"
