@@ -23,8 +23,9 @@ from mtdemo.data.sheets import (
     read_tagged,
     read_workbook,
 )
-from mtdemo.errors import DataFileError
+from mtdemo.errors import DataFileError, EmptyInputError
 from mtdemo.files import read_text, reading
+from mtdemo.text.sentences import split_sentences
 from mtdemo.text.tokenization import replace_unreadable
 from mtdemo.text.words import is_blank, strip_invisible
 
@@ -80,7 +81,10 @@ class LoadedFile:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The class of each text, empty where its row has none; nothing where the file has no classes."""
+        """The class of each text, empty where a row has none.
+
+        There are none where the file has no classes.
+        """
         return tuple(map(_clean_label, self.values(self.label_column))) if self.label_column else ()
 
     def values(self, column: str) -> tuple[str, ...]:
@@ -100,6 +104,23 @@ class LoadedFile:
         for place, text in enumerate(self.texts):
             places[text].append(place)
         return tuple(places[sentence].popleft() if places[sentence] else None for sentence in sentences)
+
+
+def split_text(text: str) -> LoadedFile:
+    """Split a text into its sentences.
+
+    Their places in the whole are the columns `start` and `end` (exclusive).
+
+    Raises:
+        EmptyInputError: nothing in it can be seen.
+    """
+    whole = replace_unreadable(text)
+    spans = split_sentences(whole)
+    if not spans:
+        raise EmptyInputError("There is nothing to split yet. Paste a text into the box.")
+    texts = tuple(whole[start:end] for start, end in spans)
+    rows = tuple((text, str(start), str(end)) for text, (start, end) in zip(texts, spans, strict=True))
+    return LoadedFile("the text of the box", texts, ("text", "start", "end"), rows, "text", n_rows=len(rows))
 
 
 def load_file(path: Path, limits: TextLimits, text_column: str = "") -> LoadedFile:
@@ -132,7 +153,7 @@ def load_file(path: Path, limits: TextLimits, text_column: str = "") -> LoadedFi
 
 
 def _take_texts(sheet: Sheet, name: str, limits: TextLimits, column: str) -> LoadedFile:
-    """Take the texts of a column, and tell what is not taken."""
+    """Take the texts of a column; tell what is left."""
     place = sheet.columns.index(column)
     taken: list[tuple[str, Row]] = []
     n_blank = n_joined = n_characters = 0
@@ -228,7 +249,7 @@ def _read_plain(path: Path, name: str, max_rows: int) -> Sheet:
 
 
 def _marked(sample: Sample, max_rows: int) -> Sheet:
-    """Make a sheet of marked sentences, whose part is a column.
+    """Make a sheet of marked sentences with their part.
 
     The tags go along where the tokens, with a space between them, are the text itself.
     """

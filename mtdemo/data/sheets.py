@@ -43,7 +43,7 @@ _UNREADABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Cells as text, and the line or row of the file."""
+    """Cells as text, and their line in the file."""
 
     line: int
     cells: tuple[str, ...]
@@ -174,7 +174,7 @@ def read_lines(text: str, max_rows: int) -> Sheet:
 
 
 def make_sheet(found: Sequence[Row], max_rows: int) -> Sheet:
-    """Name the columns of rows, and leave out what does not fit.
+    """Name the columns of rows; leave out misfits.
 
     `[[id, text], [1, Hello!]]` has the columns id and text; `[[1, Hello!], [2, Bye.]]` has column 1 and column 2.
     """
@@ -203,7 +203,7 @@ def _columns_left_out(n_columns: int) -> tuple[str, ...]:
 
 
 def _names(cells: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of columns; empty where a row holds none."""
+    """Return the names of columns, if a row holds them."""
     names = tuple(unicodedata.normalize("NFC", strip_invisible(cell)) for cell in cells)
     while names and not names[-1]:
         names = names[:-1]
@@ -243,7 +243,7 @@ def _rows_of(sheet: Any, max_rows: int) -> Iterator[Row]:
 
 
 def _as_text(value: Any) -> str:
-    """Write a value of a cell: `None -> ""`, `3.0 -> 3`, `[1] -> [1]`."""
+    """Write a cell as text: `None -> ""`, `3.0 -> 3`."""
     if isinstance(value, str):
         return value
     if value is None:

@@ -4,11 +4,16 @@
   const lines = (text) => (text || "").split("\n").map((line) => line.trim()).filter(Boolean).join("\n");
   const say = (words) => { const place = find("#stale"); if (place) place.textContent = words; };
 
+  const MAX_BYTES = 4_000_000;  // of a file, as MAX_UPLOAD_BYTES of mtdemo/config.py
+  const ENDS = /[.!?…。！？]["'”’)\]]*\s+\S|[。！？]\S/g;  // a sentence, and another one behind it
+  const isLong = (line) => line.length > 120 && (line.match(ENDS) || []).length > 1;
+
   window.mtdemo = {
     // Mark the answers as stale while the box holds something else than was read.
     compare(text, asked) {
       const stale = Boolean(asked) && lines(text) !== lines(asked);
       document.body.classList.toggle("stale", stale);
+      document.body.classList.toggle("long-lines", lines(text).split("\n").some(isLong));
       say(stale ? "Changed since it was read: the answers below are of the earlier text." : "");
     },
     // Put a question into the address, and into the clipboard where that is allowed.
@@ -48,13 +53,26 @@
     if (!holdsFile(event)) return;
     event.preventDefault();
     dropping(false);
-    const input = find("#open-file input, input#open-file") || find("#actions input[type=file]");
+    const input = find("#actions input[type=file]");
     if (!event.target.closest?.("#ask") || !input) return;
     const file = new DataTransfer();
     file.items.add(event.dataTransfer.files[0]);
     input.files = file.files;
     input.dispatchEvent(new Event("change", { bubbles: true }));
   });
+
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches?.("#actions input[type=file]")) return;
+    const file = event.target.files[0];
+    if (file && file.size > MAX_BYTES) {
+      event.stopImmediatePropagation();  // gradio would say it far from the box, and for seconds only
+      say(`${file.name} has ${(file.size / 1e6).toFixed(1)} MB; at most ${MAX_BYTES / 1e6} are read here.`);
+      event.target.value = "";
+    } else {
+      say("");
+      document.body.classList.add("own-text");
+    }
+  }, true);
 
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.closest?.("#sentences")) {

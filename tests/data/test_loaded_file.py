@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from mtdemo.data import sheets
-from mtdemo.data.loaded_file import SUFFIXES, LoadedFile, TextLimits, load_file
+from mtdemo.data.loaded_file import SUFFIXES, LoadedFile, TextLimits, load_file, split_text
 from mtdemo.data.marked_text import SAMPLE
-from mtdemo.errors import DataFileError
+from mtdemo.errors import DataFileError, EmptyInputError
 
 LIMITS = TextLimits(n_texts=1_000, n_characters=50_000, n_characters_in_all=200_000)
 
@@ -213,3 +213,14 @@ def test_texts_are_lines_within_the_limits_or_the_file_is_refused(
     assert len(file.texts) == len(file.rows) and all(len(row) == len(file.columns) for row in file.rows)
     assert all(text == text.strip() and 0 < len(text) <= 10 and not {*text} & {*"\r\n\0"} for text in file.texts)
     assert file.find_rows(file.texts) == tuple(range(len(file.texts)))
+
+
+@given(st.text(max_size=60))
+@settings(max_examples=100, deadline=None)
+def test_a_split_text_knows_the_places_of_its_sentences(text: str) -> None:
+    try:
+        file = split_text(text)
+    except EmptyInputError:
+        return
+    places = zip(map(int, file.values("start")), map(int, file.values("end")), strict=True)
+    assert [text[start:end] for start, end in places] == list(file.texts)

@@ -13,7 +13,7 @@ import numpy as np
 
 from mtdemo.results import Analysis, ModelInfo, SentenceAnalysis, Similarity
 from mtdemo.ui.components.labels import color_classes, color_types
-from mtdemo.ui.components.messages import shorten, warn_untrained
+from mtdemo.ui.components.messages import is_in_fragments, pieces_per_word, shorten, warn_untrained
 
 MAX_CARDS = 50
 ROWS_PER_PAGE = 50
@@ -119,12 +119,17 @@ def _card(analysis: Analysis, number: int, sentence: SentenceAnalysis, neighbour
 
 
 def _remark(sentence: SentenceAnalysis) -> str:
-    if not sentence.is_hardly_readable:
+    if sentence.is_hardly_readable:
+        words = (
+            f"{sentence.n_unknown:,} of its pieces are unknown to this model, a third or more: an answer about it would "
+        )
+        words += "mean nothing."
+    elif is_in_fragments(sentence):
+        words = f"{pieces_per_word(sentence):.1f} pieces per word: the model knows few of these words whole. Is it another "
+        words += "language?"
+    else:
         return ""
-    return (
-        f'<p class="warning">{sentence.n_unknown:,} of its pieces are unknown to this model, a third or more: an answer '
-        "about it would mean nothing.</p>"
-    )
+    return f'<p class="warning">{words}</p>'
 
 
 def _class(sentence: SentenceAnalysis, info: ModelInfo) -> str:

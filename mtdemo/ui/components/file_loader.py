@@ -1,4 +1,4 @@
-"""A file on the box: opened or dropped, its texts put into the box, its other columns kept beside them."""
+"""What is brought to the box: a file, opened or dropped, and a long text that is split into its sentences."""
 
 from __future__ import annotations
 
@@ -10,41 +10,47 @@ from typing import Any
 import gradio as gr
 
 from mtdemo.config import Settings
-from mtdemo.data.loaded_file import SUFFIXES, LoadedFile, TextLimits, load_file
+from mtdemo.data.loaded_file import LoadedFile, TextLimits, load_file, split_text
 from mtdemo.errors import MtdemoError
 from mtdemo.serving.service import ModelService
-from mtdemo.ui.components.sentence_box import SentenceBox, as_problem
+from mtdemo.ui.components.messages import shorten
+from mtdemo.ui.components.sentence_box import HOUR_S, SentenceBox, as_problem
 
 MAX_CHOICES = 12  # columns that can be chosen from
-_FORMATS = ", ".join(SUFFIXES[:6])
+_OPEN = "Open a file"
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def add_file_loader(service: ModelService, box: SentenceBox) -> None:
-    """Add a button to the box, and a line that says what was loaded.
+    """Add a button to the box, and what was loaded.
 
-    The box keeps the file in `box.file` for whoever wants its labels or another column.
+    The box keeps the file in `box.file` for whoever wants its labels or another column. A button that splits is there while
+    a line seems to hold several sentences (`page.js`).
 
     Args:
         service: knows how much the page reads.
         box: takes the texts, and reads them.
     """
     with box.actions:
-        opened = gr.UploadButton(
-            f"Open a file ({_FORMATS})", size="sm", elem_id="open-file", elem_classes="quiet", min_width=40
-        )
+        opened = gr.UploadButton(_OPEN, size="sm", elem_id="open-file", elem_classes="quiet", min_width=40)
+        split = gr.Button("Split into sentences", size="sm", elem_id="split", elem_classes="quiet", min_width=40)
+        whole = gr.Button("Put back", size="sm", elem_id="put-back", elem_classes="quiet", min_width=40, visible=False)
     with box.area:
         told = gr.HTML(elem_id="loaded", apply_default_css=False)
         columns = gr.Radio([], label="Texts come from the column", visible=False, elem_id="columns")
-    shown = [box.sentences, box.file, told, columns, box.problem, box.lesson, box.n_wanted]
+    before = gr.State("", time_to_live=HOUR_S)
+    shown = [box.sentences, box.file, told, columns, whole, box.problem, box.lesson, box.n_wanted]
     take = partial(take_file, service.settings)
     opened.upload(lambda path, n_wanted: take(path, None, n_wanted), [opened, box.n_wanted], shown, **_QUIET)
     columns.input(take, [opened, columns, box.n_wanted], shown, **_QUIET)
-    gr.on([box.clear.click, *(chip.click for chip in box.chips)], forget_file, None, [box.file, told, columns], **_QUIET)
+    split.click(take_split, [box.sentences, box.n_wanted], [*shown, before], **_QUIET)
+    whole.click(put_back, [before, box.n_wanted], shown, **_QUIET)
+    clicks = (box.clear.click, *(chip.click for chip in box.chips))
+    gr.on(clicks, forget_file, None, [box.file, told, columns, whole], **_QUIET)
 
 
 def take_file(settings: Settings, path: str, column: str | None, n_wanted: int) -> tuple[Any, ...]:
-    """Put the texts of a file into the box and have them read.
+    """Put the texts of a file into the box.
 
     Args:
         settings: the limits of the page.
@@ -53,24 +59,45 @@ def take_file(settings: Settings, path: str, column: str | None, n_wanted: int) 
         n_wanted: how often reading was asked for.
 
     Returns:
-        Texts, file, what is told of it, its columns, the problem, the lesson, and `n_wanted` by now. A file that cannot be
-        read leaves everything as it is but for the problem.
+        Texts, file, what is told of it, its columns, the button that puts a text back, the problem, the lesson, and
+        `n_wanted` by now. A file that cannot be read leaves everything as it is but for the problem.
     """
     limits = TextLimits(settings.max_sentences, settings.max_sentence_characters, settings.max_total_characters)
     try:
         file = load_file(Path(path), limits, column or "")
     except MtdemoError as error:
-        return *(gr.skip(),) * 4, as_problem(str(error)), gr.skip(), gr.skip()
-    return "\n".join(file.texts), file, describe_file(file), offer_columns(file), "", "", n_wanted + 1
+        return *(gr.skip(),) * 5, as_problem(str(error)), gr.skip(), gr.skip()
+    hidden = gr.Button(visible=False)
+    return "\n".join(file.texts), file, describe_file(file), offer_columns(file), hidden, "", "", n_wanted + 1
 
 
-def forget_file() -> tuple[None, str, Any]:
+def take_split(text: str, n_wanted: int) -> tuple[Any, ...]:
+    """Put a text into the box, one sentence per line.
+
+    Returns:
+        As `take_file`, and the text as it was.
+    """
+    try:
+        file = split_text(text)
+    except MtdemoError as error:
+        return *(gr.skip(),) * 5, as_problem(str(error)), gr.skip(), gr.skip(), gr.skip()
+    told = f'<p role="status">Split into {len(file.texts):,} sentences, one per line.</p>'
+    texts, button = "\n".join(file.texts), gr.Button(visible=True)
+    return texts, file, told, gr.Radio(visible=False), button, "", "", n_wanted + 1, text
+
+
+def put_back(text: str, n_wanted: int) -> tuple[Any, ...]:
+    """Put back a text that was split."""
+    return text, *forget_file(), "", "", n_wanted + 1
+
+
+def forget_file() -> tuple[None, str, Any, Any]:
     """Forget the file when the box gets something else."""
-    return None, "", gr.Radio(visible=False)
+    return None, "", gr.Radio(visible=False), gr.Button(visible=False)
 
 
 def describe_file(file: LoadedFile) -> str:
-    """Say what was loaded and what was left out, as HTML."""
+    """Say as HTML what was loaded and left out."""
     n_texts = f"{len(file.texts):,} {'text' if len(file.texts) == 1 else 'texts'}"
     column = f" from the column <q>{html.escape(file.text_column)}</q>" if len(file.columns) > 1 else ""
     n_classes = len({*file.labels} - {""})
@@ -84,6 +111,14 @@ def describe_file(file: LoadedFile) -> str:
 
 
 def offer_columns(file: LoadedFile) -> Any:
-    """Offer the columns that texts can come from."""
-    choices = list(dict.fromkeys((*file.columns[:MAX_CHOICES], file.text_column)))
+    """Offer the columns for the texts, each with a cell.
+
+    `review: The battery lasts`; gradio would translate a bare name such as `label`.
+    """
+    names = list(dict.fromkeys((*file.columns[:MAX_CHOICES], file.text_column)))
+    choices = [(f"{name}: {shorten(_first_cell(file, name), 24)}", name) for name in names]
     return gr.Radio(choices, value=file.text_column, visible=len(choices) > 1)
+
+
+def _first_cell(file: LoadedFile, column: str) -> str:
+    return next((" ".join(cell.split()) for cell in file.values(column) if cell.strip()), "…")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -136,7 +138,7 @@ def watch_loading(service: ModelService) -> Iterator[str]:
     try:
         yield describe_ready(service, None)
     except MtdemoError as error:
-        yield f"**The model could not be loaded.** {as_plain_markdown(str(error))}"
+        yield _failure(f"**The model could not be loaded.** {as_plain_markdown(str(error))}")
 
 
 def show_expectation(service: ModelService, choice: str) -> tuple[str, Any]:
@@ -153,17 +155,38 @@ def use_model(service: ModelService, choice: str, hub_id: str, current: str | No
     If that fails, the one in use stays in use, be it another one by then.
     """
     chosen = choice if choice != OTHER else hub_id.strip()
-    yield gr.skip(), f"**Loading {_code(chosen)}.** A model of the hub is downloaded first, which can take minutes."
+    pool = ThreadPoolExecutor(1)
+    began = time.monotonic()
     try:
         if not chosen:
             raise CheckpointNotFoundError("No model id was given. Write one as on the hub, such as bert-base-uncased.")
-        ready = describe_ready(service, chosen)
+        loading = pool.submit(describe_ready, service, chosen)
+        while True:
+            yield gr.skip(), _describe_loading(chosen, time.monotonic() - began)
+            if wait([loading], timeout=1.0).done:
+                break
+        ready = loading.result()
     except MtdemoError as error:
         in_use = service.loaded(current)
         stays = f" **The model in use stays in use.** **Ready.** {describe_model(in_use)}" if in_use else ""
-        yield gr.skip(), f"{as_plain_markdown(str(error))}{stays}"
+        yield gr.skip(), _failure(f"{as_plain_markdown(str(error))}{stays}")
     else:
         yield chosen, ready
+    finally:
+        pool.shutdown(wait=False)  # a visitor who leaves is not waited for
+
+
+def _describe_loading(chosen: str, seconds: float) -> str:
+    waited = f" {seconds:.0f} s so far." if seconds >= 1 else ""
+    return (
+        f"**Loading {_code(chosen)}.**{waited} A model of the hub is downloaded first, which can take minutes; a hub "
+        "that is silent for 20 s is given up."
+    )
+
+
+def _failure(text: str) -> str:
+    """Write a failure as a quotation, which has the colour of warnings."""
+    return f"> {text}"
 
 
 def describe_ready(service: ModelService, model: str | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from mtdemo.ui.components.examples import EXAMPLES, Example
 
 Result = TypeVar("Result")
 MAX_CHARACTERS = 160  # of a sentence in a table; a click shows the whole
-_HOUR_S = 3_600
+HOUR_S = 3_600
 _CONCURRENCY = 8  # questions in work at once; the service interleaves their batches
 _COMPARE = "(text, asked) => { window.mtdemo?.compare(text, asked); }"
 
@@ -125,7 +125,13 @@ class SentenceBox:
         ).then(None, [self.sentences, self.asked], None, js=_COMPARE)
 
     def fill_with(
-        self, model: gr.State, api_name: str | None, about: str, callback: Callable[..., Any], *outputs: Component
+        self,
+        model: gr.State,
+        api_name: str | None,
+        about: str,
+        callback: Callable[..., Any],
+        *outputs: Component,
+        also: Sequence[Component] = (),
     ) -> None:
         """Fill a part of the page after each reading.
 
@@ -135,13 +141,14 @@ class SentenceBox:
             model: the visitor's choice of model.
             api_name: name of the endpoint; None where there is none.
             about: its description.
-            callback: gets the text that was read and the model.
+            callback: gets the text that was read, the model and what is `also` given.
             outputs: what it fills.
+            also: what else the callback gets, such as `self.file`.
         """
         gr.on(
             self.n_answers.change,
             callback,
-            [self.asked, model],
+            [self.asked, model, *also],
             list(outputs),
             api_name=api_name,
             api_description=about,
@@ -157,7 +164,11 @@ def add_sentence_box() -> SentenceBox:
     """Add a box that holds the first of the examples."""
     with gr.Column(elem_id="ask") as area:
         sentences = gr.Textbox(
-            EXAMPLES[0].text, label="One sentence per line, in English", lines=4, max_lines=10, elem_id="sentences"
+            EXAMPLES[0].text,
+            label="One sentence per line, in English, or a file dropped here",
+            lines=4,
+            max_lines=10,
+            elem_id="sentences",
         )
         with gr.Row(elem_id="actions") as actions:
             link = gr.Button("Copy link", size="sm", elem_classes="quiet", min_width=40)
@@ -171,7 +182,7 @@ def add_sentence_box() -> SentenceBox:
         gr.HTML('<p id="stale" role="status"></p>', apply_default_css=False)
         work = gr.HTML(elem_id="work")
     asked = gr.Textbox(visible="hidden", label="What was read")
-    file = gr.State(None, time_to_live=_HOUR_S)
+    file = gr.State(None, time_to_live=HOUR_S)
     buttons = (read, link, clear, chips, area, actions)
     box = SentenceBox(sentences, *buttons, file, asked, gr.State(0), gr.State(0), lesson, problem, work)
     for chip, example in zip(chips, EXAMPLES, strict=True):

@@ -16,6 +16,7 @@ from gradio.processing_utils import save_bytes_to_cache
 from mtdemo.results import Analysis, Pair, Similarity
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.charts.similarity import MAX_SENTENCES, plot_similarity
+from mtdemo.ui.components.cards import NEAR
 from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.grid import render_grid
 from mtdemo.ui.components.messages import describe_answer
@@ -24,7 +25,12 @@ from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, SentenceBox, ask
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+_ALONE = (
+    "One sentence has nothing to be compared with. With a second line, a map of the cosines stands here: how near each is "
+    "to each other in meaning, and which pairs are the nearest and the farthest."
+)
 N_VALUES = 10  # of each embedding, as the reference prints them
+_MOST, _BEST = "most similar", "the best, not near"
 _WIDTHS: list[str | int] = ["240px", "80px", "64px", "96px", "88px", "580px"]
 
 
@@ -105,17 +111,27 @@ def tabulate_embeddings(analysis: Analysis) -> pd.DataFrame:
 
 
 def tabulate_pairs(similarity: Similarity) -> pd.DataFrame:
-    """Tabulate the most and the least similar pairs, each once."""
+    """Tabulate the most and the least similar pairs, each once.
+
+    A pair below `NEAR` is called the best rather than similar.
+    """
     texts = [sentence.text for sentence in similarity.analysis]
     least = [pair for pair in similarity.least_similar if pair not in similarity.most_similar]
 
     def rows(kind: str, pairs: Sequence[Pair]) -> list[tuple[str, float, str, str]]:
-        return [(kind, round(pair.similarity, 4), texts[pair.first], texts[pair.second]) for pair in pairs]
+        return [
+            (kind if pair.similarity >= NEAR or kind != _MOST else _BEST, round(pair.similarity, 4), *_texts(texts, pair))
+            for pair in pairs
+        ]
 
     return pd.DataFrame(
-        [*rows("most similar", similarity.most_similar), *rows("least similar", least)],
+        [*rows(_MOST, similarity.most_similar), *rows("least similar", least)],
         columns=["pair", "cosine", "sentence", "other sentence"],
     )
+
+
+def _texts(texts: Sequence[str], pair: Pair) -> tuple[str, str]:
+    return texts[pair.first], texts[pair.second]
 
 
 def as_csv(analysis: Analysis) -> bytes:
@@ -144,7 +160,7 @@ def _note(similarity: Similarity) -> str:
     note = describe_answer(similarity.analysis)
     n_sentences = len(similarity.analysis)
     if n_sentences == 1:
-        return f"One sentence has nothing to be compared with: add a second line to see similarities.\n\n{note}".strip()
+        return f"{_ALONE}\n\n{note}".strip()
     if n_sentences > MAX_SENTENCES:
         shown = f"The picture shows the first {MAX_SENTENCES} of {n_sentences:,} sentences; tables and files have all."
         return f"{shown}\n\n{note}".strip()

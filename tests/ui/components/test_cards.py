@@ -9,6 +9,7 @@ import pytest
 from mtdemo.results import Similarity
 from mtdemo.ui.components.cards import find_neighbours, render_answers, render_classes
 from mtdemo.ui.components.grid import render_grid
+from mtdemo.ui.components.messages import is_in_fragments
 from tests.ui.conftest import INFO, FakeService
 
 OURS = {
@@ -89,6 +90,15 @@ def test_text_that_is_hardly_readable_gets_a_sentence_and_no_answer(fake: FakeSe
     first = markup.split("</li>")[0]
     assert "unknown to this model, a third or more" in first
     assert "no class" in first and "0.75" not in first and "nothing to compare with" in first
+
+
+def test_words_in_fragments_are_told_and_answered(fake: FakeService) -> None:
+    similarity = fake.similarity(["Das Essen war kalt und gut", "plain words of the model s own"])
+    first, second = (replace(similarity.analysis.sentences[0], n_tokens=12), similarity.analysis.sentences[1])
+    markup = render_answers(replace(similarity, analysis=replace(similarity.analysis, sentences=(first, second))))
+    assert "1.7 pieces per word: the model knows few of these words whole" in markup.split("</li>")[0]
+    assert "yes 0.75" in markup.split("</li>")[0] and "per word" not in markup.split("</li>")[1]
+    assert not is_in_fragments(replace(first, n_tokens=11)) and not is_in_fragments(fake.analyze(["Ab Cd"]).sentences[0])
 
 
 def test_neighbours_are_others_and_readable(fake: FakeService) -> None:

@@ -8,7 +8,7 @@ import pytest
 from mtdemo.config import Settings
 from mtdemo.data.loaded_file import LoadedFile
 from mtdemo.planning.planner import Planner
-from mtdemo.ui.components.file_loader import MAX_CHOICES, describe_file, offer_columns, take_file
+from mtdemo.ui.components.file_loader import MAX_CHOICES, describe_file, offer_columns, put_back, take_file, take_split
 from mtdemo.ui.page import build_page
 from tests.ui.components.test_cards import HOSTILE, Reader
 from tests.ui.conftest import FakeService
@@ -17,13 +17,13 @@ from tests.ui.conftest import FakeService
 def test_a_file_fills_the_box_and_has_it_read(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("id,text,label\n1,One.,x\n2,Two.,y\n")
-    texts, file, told, columns, problem, lesson, n_wanted = take_file(Settings(), str(path), None, 4)
+    texts, file, told, columns, whole, problem, lesson, n_wanted = take_file(Settings(), str(path), None, 4)
     assert (texts, problem, lesson, n_wanted) == ("One.\nTwo.", "", "", 5)
     assert isinstance(file, LoadedFile) and file.labels == ("x", "y")
     for words in ("a.csv</b>: 2 texts", "<q>text</q>", "2 classes in <q>label</q>"):
         assert words in told
-    assert [value for value, _ in columns.choices] == ["id", "text", "label"]
-    assert (columns.value, columns.visible) == ("text", True)
+    assert columns.choices == [("id: 1", "id"), ("text: One.", "text"), ("label: x", "label")]
+    assert (columns.value, columns.visible, whole.visible) == ("text", True, False)
     assert take_file(Settings(), str(path), "id", 5)[0] == "1\n2"
 
 
@@ -56,7 +56,7 @@ def test_names_of_files_and_columns_are_never_markup(hostile: str) -> None:
 def test_few_columns_are_offered_and_the_chosen_one_among_them() -> None:
     columns = tuple(f"c{number}" for number in range(30))
     offered = offer_columns(LoadedFile("a", ("x",), columns, (columns,), "c29"))
-    assert len(offered.choices) == MAX_CHOICES + 1 and offered.choices[-1] == ("c29", "c29")
+    assert len(offered.choices) == MAX_CHOICES + 1 and offered.choices[-1] == ("c29: c29", "c29")
 
 
 def test_the_file_leaves_with_its_texts(fake: FakeService, planner: Planner) -> None:
@@ -65,3 +65,15 @@ def test_the_file_leaves_with_its_texts(fake: FakeService, planner: Planner) -> 
     forgets = [d for d in config["dependencies"] if not d["inputs"] and "loaded" in map(kinds.get, d["outputs"])]
     assert len(forgets) == 1
     assert len(forgets[0]["targets"]) == 8, "seven examples and the button that clears"
+
+
+def test_a_long_text_is_split_and_put_back() -> None:
+    text = "It rains. Dr. Ada left!\nAnd came."
+    texts, file, told, columns, whole, problem, _, n_wanted, before = take_split(text, 4)
+    assert texts == "It rains.\nDr. Ada left!\nAnd came."
+    assert (problem, n_wanted, before, whole.visible, columns.visible) == ("", 5, text, True, False)
+    assert file.values("start") == ("0", "10", "24")
+    assert "3 sentences" in told
+    assert put_back(before, 5)[:2] == (text, None)
+    *others, problem, _, _, before = take_split(" \n", 4)
+    assert all(value == gr.skip() for value in (*others, before)) and "nothing to split" in problem

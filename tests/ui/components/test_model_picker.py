@@ -1,9 +1,11 @@
 import re
+import time
 from pathlib import Path
 
 import gradio as gr
 
 from mtdemo.config import EMBEDDED_CHECKPOINT
+from mtdemo.results import ModelInfo
 from mtdemo.ui.components.model_picker import (
     OTHER,
     describe_badge,
@@ -40,7 +42,7 @@ def test_a_page_opened_later_is_ready_at_once(fake: FakeService) -> None:
 
 def test_a_first_model_that_cannot_be_loaded_is_told_without_markup() -> None:
     *_, last = watch_loading(Broken())
-    assert last.startswith("**The model could not be loaded.**")
+    assert last.startswith("> **The model could not be loaded.**"), "a quotation, in the colour of warnings"
     assert "<b>" not in last
 
 
@@ -57,6 +59,16 @@ def test_a_choice_is_for_this_visitor(fake: FakeService) -> None:
     assert "`bert-base-uncased`" in status
 
 
+def test_a_load_says_how_long_it_has_taken() -> None:
+    class Late(FakeService):
+        def load(self, model: str | None = None) -> ModelInfo:
+            time.sleep(1.2)
+            return super().load(model)
+
+    first, second, last = (status for _, status in use_model(Late(), "bert-base-uncased", "", None))
+    assert "so far" not in first and "1 s so far" in second and last.startswith("**Ready.**")
+
+
 def test_an_id_is_taken_from_the_field(fake: FakeService) -> None:
     assert list(use_model(fake, OTHER, "  owner/name ", None))[-1][0] == "owner/name"
 
@@ -66,7 +78,7 @@ def test_after_a_failure_the_model_in_use_stays_in_use(fake: FakeService) -> Non
     assert [choice for choice, _ in told] == [gr.skip()] * 2, "which may be another one by then"
     status = told[-1][1]
     assert "**The model in use stays in use.** **Ready.** `fake`" in status
-    assert not re.search(r"<\w", status)
+    assert status.startswith("> ") and not re.search(r"<\w", status)
 
 
 def test_a_failure_while_no_model_is_there_is_told_too() -> None:

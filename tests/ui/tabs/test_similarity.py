@@ -1,9 +1,11 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from mtdemo.results import Pair
 from mtdemo.ui.tabs.similarity import as_csv, as_npy, show_embeddings, tabulate_pairs
 from tests.ui.conftest import FakeService
 
@@ -21,7 +23,7 @@ def test_one_sentence_has_no_heat_map_and_is_told_why(fake: FakeService, tmp_pat
     note, figure, pairs, *_ = show_embeddings(fake, str(tmp_path), "one", None)
     assert figure is None
     assert pairs.empty
-    assert "add a second line" in note
+    assert "With a second line, a map of the cosines stands here" in note
 
 
 def test_many_sentences_are_drawn_up_to_a_limit_and_told(fake: FakeService, tmp_path: Path) -> None:
@@ -51,3 +53,10 @@ def test_a_pair_stands_in_the_table_once(fake: FakeService) -> None:
         pairs = tabulate_pairs(fake.similarity([f"word {i}" for i in range(n)]))
         assert not pairs.duplicated(["sentence", "other sentence"]).any()
         assert len(pairs) == min(10, n * (n - 1) // 2)
+
+
+def test_the_best_of_strangers_is_not_called_similar(fake: FakeService) -> None:
+    similarity = fake.similarity(["a", "b", "c"])
+    pairs = (Pair(0, 1, 0.31), Pair(0, 2, 0.147))
+    table = tabulate_pairs(replace(similarity, most_similar=pairs, least_similar=(Pair(1, 2, -0.2),)))
+    assert list(table["pair"]) == ["most similar", "the best, not near", "least similar"]
