@@ -18,6 +18,7 @@ from mtdemo.ui.components.link import read_query, write_query
 from mtdemo.ui.components.model_picker import add_model_panel
 from mtdemo.ui.components.sentence_box import SentenceBox, add_sentence_box, as_problem
 from mtdemo.ui.lab.plan_tab import add_freezing_tab
+from mtdemo.ui.report import add_report
 from mtdemo.ui.tabs.answers import add_answers_tab
 from mtdemo.ui.tabs.classification import add_classification_tab
 from mtdemo.ui.tabs.entities import add_entities_tab
@@ -51,6 +52,7 @@ def build_page(service: ModelService, planner: Planner) -> gr.Blocks:
         with gr.Tabs(selected=TABS[0], overflow_behavior="wrap", elem_id="tabs") as tabs:
             with _tab("All answers", 0):
                 add_answers_tab(service, box, model)
+                add_report(service, box, model)
             with _tab("Embedding & similarity", 1):
                 add_embedding_tab(service, box, model)
             with _tab("Classification", 2):

@@ -6,7 +6,7 @@ from gradio_client import Client
 
 from mtdemo.planning.planner import Planner
 from mtdemo.serving.service import ModelService
-from mtdemo.ui.components.downloads import write_files
+from mtdemo.ui.components.downloads import Export, write_files
 from mtdemo.ui.page import build_page, make_link
 from mtdemo.ui.tabs.answers import as_record, read, tabulate_answers
 from mtdemo.ui.tabs.classification import show_classes, show_rows
@@ -52,7 +52,7 @@ def test_a_whole_visit_reads_each_sentence_once(fresh: ModelService, tmp_path: P
     show_embeddings(fresh, str(tmp_path), asked, None)
     for fill in (show_grid, show_classes, show_rows, show_entities):
         fill(fresh, asked, None)
-    write_files(fresh, str(tmp_path), "answers", as_record, tabulate_answers, asked, None)
+    write_files(fresh, str(tmp_path), Export("answers", as_record, tabulate_answers), asked, None)
     assert fresh.n_forward_passes == 1, "a tab that is opened finds its answers in the cache"
     *_, work, _ = read(fresh, f"{text}\nThe sun is new.", None, 1)
     assert fresh.n_forward_passes == 2

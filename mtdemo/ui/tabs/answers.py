@@ -70,19 +70,25 @@ def read(
 
 def describe_work(analysis: Analysis, elapsed_ms: float) -> str:
     """Count what was read, in passes and milliseconds."""
-    n_pieces = sum(sentence.n_tokens for sentence in analysis)
-    n_cut = sum(sentence.n_truncated for sentence in analysis)
-    n_unknown = sum(sentence.n_unknown for sentence in analysis)
     facts = [
-        _count(len(analysis), "sentence"),
-        _count(n_pieces, "piece"),
-        *([f"{n_cut:,} cut"] if n_cut else []),
-        *([f"{n_unknown:,} unknown"] if n_unknown else []),
+        *count_read(analysis),
         f"<b>{_count(analysis.n_passes, 'pass', 'passes')}</b>",
         *([f"{analysis.n_cached:,} from the cache"] if analysis.n_cached else []),
         f"{elapsed_ms:,.0f} ms",
     ]
     return f"<p>{' · '.join(facts)}</p>"
+
+
+def count_read(analysis: Analysis) -> list[str]:
+    """Count sentences and pieces, cut and unknown ones too."""
+    n_cut = sum(sentence.n_truncated for sentence in analysis)
+    n_unknown = sum(sentence.n_unknown for sentence in analysis)
+    return [
+        _count(len(analysis), "sentence"),
+        _count(sum(sentence.n_tokens for sentence in analysis), "piece"),
+        *([f"{n_cut:,} cut"] if n_cut else []),
+        *([f"{n_unknown:,} unknown"] if n_unknown else []),
+    ]
 
 
 def _count(number: int, one: str, many: str = "") -> str:

@@ -13,10 +13,12 @@ import numpy as np
 import pandas as pd
 from gradio.processing_utils import save_bytes_to_cache
 
+from mtdemo.errors import InputError
 from mtdemo.results import Analysis, Pair, Similarity
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.charts.similarity import MAX_SENTENCES, plot_similarity
 from mtdemo.ui.components.cards import NEAR
+from mtdemo.ui.components.downloads import add_figure_downloads
 from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.grid import render_grid
 from mtdemo.ui.components.messages import describe_answer
@@ -45,6 +47,7 @@ def add_embedding_tab(service: ModelService, box: SentenceBox, model: gr.State) 
     note = gr.Markdown(elem_classes="note")
     heatmap = gr.Plot(label="Cosine similarity", show_label=False, elem_id="heatmap")
     grid = gr.HTML(apply_default_css=False, elem_id="grid")
+    add_figure_downloads(partial(draw_map, service), [box.asked, model], "similarity", "heatmap")
     with gr.Accordion("Most and least similar pairs", open=False):
         pairs = gr.Dataframe(label="Most and least similar pairs", interactive=False, wrap=True, max_chars=MAX_CHARACTERS)
     with gr.Accordion("Embeddings", open=False):
@@ -68,6 +71,18 @@ def add_embedding_tab(service: ModelService, box: SentenceBox, model: gr.State) 
         *(note, heatmap, pairs, vectors, csv, npy),
     )
     box.fill_with(model, None, "", partial(show_grid, service), grid)
+
+
+def draw_map(service: ModelService, text: str, model: str | None, progress: gr.Progress = gr.Progress()) -> Figure:
+    """Draw the heat map of what was read.
+
+    Raises:
+        InputError: one sentence has none.
+    """
+    similarity = ask(service, service.similarity, text, model, progress)
+    if len(similarity.analysis) < 2:
+        raise InputError(_ALONE)
+    return plot_similarity(similarity)
 
 
 def show_grid(service: ModelService, text: str, model: str | None, progress: gr.Progress = gr.Progress()) -> str:
