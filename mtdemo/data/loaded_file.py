@@ -81,9 +81,9 @@ class LoadedFile:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The class of each text, empty where a row has none.
+        """The class of each text, or nothing.
 
-        There are none where the file has no classes.
+        It is empty where a row has none; there are none where the file has no classes.
         """
         return tuple(map(_clean_label, self.values(self.label_column))) if self.label_column else ()
 

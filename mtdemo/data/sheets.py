@@ -243,7 +243,7 @@ def _rows_of(sheet: Any, max_rows: int) -> Iterator[Row]:
 
 
 def _as_text(value: Any) -> str:
-    """Write a cell as text: `None -> ""`, `3.0 -> 3`."""
+    """Write a cell as text: `3.0 -> 3`."""
     if isinstance(value, str):
         return value
     if value is None:

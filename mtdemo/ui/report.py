@@ -79,7 +79,7 @@ def render_report(similarity: Similarity, file: LoadedFile | None = None) -> str
 
 
 def add_report(service: ModelService, box: SentenceBox, model: gr.State) -> None:
-    """Add a button that writes the report and hands it out.
+    """Add a button that hands out the report.
 
     Args:
         service: answers from its cache.

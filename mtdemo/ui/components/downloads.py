@@ -125,7 +125,7 @@ def _others(file: LoadedFile) -> list[str]:
 def add_made_download(
     label: str, make: Callable[..., tuple[bytes, str]], inputs: Sequence[Component], made_id: str
 ) -> None:
-    """Add a button for a file that is made on a click.
+    """Add a button for a file made on a click.
 
     Args:
         label: of the button.
@@ -146,7 +146,7 @@ def add_made_download(
 
 
 def add_figure_downloads(draw: Callable[..., Figure], inputs: Sequence[Component], name: str, figure_id: str) -> None:
-    """Add buttons that hand out a figure as PNG and as HTML.
+    """Add buttons that hand out a figure.
 
     The picture is made by the browser, of the figure as it is shown.
 

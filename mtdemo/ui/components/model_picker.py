@@ -185,7 +185,7 @@ def _describe_loading(chosen: str, seconds: float) -> str:
 
 
 def _failure(text: str) -> str:
-    """Write a failure as a quotation, which has the colour of warnings."""
+    """Quote a failure, which has the colour of warnings."""
     return f"> {text}"
 
 
