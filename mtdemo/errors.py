@@ -88,7 +88,16 @@ class ModelTooLargeError(CheckpointError):
 
 
 class PlanError(MtdemoError):
-    """A freezing or optimizer plan that contradicts itself."""
+    """A freezing or optimizer plan that contradicts itself.
+
+    Args:
+        message: what is wrong and what is allowed.
+        field: the setting that it is about, such as `rank` or, for a rate, whose it is; empty where it is about several.
+    """
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class TooBusyError(MtdemoError):

@@ -6,23 +6,28 @@ decay on biases and normalisation weights. Planning is pure; `build_optimizer` m
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mtdemo.errors import PlanError
 from mtdemo.models.parts import ParameterSpec, PartKind, part_title
 from mtdemo.planning.freezing import FreezingPlan, PartPlan
-from mtdemo.planning.scenarios import BACKBONE
+from mtdemo.planning.scenarios import BACKBONE, BACKBONE_LEARNING_RATE, HEAD_LEARNING_RATE
 
 if TYPE_CHECKING:
     import torch
 
     from mtdemo.models.multitask import MultiTaskModel
 
-BACKBONE_LEARNING_RATE = 2e-5
-HEAD_LEARNING_RATE = 3e-4
 WEIGHT_DECAY = 0.01
+HIGH_RATE, LOW_RATE = 0.01, 1e-4  # rates beyond are warned of, low ones where little of the backbone trains
+
+
+_FEW: tuple[tuple[str, Callable[[ParameterSpec], bool]], ...] = (
+    ("biases", lambda parameter: parameter.is_bias),
+    ("adapters", lambda parameter: parameter.is_adapter),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +52,14 @@ class OptimizerSettings:
     layer_decay: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, value in (
-            ("The learning rate of the backbone", self.backbone_learning_rate),
-            *((f"The learning rate of the {part_title(k)}", rate) for k, rate in self.head_learning_rates.items()),
-            ("The weight decay", self.weight_decay),
-            ("The layer-wise decay", self.layer_decay),
+        for field_, name, value in (
+            (BACKBONE, "The learning rate of the backbone", self.backbone_learning_rate),
+            *((k, f"The learning rate of the {part_title(k)}", rate) for k, rate in self.head_learning_rates.items()),
+            ("weight_decay", "The weight decay", self.weight_decay),
+            ("layer_decay", "The layer-wise decay", self.layer_decay),
         ):
             if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0.0 <= value <= 1.0:
-                raise PlanError(f"{name} must be a number from 0 to 1, not {value}.")
+                raise PlanError(f"{name} must be a number from 0 to 1, not {value}.", field_)
 
     def learning_rate(self, module: str) -> float:
         """Return the rate of the backbone or of a head."""
@@ -144,7 +149,12 @@ def plan_optimizer(
             members = tuple(parameter for parameter in trainable if parameter.decays is decays)
             if members:
                 groups.append(OptimizerGroup(block, decays, members, rate, settings.weight_decay if decays else 0.0))
-    return OptimizerPlan(tuple(groups), (*_warnings(freezing, settings), *_idle_rates(freezing, settings, given)))
+    warnings = (
+        *_warnings(freezing, settings),
+        *_unusual_rates(freezing, settings),
+        *_idle_rates(freezing, settings, given),
+    )
+    return OptimizerPlan(tuple(groups), warnings)
 
 
 def build_optimizer(model: MultiTaskModel, plan: OptimizerPlan) -> torch.optim.AdamW:
@@ -249,6 +259,28 @@ def _warnings(freezing: FreezingPlan, settings: OptimizerSettings) -> tuple[str,
         if members and not (moves if module == BACKBONE else rates[module]):
             warnings.append(f"The {part_title(module)} may train, but its learning rate is 0, so it will not move.")
     return tuple(warnings)
+
+
+def _unusual_rates(freezing: FreezingPlan, settings: OptimizerSettings) -> Iterator[str]:
+    """Warn of rates that erase what a model knows, or move nothing.
+
+    A step of AdamW moves a weight by about its rate, whatever the size of the gradient, and the weights of a BERT begin
+    with a standard deviation of 0.02.
+    """
+    trainable = {module: members for module, members in _trainable_by_module(freezing).items() if members}
+    rates = {module: settings.learning_rate(module) for module in trainable}
+    few = [what for what, is_one in _FEW if all(map(is_one, trainable.get(BACKBONE, [])))]
+    if BACKBONE in trainable and few and 0 < rates[BACKBONE] < LOW_RATE:
+        yield (
+            f"At a learning rate of {rates[BACKBONE]:g} the backbone's {few[0]} hardly move in a short run: there are few "
+            "of them, so each must go far. 1e-3 is usual."
+        )
+    high = [f"{part_title(module)} ({rate:g})" for module, rate in rates.items() if rate > HIGH_RATE]
+    if high:
+        yield (
+            f"A learning rate above {HIGH_RATE:g} is set: {', '.join(high)}. Each step moves a weight by about its rate, "
+            "and most weights are smaller than 0.1, so a few steps erase what was learned. 1e-5 to 5e-3 is usual."
+        )
 
 
 def _idle_rates(freezing: FreezingPlan, settings: OptimizerSettings, given: Collection[str] | None) -> Iterator[str]:

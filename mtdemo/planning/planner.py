@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from mtdemo.config import EMBEDDED, PACKAGE_DIRECTORY
-from mtdemo.errors import PlanError
+from mtdemo.errors import MtdemoError, PlanError
 from mtdemo.models.catalog import find_model
-from mtdemo.models.parts import Parts
+from mtdemo.models.parts import HEAD_NAMES, PartKind, Parts
+from mtdemo.planning.changes import changed_rates, describe_changes
 from mtdemo.planning.costs import Batch, StepCost, estimate_step, estimate_training_everything
-from mtdemo.planning.freezing import FreezingPlan, check_part_names, trainable_parts
+from mtdemo.planning.freezing import FreezingPlan, check_part_names, trainable_parts, unfrozen_parts
 from mtdemo.planning.optimizer import OptimizerPlan, OptimizerSettings, plan_optimizer
-from mtdemo.planning.scenarios import ADAPTERS, Scenario, find_scenario
+from mtdemo.planning.scenarios import ADAPTERS, Scenario, find_scenario, starting_rates
 from mtdemo.planning.script import write_script
 from mtdemo.planning.training_plan import WARMUP_SHARE, AdapterSettings, TrainingPlan
 from mtdemo.runtime import import_libraries, import_lock
@@ -40,7 +41,7 @@ class PlanRequest:
         selection: what trains in the backbone's parts, `weights`, `biases` or `adapters`.
         gradual: whether the backbone's parts begin to train one after the other.
         adapters: what is added where the selection is `adapters`.
-        optimizer: learning rates and weight decay.
+        optimizer: learning rates and weight decay; None for those that the scenario begins with on this backbone.
         warmup_share: share of the steps in which the rates rise, 0 to 1.
         n_sentences, n_tokens: what a step reads, 1 to `MAX_PLANNED_SENTENCES` sentences of 1 to `MAX_PLANNED_TOKENS` word
             pieces.
@@ -55,7 +56,7 @@ class PlanRequest:
     selection: str | None = None
     gradual: bool | None = None
     adapters: AdapterSettings = field(default_factory=AdapterSettings)
-    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    optimizer: OptimizerSettings | None = None
     warmup_share: float = WARMUP_SHARE
     n_sentences: int = 32
     n_tokens: int = 32
@@ -72,6 +73,8 @@ class PlanReport:
         full_cost: of one step with nothing frozen.
         plan: the same as one thing that can be saved and given to the command line.
         script: the same as a PyTorch script.
+        scenario_plan: what the scenario plans by itself.
+        notes: those of the warnings that are true of the scenario as it is, whatever is changed of it.
     """
 
     freezing: FreezingPlan
@@ -80,6 +83,18 @@ class PlanReport:
     full_cost: StepCost
     plan: TrainingPlan
     script: str
+    scenario_plan: TrainingPlan
+    notes: tuple[str, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Warnings of what is changed of the scenario."""
+        return tuple(warning for warning in self.optimizer.warnings if warning not in self.notes)
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """Differences from the scenario, in words."""
+        return describe_changes(self.scenario_plan, self.plan)
 
     @property
     def starts(self) -> dict[str, float]:
@@ -134,9 +149,23 @@ class Planner:
             CheckpointError: it is the embedded one, and its config.json cannot be read.
         """
         import_libraries()
-        of_adapters = (plan.adapters, plan.frozen) if plan.selection == ADAPTERS else ()  # frozen layers get none
-        parts = _declare_parts(find_model(backbone).id, self._checkpoint, plan.new_output_layer, *of_adapters)
+        of_model = (find_model(backbone).id, self._checkpoint, plan.new_output_layer)
+        parts = _declare_parts(*of_model)
+        if plan.selection == ADAPTERS:
+            trained = unfrozen_parts(parts, plan.frozen)
+            layers = [part.name for part in parts if part.kind is PartKind.LAYER and part.name in trained]
+            adapted = {part.name: part for part in _declare_parts(*of_model, plan.adapters)} if layers else {}
+            parts = tuple(adapted[part.name] if part.name in layers else part for part in parts)  # frozen layers get none
         return plan.freezing_plan(parts)
+
+    def scenario_plan(self, backbone: str, scenario: str) -> TrainingPlan:
+        """Plan what a scenario says of a backbone, rates included.
+
+        Raises:
+            UnknownNameError: an unknown backbone or scenario.
+            CheckpointError: it is the embedded one, and its config.json cannot be read.
+        """
+        return self._resolve(PlanRequest(backbone, scenario), find_scenario(scenario))
 
     def plan(self, request: PlanRequest) -> PlanReport:
         """Plan what trains, how, and at what cost.
@@ -146,9 +175,10 @@ class Planner:
             PlanError: a number out of range.
             CheckpointError: it is the embedded one, and its config.json cannot be read.
         """
+        own = self.scenario_plan(request.backbone, request.scenario)
         plan = self._resolve(request, find_scenario(request.scenario))
         freezing = self.freezing(request.backbone, plan)
-        optimizer = plan_optimizer(freezing, plan.optimizer)
+        optimizer = plan_optimizer(freezing, plan.optimizer, changed_rates(own, plan))
         batch = self._batch(request)
         return PlanReport(
             freezing,
@@ -157,6 +187,8 @@ class Planner:
             estimate_training_everything(freezing, batch),
             plan,
             write_script(request.backbone, self._checkpoint_from_here(), freezing, optimizer, plan),
+            own,
+            self._notes(request.backbone, own),
         )
 
     def _resolve(self, request: PlanRequest, scenario: Scenario) -> TrainingPlan:
@@ -167,9 +199,10 @@ class Planner:
         if trainable is None:
             trainable = trainable_parts(parts, scenario, request.n_frozen_layers, request.n_frozen_last_layers)
         check_part_names(parts, trainable)
+        rates = starting_rates(scenario, _read_config(request.backbone, self._checkpoint).backbone.hidden_size)
         return TrainingPlan(
             frozen=tuple(part.name for part in parts if part.name not in trainable),
-            optimizer=request.optimizer,
+            optimizer=request.optimizer or OptimizerSettings(rates.backbone, dict.fromkeys(HEAD_NAMES, rates.heads)),
             warmup_share=request.warmup_share,
             selection=scenario.selection if request.selection is None else request.selection,
             adapters=request.adapters,
@@ -177,23 +210,35 @@ class Planner:
             new_output_layer=has_output,
         )
 
+    def _notes(self, backbone: str, own: TrainingPlan) -> tuple[str, ...]:
+        """Name what is to be known of a scenario as it is.
+
+        Where it cannot be planned for this backbone, such as adapters in an ALBERT, a change by hand may be planned.
+        """
+        try:
+            return plan_optimizer(self.freezing(backbone, own), own.optimizer, ()).warnings
+        except MtdemoError:
+            return ()
+
     def _checkpoint_from_here(self) -> str:
         """Name the checkpoint relative to the top of the project."""
         path = Path(self._checkpoint)
         return str(path.relative_to(_PROJECT)) if path.is_relative_to(_PROJECT) else str(path)
 
     def _batch(self, request: PlanRequest) -> Batch:
-        for name, value, most in (
-            ("Sentences per step", request.n_sentences, MAX_PLANNED_SENTENCES),
-            ("Word pieces per sentence", request.n_tokens, MAX_PLANNED_TOKENS),
+        for field_, name, value, most in (
+            ("n_sentences", "Sentences per step", request.n_sentences, MAX_PLANNED_SENTENCES),
+            ("n_tokens", "Word pieces per sentence", request.n_tokens, MAX_PLANNED_TOKENS),
         ):
             if not isinstance(value, int) or not 1 <= value <= most:
-                raise PlanError(f"{name} must be a whole number from 1 to {most}, not {value}.")
+                raise PlanError(f"{name} must be a whole number from 1 to {most}, not {value}.", field_)
         config = _read_config(request.backbone, self._checkpoint)
         return Batch(request.n_sentences, request.n_tokens, config.backbone.num_attention_heads)
 
 
+@lru_cache(maxsize=16)
 def _read_config(backbone: str, checkpoint: str) -> Any:
+    """Read the configuration of a backbone, which nobody changes."""
     from transformers import BertConfig
 
     from mtdemo.models.checkpoints import read_config
@@ -206,21 +251,16 @@ def _read_config(backbone: str, checkpoint: str) -> Any:
 
 @lru_cache(maxsize=16)
 def _declare_parts(
-    backbone: str,
-    checkpoint: str,
-    new_output_layer: bool,
-    adapters: AdapterSettings | None = None,
-    frozen: tuple[str, ...] = (),
+    backbone: str, checkpoint: str, new_output_layer: bool, adapters: AdapterSettings | None = None
 ) -> Parts:
-    """Declare the parts of a backbone with additions.
+    """Declare the parts of a backbone with additions, adapters in every layer.
 
-    What is frozen decides which layers get adapters, and nothing else: without adapters it must not be given, since each
-    value of it would build the model again, which takes a tenth of a second for BERT-large.
+    To build the model of which they are read off takes a tenth of a second for BERT-large, and more with adapters.
     """
     from mtdemo.planning.adapters import extended_parts
 
-    added = TrainingPlan(frozen, new_output_layer=new_output_layer)
+    added = TrainingPlan(new_output_layer=new_output_layer)
     if adapters is not None:
-        added = TrainingPlan(frozen, selection=ADAPTERS, adapters=adapters, new_output_layer=new_output_layer)
+        added = TrainingPlan(selection=ADAPTERS, adapters=adapters, new_output_layer=new_output_layer)
     with import_lock:  # another kind of backbone is imported where it is first built
         return extended_parts(_read_config(backbone, checkpoint), added)

@@ -46,11 +46,14 @@ class AdapterSettings:
 
     def __post_init__(self) -> None:
         if not isinstance(self.rank, int) or isinstance(self.rank, bool) or not 1 <= self.rank <= MAX_RANK:
-            raise PlanError(f"The rank of the adapters must be a whole number from 1 to {MAX_RANK}, not {self.rank}.")
+            words = f"The rank of the adapters must be a whole number from 1 to {MAX_RANK}, not {self.rank}."
+            raise PlanError(words, "rank")
         if not isinstance(self.alpha, int) or isinstance(self.alpha, bool) or not 1 <= self.alpha <= MAX_ALPHA:
-            raise PlanError(f"The alpha of the adapters must be a whole number from 1 to {MAX_ALPHA}, not {self.alpha}.")
+            words = f"The alpha of the adapters must be a whole number from 1 to {MAX_ALPHA}, not {self.alpha}."
+            raise PlanError(words, "alpha")
         if not self.targets or not all(isinstance(target, str) for target in self.targets):
-            raise PlanError(f"The adapters need the names of the linear layers that get one, not {self.targets!r}.")
+            words = f"not {self.targets!r}" if self.targets else "and none is chosen"
+            raise PlanError(f"The adapters need the names of the linear layers that get one, {words}.", "targets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class TrainingPlan:
 
     def __post_init__(self) -> None:
         if not _is_number(self.warmup_share) or not 0.0 <= self.warmup_share <= 1.0:
-            raise PlanError(f"The share of warm-up must be a number from 0 to 1, not {self.warmup_share}.")
+            raise PlanError(f"The share of warm-up must be a number from 0 to 1, not {self.warmup_share}.", "warmup_share")
         find_selection(self.selection)
         for name, value in (("gradual", self.gradual), ("new_output_layer", self.new_output_layer)):
             if not isinstance(value, bool):

@@ -80,6 +80,7 @@ class Trainer:
             AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging)) if settings.averaging else None
         )
         self._best: dict[str, Any] = {}
+        self._unfreeze()
 
     @property
     def hidden_states(self) -> HiddenStateCache | None:
@@ -88,7 +89,10 @@ class Trainer:
 
     @property
     def learning_rates(self) -> dict[str, float]:
-        """Learning rate of each block; 0 while it is frozen."""
+        """Learning rate of each block in the next step.
+
+        It is 0 while the whole block is frozen.
+        """
         rates: dict[str, float] = {}
         for group in self._optimizer.param_groups:
             trains = any(parameter.requires_grad for parameter in group["params"])
@@ -103,7 +107,6 @@ class Trainer:
         """
         self.model.train()
         self.model.backbone.train(self.hidden_states is None)
-        self._unfreeze()
         self._optimizer.zero_grad()
         losses = self.prepared.objective.backward(self.n_done)
         if not all(math.isfinite(loss) for loss in losses.as_dict().values() if loss is not None):
@@ -116,6 +119,7 @@ class Trainer:
         if self._average is not None:
             self._average.update_parameters(self.model)
         self.n_done += 1
+        self._unfreeze()
         return losses
 
     def measure(self, evaluator: Evaluator) -> Scores:
@@ -174,10 +178,11 @@ class Trainer:
             if term.teacher is not None:
                 term.teacher.load_state_dict(state["teachers"][name])
         self.n_done, self._best = state["n_done"], state["best"]
+        self._unfreeze()
         self.prepared.objective.compute_hidden_states(self.n_done, progress)
 
     def _unfreeze(self) -> None:
-        """Let train what the plan lets train by now.
+        """Let train what the plan lets train in the next step.
 
         With gradual unfreezing of two layers, a run of 100 steps has four stages: the heads alone, from step 25 layer 1
         too, from step 50 layer 0, from step 75 the embeddings. The optimizer has all of them from the beginning; what has

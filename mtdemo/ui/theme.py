@@ -9,7 +9,7 @@ import gradio as gr
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONOSPACE = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
-CSS = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+CSS = "".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("page.css", "plan.css"))
 
 
 def make_theme() -> gr.themes.Base:

@@ -11,9 +11,10 @@ from mtdemo.models.checkpoints import load_directory
 from mtdemo.models.multitask import MultiTaskConfig
 from mtdemo.models.parts import Parts
 from mtdemo.planning.adapters import extended_parts
-from mtdemo.planning.planner import Planner, PlanRequest, _declare_parts
+from mtdemo.planning.optimizer import OptimizerSettings
+from mtdemo.planning.planner import Planner, PlanRequest, _declare_parts, _read_config
 from mtdemo.planning.scenarios import SCENARIOS
-from mtdemo.planning.training_plan import TrainingPlan
+from mtdemo.planning.training_plan import AdapterSettings, TrainingPlan
 
 Write = Callable[..., Path]
 
@@ -66,7 +67,7 @@ def test_planning_reads_no_weights(tiny: Write, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_ticking_parts_builds_a_model_without_weights_once(planner: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is frozen decides where adapters are, and nothing else of what is built."""
+    """With adapters in every layer once more, of which those of frozen layers are left out."""
     _declare_parts.cache_clear()
     built: list[TrainingPlan] = []
 
@@ -81,7 +82,28 @@ def test_ticking_parts_builds_a_model_without_weights_once(planner: Planner, mon
     assert len(built) == 1
     for names in ticked:
         planner.plan(PlanRequest("bert-large-uncased", trainable_parts=names, selection="adapters"))
-    assert len(built) == 1 + len(ticked)
+    assert len(built) == 1 + 1
     for names in ticked:
         planner.plan(PlanRequest("bert-large-uncased", trainable_parts=names, selection="biases"))
-    assert len(built) == 1 + len(ticked)
+    assert len(built) == 1 + 1
+
+
+@pytest.mark.parametrize("frozen", [(), ("layer_0",), ("embeddings", "layer_1", "layer_5", "ner_head"), ("backbone",)])
+def test_adapters_are_declared_as_a_model_gets_them(planner: Planner, frozen: tuple[str, ...]) -> None:
+    plan = TrainingPlan(frozen, selection="adapters", adapters=AdapterSettings(4, targets=("query", "dense")))
+    planned = planner.freezing("embedded", plan)
+    assert planned == plan.freezing_plan(extended_parts(_read_config("embedded", Settings().checkpoint), plan))
+
+
+def test_rates_are_those_of_the_scenario_and_the_backbone_unless_they_are_given(planner: Planner) -> None:
+    """A BERT gets those of the reference."""
+    rates = {
+        backbone: planner.scenario_plan(backbone, "train_everything").optimizer
+        for backbone in ("embedded", "bert-base-uncased", "bert-large-uncased")
+    }
+    told = {name: (rate.backbone_learning_rate, rate.learning_rate("ner_head")) for name, rate in rates.items()}
+    assert told["bert-base-uncased"] == told["bert-large-uncased"] == (2e-5, 3e-4)
+    assert told["embedded"][0] == 10 * 2e-5
+    assert planner.scenario_plan("bert-base-uncased", "low_rank_adapters").optimizer.backbone_learning_rate == 1e-3
+    given = PlanRequest("embedded", optimizer=OptimizerSettings(1e-5))
+    assert planner.plan(given).plan.optimizer == OptimizerSettings(1e-5)

@@ -6,7 +6,16 @@ import pytest
 
 from mtdemo.errors import UnknownNameError
 from mtdemo.models.parts import HEADS
-from mtdemo.planning.scenarios import SCENARIOS, SELECTIONS, find_scenario, find_selection
+from mtdemo.planning.optimizer import HIGH_RATE
+from mtdemo.planning.scenarios import (
+    SCENARIOS,
+    SELECTIONS,
+    STARTING_RATES,
+    Scenario,
+    find_scenario,
+    find_selection,
+    starting_rates,
+)
 
 
 def test_scenarios_are_found_by_name_and_by_title() -> None:
@@ -33,5 +42,16 @@ def test_every_head_that_a_model_is_made_with_can_be_frozen_alone() -> None:
     )
 
 
+@pytest.mark.parametrize("hidden_size", [128, 384, 512, 768, 1024])
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_every_scenario_begins_with_rates_for_every_backbone(scenario: Scenario, hidden_size: int) -> None:
+    rates = starting_rates(scenario, hidden_size)
+    assert rates.is_narrow == (hidden_size < 512)
+    assert 0 < rates.backbone <= HIGH_RATE
+    assert 0 < rates.heads <= HIGH_RATE
+    assert rates.reason.endswith(".")
+
+
 def test_the_rows_can_be_pickled() -> None:
-    assert pickle.loads(pickle.dumps((SELECTIONS, SCENARIOS))) == (SELECTIONS, SCENARIOS)  # noqa: S301
+    tables = (SELECTIONS, STARTING_RATES, SCENARIOS)
+    assert pickle.loads(pickle.dumps(tables)) == tables  # noqa: S301

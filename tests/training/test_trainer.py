@@ -9,6 +9,8 @@ import torch
 
 from mtdemo.errors import TrainingError
 from mtdemo.models.checkpoints import load_directory
+from mtdemo.models.parts import part_title
+from mtdemo.planning.timeline import rate_timeline
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.training.settings import TrainingSettings
 from tests.training.runs import (
@@ -109,3 +111,39 @@ def test_a_frozen_backbone_stays_bit_identical_and_its_features_give_what_recomp
     assert loss_in(told[-1], "classes") < loss_in(told[0], "classes") / 1.5
     assert loss_in(told[-1], "drift") == 0.0
     assert not reused.model.config.casing, "a frozen backbone cannot learn case"
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        TrainingPlan(optimizer=FAST, gradual=True, warmup_share=0.25),
+        TrainingPlan(("embeddings", "ner_head"), replace(FAST, layer_decay=0.5), gradual=True),
+        TrainingPlan(("layer_1",), replace(FAST, layer_decay=0.5), warmup_share=0.5),
+        TrainingPlan(("backbone",), FAST),
+    ],
+    ids=["gradual", "gradual with layer-wise decay", "layer-wise decay", "heads alone"],
+)
+def test_the_timeline_is_what_the_trainer_sets_step_by_step(directory: Path, plan: TrainingPlan) -> None:
+    """Rates reach a group that unfreezes later, from its first step on, and what has none does not move."""
+    n_steps = 12
+    settings = TrainingSettings(n_steps=n_steps, sentences_per_step=4, plan=plan, casing=False)
+    trainer = make_trainer(load_directory(directory), TAGGED, LABELLED, settings)
+    freezing = trainer.prepared.freezing
+    timeline = rate_timeline(plan, freezing, n_steps)
+    weights = dict(trainer.model.named_parameters())
+    for step in range(n_steps):
+        told = trainer.learning_rates
+        groups = trainer._optimizer.param_groups
+        set_by = {id(weight): group["lr"] for group in groups for weight in group["params"]}
+        before = {name: weight.detach().clone() for name, weight in weights.items()}
+        trainer.step()
+        for part in freezing.parts:
+            own = [weights[parameter.name] for parameter in part.part.parameters]
+            really = {set_by[id(weight)] if weight.grad is not None else 0.0 for weight in own}
+            assert really == {timeline[part.name][step]}, (step, part.name)
+            moved = any(not torch.equal(weights[p.name], before[p.name]) for p in part.part.parameters)
+            assert moved == (timeline[part.name][step] > 0), (step, part.name)
+        in_backbone = [part.name for part in freezing.parts if part.kind.in_backbone]
+        for block, rate in told.items():
+            parts = in_backbone if block == "backbone" else [p.name for p in freezing.parts if part_title(p.name) == block]
+            assert rate == max(timeline[name][step] for name in parts), (step, block)

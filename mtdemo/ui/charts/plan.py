@@ -1,123 +1,73 @@
-"""A plan in two figures: what trains, and how fast."""
+"""A plan's learning rates by part and step, drawn as HTML with its numbers as a table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import html
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 
-from mtdemo.models.parts import part_title
-from mtdemo.planning.freezing import FreezingPlan
-from mtdemo.planning.optimizer import rates_by_part
-from mtdemo.planning.planner import PlanReport
-from mtdemo.ui.charts.style import FROZEN, GRID, TRAINS, styled
+from mtdemo.planning.changes import title_parts
+from mtdemo.planning.timeline import turning_steps
 
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
+Timeline = Mapping[str, tuple[float, ...]]
+_HEIGHT = 100  # of a row, in the units of its drawing
 
 
-_MAX_TICKS = 4
-_N_SHOWN = 201  # steps of the schedule that is drawn
+def draw_timeline(timeline: Timeline) -> str:
+    """Draw the learning rate of each part over the steps.
 
+    Neighbouring parts with the same rates share a row; the highest stands first. Each row has a scale of its own, whose
+    height is told beside it. Every rate runs in a line between the steps of the table, so these are all the numbers.
 
-def plot_freezing(plan: FreezingPlan) -> Figure:
-    """Draw how many parameters of each part train.
-
-    One bar per part, the lowest part at the bottom.
+    Args:
+        timeline: as `mtdemo.planning.timeline.rate_timeline` gives it.
     """
-    from plotly.graph_objects import Bar, Figure
-
-    names = [part_title(part.name) for part in plan.parts]
-    figure = Figure(
-        [
-            Bar(
-                name=name,
-                y=names,
-                x=counts,
-                orientation="h",
-                marker={"color": color, "pattern": {"shape": pattern, "fgcolor": "rgba(255,255,255,0.35)"}},
-                hovertemplate="%{y}: %{x:,} parameters<extra>" + name + "</extra>",
-            )
-            for name, counts, color, pattern in (
-                ("trains", [part.n_trainable for part in plan.parts], TRAINS, ""),
-                ("frozen", [part.n_frozen for part in plan.parts], FROZEN, "/"),
-            )
-        ]
+    n_steps = len(next(iter(timeline.values())))
+    turns = turning_steps(dict(timeline))
+    rows = [
+        (title_parts([name for name, _ in group]), rates)
+        for rates, group in groupby(timeline.items(), lambda item: item[1])
+    ]
+    drawn = "".join(_row(title, rates, turns, n_steps) for title, rates in reversed(rows))
+    middle = f"<span>step {(n_steps + 1) // 2:,}</span>" if n_steps > 2 else ""
+    axis = f'<div class="axis"><span>step 1</span>{middle}<span>step {n_steps:,}</span></div>'
+    words = f"Learning rate of each part over {n_steps:,} steps; the numbers stand in the table below"
+    return (
+        f'<h3 class="heading">Learning rates over the run</h3><div class="timeline" role="img" aria-label="{words}">{drawn}'
+        f"{axis}</div><details><summary>The same in numbers</summary>{_table(rows, turns)}</details>"
     )
-    for part, name in zip(plan.parts, names, strict=True):
-        words = {"all": "trains", "none": "frozen", "partial": f"in all, {part.n_trainable:,} train"}[part.state]
-        text = f"{_compact(part.n_parameters)} {words}"
-        figure.add_annotation(y=name, x=part.n_parameters, text=text, xanchor="left", showarrow=False, xshift=4)
-    styled(figure, height=80 + 24 * len(names))
-    most = max(part.n_parameters for part in plan.parts)
-    figure.update_layout(
-        barmode="stack", legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"}
+
+
+def _row(title: str, rates: Sequence[float], turns: Sequence[int], n_steps: int) -> str:
+    top = max(rates)
+    label = f'<span class="part-title">{html.escape(title)}</span>'
+    if not top:
+        return f'<div class="course">{label}<span class="course-room striped"></span><span class="rate">0</span></div>'
+    points = [(_place(step, n_steps), _HEIGHT * (1 - rates[step] / top)) for step in turns if rates[step]]
+    corners = [(points[0][0], _HEIGHT), *points, (points[-1][0], _HEIGHT)]
+    drawn = " ".join(f"{x:.4g},{y:.4g}" for x, y in corners)
+    begins = next(step for step, rate in enumerate(rates) if rate)
+    told = f"{top:.2g} from step {begins + 1:,}" if begins else f"{top:.2g}"
+    svg = (
+        f'<svg viewBox="0 0 1000 {_HEIGHT}" preserveAspectRatio="none" aria-hidden="true"><polygon points="{drawn}"/></svg>'
     )
-    figure.update_xaxes(range=[0, 1.75 * most], gridcolor=GRID, nticks=5)
-    figure.update_yaxes(showgrid=False, automargin=True, type="category")
-    return figure
+    return f'<div class="course">{label}<span class="course-room">{svg}</span><span class="rate">{told}</span></div>'
 
 
-def plot_rates(plan: PlanReport) -> Figure:
-    """Draw each part's learning rate, and the schedule.
+def _place(step: int, n_steps: int) -> float:
+    """Return where a step stands, 0 to 1000."""
+    return 1000 * step / (n_steps - 1) if n_steps > 1 else 500.0
 
-    Parts stand lowest first, hollow where they are frozen.
-    """
-    from plotly.graph_objects import Scatter
-    from plotly.subplots import make_subplots
 
-    rates = rates_by_part(plan.freezing, plan.plan.optimizer)
-    lowest = min((rate for rate in rates.values() if rate), default=1.0) / 2  # where a rate of 0 is drawn
-    trains = [part.n_trainable > 0 for part in plan.freezing.parts]
-    names = [part_title(name) for name in rates]
-    figure = make_subplots(
-        1, 2, column_widths=[0.62, 0.38], subplot_titles=("Learning rate by part", "Schedule"), horizontal_spacing=0.16
+def _table(rows: Sequence[tuple[str, Sequence[float]]], turns: Sequence[int]) -> str:
+    heads = "".join(f'<th scope="col">{step + 1:,}</th>' for step in turns)
+    lines = "".join(
+        f'<tr><th scope="row">{html.escape(title)}</th>{"".join(f"<td>{rates[step]:.3g}</td>" for step in turns)}</tr>'
+        for title, rates in rows
     )
-    figure.add_scatter(
-        x=names,
-        y=[rate or lowest for rate in rates.values()],
-        mode="markers",
-        marker={"size": 9, "color": [TRAINS if t else FROZEN for t in trains], "symbol": _symbols(trains)},
-        customdata=[_effect(rate, t) for rate, t in zip(rates.values(), trains, strict=True)],
-        hovertemplate="%{x}: %{customdata}<extra></extra>",
-        row=1,
-        col=1,
+    return (
+        "<p>Between two of these steps a rate runs in a line; 0 is frozen.</p>"
+        '<div class="scrolls" tabindex="0" role="region" aria-label="Learning rates by step, a table that scrolls">'
+        f'<table class="numbers"><thead><tr><th scope="col">part, at step</th>{heads}</tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>"
     )
-    steps = range(_N_SHOWN)
-    schedule = Scatter(
-        x=[100 * step / (_N_SHOWN - 1) for step in steps],
-        y=[100 * plan.plan.lr_multiplier(step, _N_SHOWN) for step in steps],
-        mode="lines",
-        line={"color": TRAINS},
-        hovertemplate="after %{x:.0f} % of the steps: %{y:.0f} % of the rate<extra></extra>",
-    )
-    figure.add_trace(schedule, row=1, col=2)
-    styled(figure, height=280)
-    figure.update_layout(showlegend=False, margin={"l": 8, "r": 8, "t": 40, "b": 8})
-    figure.update_annotations(font_size=13)
-    figure.update_xaxes(type="category", tickangle=-45, automargin=True, showgrid=False, row=1, col=1)
-    figure.update_xaxes(title_text="% of the steps", automargin=True, showgrid=False, row=1, col=2)
-    figure.update_yaxes(type="log", automargin=True, gridcolor=GRID, row=1, col=1, **_ticks(list(rates.values())))
-    figure.update_yaxes(title_text="% of the rate", automargin=True, gridcolor=GRID, row=1, col=2)
-    return figure
-
-
-def _effect(rate: float, trains: bool) -> str:
-    return f"{rate:.3g}, {'frozen, so without effect' if not trains else 'trains' if rate else 'so it will not move'}"
-
-
-def _ticks(rates: Sequence[float]) -> dict[str, Any]:
-    """Mark the rates or, where many, powers of ten."""
-    different = sorted({rate for rate in rates if rate})
-    if len(different) > _MAX_TICKS:
-        return {"dtick": 1, "exponentformat": "e"}
-    return {"tickvals": different, "ticktext": [f"{rate:.2g}" for rate in different]}
-
-
-def _symbols(trains: Sequence[bool]) -> list[str]:
-    return ["circle" if t else "circle-open" for t in trains]
-
-
-def _compact(number: int) -> str:
-    if number >= 1_000_000:
-        return f"{number / 1e6:.1f} M"
-    return f"{number / 1e3:.1f} k" if number >= 1_000 else str(number)

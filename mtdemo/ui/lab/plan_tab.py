@@ -1,33 +1,51 @@
 """The tab that plans: what is frozen, how many parameters train, and which optimizer groups that makes.
 
-The scenario and the sliders fill the controls below them; those are what is planned, so they can be changed by hand
-afterwards. Nothing here touches the model that serves.
+A scenario fills the controls; those are what is planned, so they can be changed by hand afterwards, and the page says what
+was. Nothing here touches the model that serves.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
-from mtdemo.errors import MtdemoError
+from mtdemo.errors import MtdemoError, PlanError
 from mtdemo.laboratory.run_queue import Laboratory
 from mtdemo.planning.costs import COUNTING_RULES
-from mtdemo.planning.planner import Planner
+from mtdemo.planning.planner import Planner, PlanReport
 from mtdemo.serving.service import ModelService
-from mtdemo.ui.components.events import Updates, Values
+from mtdemo.ui.components.events import Updates, Values, shows_errors
+from mtdemo.ui.lab.plan_changes import (
+    Filled,
+    count_first,
+    count_last,
+    count_layers,
+    fill_backbone,
+    fill_file,
+    fill_first,
+    fill_last,
+    fill_output_layer,
+    fill_reset,
+    fill_scenario,
+    keep_all,
+)
 from mtdemo.ui.lab.plan_controls import (
     PlanControls,
-    add_part,
+    add_plan_choice,
     add_plan_controls,
-    fill_from_scenario,
-    fill_parts,
-    load_plan,
+    mark_fields,
     read_request,
+    read_steps,
 )
+from mtdemo.ui.lab.plan_stack import draw_stack
 from mtdemo.ui.lab.plan_view import PlanView, add_plan_view
 from mtdemo.ui.lab.run_panel import SharedComponents, add_laboratory
+
+Fill = Callable[[Planner, PlanControls, Values], Filled]
 
 
 def add_freezing_tab(
@@ -49,15 +67,16 @@ def add_freezing_tab(
         status: says which model answers.
     """
     gr.Markdown(
-        "Freezing a part keeps its weights as they are while the rest trains. Choose a scenario and see what it means: how "
-        "many parameters move, and how the optimizer groups them. The plan needs no weights "
-        "and changes no model; below it, a copy can be trained under it."
+        "Freezing a part keeps its weights as they are while the rest trains. Choose a scenario, then lock and unlock "
+        "parts. The plan needs no weights and changes no model; below it, a copy can be trained under it.",
+        elem_classes="introduction",
     )
-    with gr.Row():
-        with gr.Column(scale=2, min_width=300):
-            controls = add_plan_controls()
-        with gr.Column(scale=3, min_width=300):
-            view = add_plan_view()
+    backbone, scenario, state, reset = add_plan_choice()
+    with gr.Row(elem_id="plan"):
+        with gr.Column(scale=4, min_width=300):
+            controls = add_plan_controls(backbone, scenario, reset)
+        with gr.Column(scale=5, min_width=300):
+            view = add_plan_view(state)
     with gr.Accordion("How the cost is counted", open=False):
         gr.Markdown(COUNTING_RULES)
     with gr.Accordion("Every part in numbers", open=False):
@@ -71,48 +90,123 @@ def add_freezing_tab(
         view.script.render()
         view.saved.render()
 
-    plan: dict[str, Any] = {
-        "fn": partial(show_plan, planner, controls, view),
-        "inputs": controls.plan,
-        "outputs": view.outputs,
-        "show_progress": "minimal",
-        "concurrency_limit": 8,
+    plan = _event(planner, controls, view, keep_all)
+    add_laboratory(service, planner, laboratory, page, SharedComponents(plan, view.saved, controls.backbone, model, status))
+    _connect(planner, page, controls, view, upload)
+
+
+def _event(
+    planner: Planner,
+    controls: PlanControls,
+    view: PlanView,
+    fill: Fill,
+    moved: Component | None = None,
+    also: Collection[Component] = (),
+) -> dict[str, Any]:
+    """Describe an event that fills and plans, as arguments of gradio's listeners.
+
+    All of them run one after the other, so that what is shown last is of what was changed last.
+
+    Args:
+        planner: plans.
+        controls: are read and filled.
+        view: shows the plan.
+        fill: fills what the changed control owns.
+        moved: the control that a person is moving, which must not be written back to an earlier place.
+        also: further inputs.
+    """
+    return {
+        "fn": partial(change_plan, planner, controls, view, fill, moved),
+        "inputs": controls.inputs | set(also),
+        "outputs": (controls.outputs | view.outputs) - ({moved} if moved else set()),
+        "show_progress": "hidden",
+        "concurrency_limit": 1,
+        "concurrency_id": "plan",
         "trigger_mode": "always_last",  # else what is shown stays at a control's earlier place
         "api_visibility": "private",
     }
-    add_laboratory(service, planner, laboratory, page, SharedComponents(plan, view.saved, controls.backbone, model, status))
-    _connect(planner, page, controls, upload, plan)
 
 
-def _connect(
-    planner: Planner, page: gr.Blocks, controls: PlanControls, upload: gr.UploadButton, plan: dict[str, Any]
-) -> None:
-    """Let every control plan, after it filled what it fills."""
-    quiet: dict[str, Any] = {"api_visibility": "private", "trigger_mode": "always_last", "show_progress": "hidden"}
-    upload.upload(
-        partial(load_plan, planner, controls, upload),
-        {controls.backbone, upload},
-        controls.filled | controls.adapters | controls.rates,
-        **quiet,
-    ).success(**plan)
-    controls.new_output_layer.input(
-        partial(add_part, planner, controls),
-        {controls.backbone, controls.parts, controls.new_output_layer},
-        controls.parts,
-        **quiet,
-    ).success(**plan)
-    others = [control.input for control in (controls.backbone, controls.n_first, controls.n_last)]
-    for triggers, fill in (([page.load, controls.scenario.input], fill_from_scenario), (others, fill_parts)):
-        gr.on(triggers, partial(fill, planner, controls), controls.presets, controls.filled, **quiet).success(**plan)
-    gr.on(controls.changes, **plan)
+def _connect(planner: Planner, page: gr.Blocks, controls: PlanControls, view: PlanView, upload: gr.UploadButton) -> None:
+    """Let every control fill what it owns, and plan."""
+    event = partial(_event, planner, controls, view)
+    gr.on([page.load, controls.scenario.input], **event(fill_scenario))
+    controls.reset.click(**event(fill_reset))
+    controls.backbone.input(**event(fill_backbone))
+    controls.n_first.input(**event(fill_first, controls.n_first))
+    controls.n_last.input(**event(fill_last, controls.n_last))
+    controls.new_output_layer.input(**event(fill_output_layer))
+    chosen = [control.input for control in (controls.stack, controls.selection, controls.gradual, controls.targets)]
+    numbers = [field.input for field in controls.fields.values() if field is not controls.targets]
+    gr.on([*chosen, *numbers], **event(keep_all))
+
+    from_file = partial(fill_file, upload=upload)
+    loads = {**event(from_file, also=(upload,)), "fn": partial(load_plan, planner, controls, view, from_file)}
+    upload.upload(**loads)
 
 
-def show_plan(planner: Planner, controls: PlanControls, view: PlanView, values: Values) -> Updates:
-    """Plan what the controls say.
+def change_plan(
+    planner: Planner,
+    controls: PlanControls,
+    view: PlanView,
+    fill: Fill,
+    moved: Component | None,
+    values: Values,
+) -> Updates:
+    """Fill what a control owns, and plan what all of them say.
 
-    A plan that cannot be made is told in the place of the totals, and nothing is left that could be trained.
+    What is wrong is told at its field, and nothing is left that could be trained.
     """
     try:
-        return view.show(planner.plan(read_request(controls, values)))
+        return _changed(planner, controls, view, fill, moved, values)
     except MtdemoError as error:
-        return view.show_error(error)
+        at_field = error if isinstance(error, PlanError) else None
+        return {**mark_fields(controls, at_field), **view.show_error(error), controls.reset: gr.update(visible=True)}
+
+
+@shows_errors
+def load_plan(planner: Planner, controls: PlanControls, view: PlanView, fill: Fill, values: Values) -> Updates:
+    """Fill the controls from a file; one that cannot be used changes nothing."""
+    return _changed(planner, controls, view, fill, None, values)
+
+
+def _changed(
+    planner: Planner,
+    controls: PlanControls,
+    view: PlanView,
+    fill: Fill,
+    moved: Component | None,
+    values: Values,
+) -> Updates:
+    filled = fill(planner, controls, values)
+    now = {**values, **filled}
+    backbone, scenario = now[controls.backbone], now[controls.origin][0]
+    n_steps = read_steps(controls, now)
+    plan = planner.plan(read_request(controls, now, planner.scenario_plan(backbone, scenario)))
+    shown = view.show(plan, scenario, n_steps)
+    followed = _follow(controls, plan, now)
+    if controls.stack in filled:  # else it says more than this answer, if it was clicked on meanwhile
+        followed[controls.stack]["value"] = now[controls.stack]
+    updates = {**mark_fields(controls, None), **_with_values(filled, controls), **followed, **shown}
+    return {component: update for component, update in updates.items() if component is not moved}
+
+
+def _with_values(filled: Filled, controls: PlanControls) -> Updates:
+    """Make updates of values; a field that was wrong is right now."""
+    unmarked = mark_fields(controls, None)
+    return {field: {**unmarked.get(field, {}), **gr.update(value=value)} for field, value in filled.items()}
+
+
+def _follow(controls: PlanControls, plan: PlanReport, values: Values) -> Updates:
+    """Let the stack, the sliders and the scenario show what is planned."""
+    declared = tuple(part.part for part in plan.freezing.parts)
+    trainable, n_layers, is_custom = values[controls.stack], count_layers(declared), bool(plan.changes)
+    layers = {"maximum": max(1, n_layers), "visible": n_layers > 0}
+    return {
+        controls.scenario: None if is_custom else values[controls.origin][0],
+        controls.origin: values[controls.origin],
+        controls.reset: gr.update(visible=is_custom),
+        controls.stack: gr.update(drawing=draw_stack(plan.freezing, plan.plan.optimizer)),
+        controls.n_first: gr.update(value=count_first(declared, trainable), **layers),
+        controls.n_last: gr.update(value=count_last(declared, trainable), **layers),
+    }

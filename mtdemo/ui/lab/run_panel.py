@@ -74,9 +74,8 @@ def add_laboratory(
     gr.Markdown(
         "## Train it\n"
         f"A **copy** of the embedded model learns {len(own_dataset.tagged)} small sentences under the plan above and is "
-        f"measured on {len(own_dataset.tagged_heldout)} others, before, during and after. The model that answers in the "
-        "other tabs stays as it is. The rates that the plan begins with are those of BERT; this small model wants about "
-        f"ten times as much. {MAX_RUNS_AT_ONCE} runs go on at once on this page, others wait in line; a run ends after "
+        f"measured on {len(own_dataset.tagged_heldout)} others, before, during and after. The model of the other tabs "
+        f"stays as it is. {MAX_RUNS_AT_ONCE} runs go on at once on this page, others wait in line; a run ends after "
         f"{MAX_RUN_SECONDS / 60:.0f} minutes at the latest, and is yours alone. The trained copy of your last run is kept, "
         f"as long as fewer than {MAX_TRAINED_MODELS} others train one after it; pack it to take it with you."
     )

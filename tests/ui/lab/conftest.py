@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
 from collections.abc import Iterator
-from dataclasses import fields
-from types import SimpleNamespace
+from dataclasses import fields as fields_of
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -13,8 +16,10 @@ from gradio.components import Component
 
 from mtdemo.laboratory.run_queue import Laboratory
 from mtdemo.planning.planner import Planner
-from mtdemo.ui.lab.plan_controls import add_plan_controls, load_plan
-from mtdemo.ui.lab.plan_tab import show_plan
+from mtdemo.planning.training_plan import TrainingPlan
+from mtdemo.ui.lab.plan_changes import fill_file, fill_scenario, keep_all
+from mtdemo.ui.lab.plan_controls import add_plan_choice, add_plan_controls
+from mtdemo.ui.lab.plan_tab import Fill, change_plan, load_plan
 from mtdemo.ui.lab.plan_view import add_plan_view
 from mtdemo.ui.lab.run_controls import add_run_controls
 from mtdemo.ui.lab.run_panel import train
@@ -23,49 +28,84 @@ from mtdemo.ui.lab.run_view import add_run_view
 
 def by_name(components: Any, updates: dict[Component, Any]) -> dict[str, Any]:
     """Updates by the names that a dataclass of components has for them; what stays as it is is left out."""
-    names = {getattr(components, field.name): field.name for field in fields(components) if field.name != "head_rates"}
+    names = {getattr(components, field.name): field.name for field in fields_of(components)}
     return {names[component]: value for component, value in updates.items()}
 
 
 class PlanForm:
-    """The controls of a plan and its view."""
+    """A visit to the planning tab, without a browser: controls keep what they are told, and are told what is filled."""
 
     def __init__(self, planner: Planner) -> None:
         self.planner = planner
         with gr.Blocks():
-            self.controls, self.view = add_plan_controls(), add_plan_view()
+            backbone, scenario, state, reset = add_plan_choice()
+            self.controls, self.view = add_plan_controls(backbone, scenario, reset), add_plan_view(state)
             self.upload = gr.UploadButton()
+        self.values = {control: control.value for control in self.controls.inputs}
+        self.properties: dict[Component, dict[str, Any]] = {}
+        self.answered: dict[Component, Any] = {}
+        self.change(fill_scenario)
 
-    def values(self, *, head_rates: dict[str, float | None] | None = None, **said: Any) -> dict[Component, Any]:
-        """What the controls say: their defaults, but for what is said here."""
-        values = {control: control.value for control in self.controls.plan | self.controls.presets}
-        values |= {self.controls.head_rates[head]: rate for head, rate in (head_rates or {}).items()}
-        return values | {getattr(self.controls, name): value for name, value in said.items()}
+    def change(self, fill: Fill = keep_all, moved: str | None = None, **said: Any) -> PlanForm:
+        """Say something by hand, and let the page answer."""
+        fields = {field.name: getattr(self.controls, field.name) for field in fields_of(self.controls)}
+        fields |= {**self.controls.rates, "backbone_": self.controls.backbone}  # `backbone` is its rate, as in an error
+        self.values |= {fields[name]: value for name, value in said.items()}
+        still = fields[moved] if moved else None
+        self.answered = change_plan(self.planner, self.controls, self.view, fill, still, dict(self.values))
+        self._hear()
+        return self
 
-    def plan(self, parts: list[str], **said: Any) -> SimpleNamespace:
-        """What the page shows of a plan."""
-        return self.show(self.values(parts=parts, **said))
+    def load(self, path: str) -> PlanForm:
+        """Load a saved plan."""
+        fill = partial(fill_file, upload=self.upload)
+        values = {**self.values, self.upload: path}
+        self.answered = load_plan(self.planner, self.controls, self.view, fill, values)
+        self._hear()
+        return self
 
-    def show(self, values: dict[Component, Any]) -> SimpleNamespace:
-        updates = show_plan(self.planner, self.controls, self.view, values)
-        assert set(updates) == self.view.outputs, "nothing of another plan may be left"
-        return SimpleNamespace(**by_name(self.view, updates))
+    def lock(self, *names: str) -> PlanForm:
+        """Click on parts of the stack, one after the other."""
+        for name in names:
+            trains = self.trains
+            self.change(stack=[*trains, name] if name not in trains else [other for other in trains if other != name])
+        return self
 
-    def refusal(self, parts: list[str], **said: Any) -> str:
-        """What the page says of a plan that cannot be made; nothing of another plan may be left beside it."""
-        shown = vars(self.plan(parts, **said))
-        summary = str(shown.pop("summary"))
-        assert shown == {"groups": None, "picture": None, "rates": None, "parts": None, "script": "", "saved": ""}
-        assert "This plan cannot be made." in summary
-        return summary
+    @property
+    def trains(self) -> list[str]:
+        return list(self.values[self.controls.stack])
 
-    def fill(self, callback: Any, **said: Any) -> dict[str, Any]:
-        """What a preset fills, by name."""
-        return by_name(self.controls, callback(self.planner, self.controls, self.values(**said)))
+    @property
+    def plan(self) -> TrainingPlan:
+        return TrainingPlan.from_dict(json.loads(self.shown("saved")))
 
-    def load(self, path: str) -> dict[Component, Any]:
-        """What a saved plan fills."""
-        return load_plan(self.planner, self.controls, self.upload, {**self.values(), self.upload: path})
+    def shown(self, name: str) -> str:
+        """What a part of the view shows."""
+        return str(self.values[getattr(self.view, name)])
+
+    def told(self, name: str, what: str) -> Any:
+        """What a control of the plan was told last, such as its `info`."""
+        return self.properties[{**self.controls.rates, **self.controls.fields, "reset": self.controls.reset}[name]][what]
+
+    @property
+    def drawing(self) -> str:
+        return str(self.properties[self.controls.stack]["drawing"])
+
+    def _hear(self) -> None:
+        assert set(self.answered) <= self.controls.outputs | self.view.outputs
+        for component, update in self.answered.items():
+            if isinstance(update, dict) and update.get("__type__") == "update":
+                self.properties.setdefault(component, {}).update(update)
+                if "value" in update:
+                    self.values[component] = update["value"]
+            else:
+                self.values[component] = update
+
+
+def cells(table: str) -> list[list[str]]:
+    """The cells of a table that was written as HTML, row by row."""
+    rows = re.findall(r"<tr>(.*?)</tr>", table)
+    return [[html.unescape(re.sub(r"<.*?>", "", cell)) for cell in re.findall(r"<t[hd].*?</t[hd]>", row)] for row in rows]
 
 
 @pytest.fixture

@@ -1,18 +1,14 @@
-import json
+"""What the planning tab shows of a plan, and where it says what is wrong."""
 
 import pytest
 
 from mtdemo.planning.planner import Planner, PlanRequest
 from mtdemo.planning.scenarios import SCENARIOS
-from mtdemo.planning.training_plan import TrainingPlan
-from mtdemo.ui.lab.plan_controls import fill_parts
-from mtdemo.ui.lab.plan_view import summarise
-from tests.ui.lab.conftest import PlanForm
+from mtdemo.ui.lab.plan_changes import fill_backbone, fill_output_layer, fill_scenario
+from mtdemo.ui.lab.plan_view import as_bytes, as_share, summarise
+from tests.ui.lab.conftest import PlanForm, cells
 
-
-def fill(form: PlanForm, backbone: str, scenario: str, n_first: int = 0, new_output_layer: bool = False) -> list[str]:
-    said = {"backbone": backbone, "scenario": scenario, "n_first": n_first, "new_output_layer": new_output_layer}
-    return list(form.fill(fill_parts, **said)["parts"].value)
+EMPTY = ("summary", "groups", "timeline", "parts", "script", "saved")
 
 
 def number(cell: str) -> int:
@@ -22,65 +18,97 @@ def number(cell: str) -> int:
 @pytest.mark.parametrize("scenario", [scenario.name for scenario in SCENARIOS])
 @pytest.mark.parametrize("backbone", ["embedded", "bert-large-uncased"])
 def test_every_printed_column_sums_to_its_printed_total(form: PlanForm, backbone: str, scenario: str) -> None:
-    shown = form.plan(fill(form, backbone, scenario, 1, True), backbone=backbone, new_output_layer=True)
-    assert list(shown.rates.data[0].x) == list(shown.parts["part"])[:-1]
-    *rows, total = shown.parts.to_dict("records")
-    for column in ("parameters", "trainable", "frozen"):
+    form.change(fill_backbone, backbone_=backbone).change(fill_scenario, scenario=scenario)
+    form.change(fill_output_layer, new_output_layer=True)
+    _, *rows, total = cells(form.shown("parts"))
+    for column in (1, 2, 3):
         assert sum(number(row[column]) for row in rows) == number(total[column])
-        assert total[column] in shown.summary
-    *rows, total = shown.groups.to_dict("records")
-    assert sum(number(row["parameters"]) for row in rows) == number(total["parameters"])
-    assert sum(map(sum, (bar.x for bar in shown.picture.data))) == number(shown.parts.iloc[-1]["parameters"])
+        assert total[column] in form.shown("summary")
+    _, *rows, total = cells(form.shown("groups"))
+    assert sum(number(row[2]) for row in rows) == number(total[2])
 
 
 def test_adapters_are_counted_like_everything_else(form: PlanForm) -> None:
     """Published counts: rank 8 on queries and values of a bert-base, and its biases."""
-    assert fill(form, "bert-base-uncased", "freeze_network") == []
+    form.change(fill_backbone, backbone_="bert-base-uncased").change(fill_scenario, scenario="freeze_network")
     layers = [f"layer_{index}" for index in range(12)]
     for selection, n_trainable in (("adapters", 294_912), ("biases", 102_144 - 768)):  # without the embeddings' one norm
-        shown = form.plan(
-            layers, backbone="bert-base-uncased", selection=selection, rank=8, alpha=16, targets=["query", "value"]
-        )
-        assert f"<dt>Trainable</dt><dd>{n_trainable:,}</dd>" in shown.summary
-    for rank, targets, words in (
-        (8, ["q"], "No linear layer of this backbone is called q"),
-        (0, ["query"], "The rank of the adapters must be a whole number from 1 to 256, not 0"),
-        (8, [], "The adapters need the names of the linear layers"),
-    ):
-        adapters = {"rank": rank, "alpha": 16, "targets": targets}
-        assert words in form.refusal(["layer_0"], selection="adapters", **adapters)
-        assert "Trainable" in form.plan(["layer_0"], selection="weights", **adapters).summary
+        form.change(stack=layers, selection=selection, rank=8, alpha=16, targets=["query", "value"])
+        assert f"<dt>Trainable</dt><dd>{n_trainable:,}<small>" in form.shown("summary")
 
 
-def test_the_list_of_parts_is_what_is_planned(form: PlanForm) -> None:
-    shown = form.plan(["ner_head"], backbone="bert-base-uncased")
-    assert list(shown.groups["group"]) == ["entity head, decay", "entity head, no decay", "together"]
-    assert shown.parts[shown.parts["part"] == "layer 1"]["trains"].item() == "none"
-    assert "3,845" in shown.summary
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"selection": "adapters", "rank": 0}, "The rank of the adapters must be a whole number from 1 to 256, not 0"),
+        ({"selection": "adapters", "targets": []}, "names of the linear layers that get one, and none is chosen"),
+        ({"backbone": 7}, "The learning rate of the backbone must be a number from 0 to 1, not 7"),
+        ({"ner_head": -1}, "The learning rate of the entity head must be a number from 0 to 1, not -1"),
+        ({"warmup_share": 2}, "from 0 to 1, not 2"),
+        ({"n_steps": 0}, "from 1 to 10,000, not 0"),
+        ({"n_sentences": 0}, "from 1 to 1024, not 0"),
+        ({"n_tokens": 9999}, "from 1 to 512, not 9999"),
+    ],
+)
+def test_what_is_wrong_is_told_at_its_field_and_nothing_can_be_trained(
+    form: PlanForm, said: dict[str, object], words: str
+) -> None:
+    form.change(**said)
+    wrong = list(said)[-1]
+    marked = [name for name in form.controls.fields if form.told(name, "elem_classes")]
+    assert marked == [wrong]
+    assert words in form.told(wrong, "info")
+    assert "No plan." in form.shown("state")
+    assert words in form.shown("state")
+    assert [form.shown(name) for name in EMPTY] == [""] * len(EMPTY), "nothing of another plan may be left"
+    form.change(**dict.fromkeys(said, None) | {"selection": "weights"})
+    assert not form.told(wrong, "elem_classes")
+    assert form.plan == form.planner.scenario_plan("embedded", "train_everything")
 
 
-def test_rates_reach_the_groups_and_an_emptied_field_is_its_default(form: PlanForm) -> None:
-    emptied = {"layer_decay": None, "warmup_share": None, "n_sentences": None, "n_tokens": None}
-    rates = {"classification_head": None, "ner_head": 5e-3, "output_layer": None}
-    shown = form.plan(["layer_0", "ner_head"], backbone_rate=1e-4, head_rates=rates, weight_decay=0.1, **emptied)
-    assert dict(zip(shown.groups["group"], shown.groups["learning rate"], strict=True))["backbone, decay"] == "0.0001"
-    assert dict(zip(shown.groups["group"], shown.groups["learning rate"], strict=True))["entity head, decay"] == "0.005"
-    assert dict(zip(shown.groups["group"], shown.groups["weight decay"], strict=True))["entity head, decay"] == "0.1"
-    plan = TrainingPlan.from_dict(json.loads(shown.saved))
-    assert plan.optimizer.learning_rate("classification_head") == form.controls.head_rates["classification_head"].value
+def test_a_target_that_no_layer_has_is_told(form: PlanForm) -> None:
+    form.change(selection="adapters", targets=["q"])
+    assert "No linear layer of this backbone is called q" in form.shown("state")
 
 
-def test_warnings_are_shown(form: PlanForm) -> None:
-    assert "Nothing trains" in form.plan(fill(form, "embedded", "freeze_network")).summary
-    assert "<li>" not in form.plan(fill(form, "embedded", "train_everything")).summary
+def test_an_emptied_field_counts_as_what_the_scenario_says(form: PlanForm) -> None:
+    emptied = dict.fromkeys(("classification_head", "layer_decay", "warmup_share", "n_sentences", "n_tokens", "n_steps"))
+    form.change(**emptied)
+    assert form.plan.optimizer.learning_rate("classification_head") == 3e-3
+    assert form.values[form.controls.scenario] == "train_everything"
 
 
-def test_a_rate_out_of_range_is_told(form: PlanForm) -> None:
-    assert "from 0 to 1" in form.refusal(["ner_head"], backbone_rate=7)
+def test_rates_reach_the_groups(form: PlanForm) -> None:
+    form.change(stack=["layer_0", "ner_head"], backbone=1e-4, ner_head=5e-3, weight_decay=0.1)
+    rows = {row[0]: row for row in cells(form.shown("groups"))}
+    assert rows["backbone, decay"][3:] == ["0.0001", "0.1"]
+    assert rows["entity head, decay"][3:] == ["0.005", "0.1"]
+    assert rows["entity head, no decay"][3:] == ["0.005", "0"]
 
 
-def test_a_part_of_another_backbone_is_told(form: PlanForm) -> None:
-    assert "no part" in form.refusal(["layer_20"])
+def test_the_locks_are_what_is_planned(form: PlanForm) -> None:
+    form.change(fill_backbone, backbone_="bert-base-uncased").change(stack=["ner_head"])
+    assert [row[0] for row in cells(form.shown("groups"))[1:]] == [
+        "entity head, decay", "entity head, no decay", "together",
+    ]  # fmt: skip
+    assert "3,845" in form.shown("summary")
+    assert set(form.plan.frozen) == {"embeddings", *(f"layer_{n}" for n in range(12)), "classification_head"}
+
+
+def test_lessons_of_a_scenario_are_no_warnings_and_what_a_person_did_is_one(form: PlanForm) -> None:
+    form.change(fill_scenario, scenario="freeze_network")
+    assert "<ul class=facts><li>Nothing trains" in form.shown("summary")
+    form.change(fill_scenario, scenario="freeze_ner_head")
+    assert "<li>The entity head is frozen while the backbone under it moves." in form.shown("summary")
+    assert 'class="warnings"' not in form.shown("summary")
+    form.change(fill_scenario, scenario="train_everything").lock("ner_head")
+    assert '<ul class="warnings"><li>The entity head is frozen while' in form.shown("summary")
+    form.change(backbone=0.0)
+    assert "its learning rate is 0, so it will not move" in form.shown("summary")
+    form.change(fill_scenario, scenario="freeze_backbone").change(backbone=1e-3)
+    assert "set for what is frozen, and has no effect there: backbone (0.001)" in form.shown("summary")
+    form.change(fill_scenario, scenario="train_everything").change(selection="biases", backbone=2e-5)
+    assert "the backbone's biases hardly move in a short run" in form.shown("summary")
 
 
 def test_totals_are_figures_of_the_plan(planner: Planner) -> None:
@@ -90,31 +118,35 @@ def test_totals_are_figures_of_the_plan(planner: Planner) -> None:
 
 
 def test_cost_knows_what_is_frozen(form: PlanForm) -> None:
-    frozen = form.plan(["ner_head"]).summary
-    everything = form.plan(fill(form, "embedded", "train_everything")).summary
-    assert "computed <b>once</b>" in frozen
-    assert "<dt>Activations kept</dt><dd>0.0 MB</dd>" in frozen
-    assert "<dt>Gradients</dt><dd>0.0 MB</dd>" in frozen
-    assert "<b>once</b>" not in everything
-    assert "<dd>100%</dd>" in everything
+    everything = form.shown("summary")
+    frozen = form.change(stack=["ner_head"]).shown("summary")
+    assert "computes its hidden states <b>once</b>" in frozen
+    assert "activations kept <b>none</b>" in frozen
+    assert "gradients <b>7.7 kB</b>" in frozen
+    assert "once" not in everything
+    assert "<dt>Computation</dt><dd>100%<small>" in everything
 
 
-@pytest.mark.parametrize(
-    ("n_sentences", "n_tokens", "words"), [(0, 3, "from 1 to 1024, not 0"), (3, 9999, "from 1 to 512, not 9999")]
-)
-def test_a_step_out_of_range_is_told(form: PlanForm, n_sentences: int, n_tokens: int, words: str) -> None:
-    assert words in form.refusal(["ner_head"], n_sentences=n_sentences, n_tokens=n_tokens)
+@pytest.mark.parametrize("part", [0, 1, 5_125, 10**8 - 5_125, 10**8 - 1, 10**8])
+def test_a_share_is_0_or_100_only_where_it_is(part: int) -> None:
+    written = as_share(part, 10**8)
+    assert (written == "0%") == (part == 0)
+    assert (written == "100%") == (part == 10**8)
+    assert written not in {"0.00%", "100.00%"}
+    assert as_share(1, 3) == "33.33%"
 
 
-def test_layer_wise_decay_is_drawn_and_the_file_is_the_plan(form: PlanForm) -> None:
-    shown = form.plan(["layer_4", "layer_5", "ner_head"], layer_decay=0.5, warmup_share=0.1)
-    drawn = dict(zip(shown.rates.data[0].x, shown.rates.data[0].y, strict=True))
-    assert drawn["layer 6"] == pytest.approx(1e-5)
-    assert drawn["layer 5"] == pytest.approx(5e-6)
-    symbols = dict(zip(shown.rates.data[0].x, shown.rates.data[0].marker.symbol, strict=True))
-    assert (symbols["layer 4"], symbols["layer 5"]) == ("circle-open", "circle")
-    plan = TrainingPlan.from_dict(json.loads(shown.saved))
-    assert plan.optimizer.layer_decay == 0.5
-    assert plan.warmup_share == 0.1
-    assert set(plan.frozen) == {"embeddings", *(f"layer_{n}" for n in range(4)), "classification_head"}
-    assert "MultiTaskModel.from_pretrained" in shown.script
+def test_a_size_is_never_rounded_to_nothing() -> None:
+    written = [as_bytes(number) for number in (1, 4_620, 999_499, 999_999, 90_868_256, 1_340_000_000)]
+    assert written == ["1 bytes", "4.62 kB", "999 kB", "1 MB", "90.9 MB", "1.34 GB"]
+
+
+def test_the_file_is_the_plan_and_the_timeline_is_drawn(form: PlanForm) -> None:
+    form.change(stack=["layer_4", "layer_5", "ner_head"], backbone=2e-5, layer_decay=0.5, warmup_share=0.1, n_steps=40)
+    rows = {row[0]: row for row in cells(form.shown("timeline"))}
+    assert rows["layer 6"][rows["part, at step"].index("4")] == "1e-05"
+    assert rows["layer 5"][rows["part, at step"].index("4")] == "5e-06"
+    assert set(rows["embeddings, layers 1–4"][1:]) == {"0"}
+    assert (form.plan.optimizer.layer_decay, form.plan.warmup_share) == (0.5, 0.1)
+    assert set(form.plan.frozen) == {"embeddings", *(f"layer_{n}" for n in range(4)), "classification_head"}
+    assert "MultiTaskModel.from_pretrained" in form.shown("script")
