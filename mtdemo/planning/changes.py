@@ -19,7 +19,7 @@ def changed_rates(own: TrainingPlan, plan: TrainingPlan) -> tuple[str, ...]:
 
 
 def describe_changes(own: TrainingPlan, plan: TrainingPlan) -> tuple[str, ...]:
-    """Say what of a plan is not as in its scenario.
+    """Name what is not as in the scenario.
 
     Args:
         own: what the scenario plans for the same backbone.

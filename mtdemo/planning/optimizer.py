@@ -262,7 +262,7 @@ def _warnings(freezing: FreezingPlan, settings: OptimizerSettings) -> tuple[str,
 
 
 def _unusual_rates(freezing: FreezingPlan, settings: OptimizerSettings) -> Iterator[str]:
-    """Warn of rates that erase what a model knows, or move nothing.
+    """Warn of rates that erase, or hardly move.
 
     A step of AdamW moves a weight by about its rate, whatever the size of the gradient, and the weights of a BERT begin
     with a standard deviation of 0.02.

@@ -211,7 +211,7 @@ class Planner:
         )
 
     def _notes(self, backbone: str, own: TrainingPlan) -> tuple[str, ...]:
-        """Name what is to be known of a scenario as it is.
+        """Warn of what a scenario does by itself.
 
         Where it cannot be planned for this backbone, such as adapters in an ALBERT, a change by hand may be planned.
         """
@@ -253,9 +253,10 @@ def _read_config(backbone: str, checkpoint: str) -> Any:
 def _declare_parts(
     backbone: str, checkpoint: str, new_output_layer: bool, adapters: AdapterSettings | None = None
 ) -> Parts:
-    """Declare the parts of a backbone with additions, adapters in every layer.
+    """Declare the parts of a backbone with additions.
 
-    To build the model of which they are read off takes a tenth of a second for BERT-large, and more with adapters.
+    Adapters are in every layer. To build the model of which they are read off takes a tenth of a second for BERT-large, and
+    more with adapters.
     """
     from mtdemo.planning.adapters import extended_parts
 

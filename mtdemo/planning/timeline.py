@@ -41,10 +41,10 @@ def rate_timeline(plan: TrainingPlan, freezing: FreezingPlan, n_steps: int) -> d
 
 
 def turning_steps(timeline: dict[str, tuple[float, ...]]) -> tuple[int, ...]:
-    """Name the steps between which every rate runs in a line.
+    """Name the steps at which some rate turns.
 
-    The rates of these steps, counted from 0, say all others: first and last, the height of the warm-up, and for each part
-    that unfreezes the last step without and the first step with it.
+    Between two of them every rate runs in a line, so the rates of these steps, counted from 0, say all others: first and
+    last, the height of the warm-up, and for each part that unfreezes the last step without and the first step with it.
 
     Args:
         timeline: as `rate_timeline` gives it.

@@ -182,7 +182,7 @@ class Trainer:
         self.prepared.objective.compute_hidden_states(self.n_done, progress)
 
     def _unfreeze(self) -> None:
-        """Let train what the plan lets train in the next step.
+        """Unfreeze what trains from the next step on.
 
         With gradual unfreezing of two layers, a run of 100 steps has four stages: the heads alone, from step 25 layer 1
         too, from step 50 layer 0, from step 75 the embeddings. The optimizer has all of them from the beginning; what has

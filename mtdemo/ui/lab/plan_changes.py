@@ -58,7 +58,7 @@ def fill_backbone(planner: Planner, controls: PlanControls, values: Values) -> F
 
 
 def fill_first(planner: Planner, controls: PlanControls, values: Values) -> Filled:
-    """Lock the embeddings and as many of the first layers as said.
+    """Lock embeddings and first layers, as many as said.
 
     Of the others those are unlocked that were locked in one piece with them.
     """
@@ -81,7 +81,7 @@ def fill_last(planner: Planner, controls: PlanControls, values: Values) -> Fille
 
 
 def fill_output_layer(planner: Planner, controls: PlanControls, values: Values) -> Filled:
-    """Put the new output layer, which trains, into the stack, or take it out."""
+    """Put the new output layer into the stack, or out."""
     others = [name for name in values[controls.stack] if name != "output_layer"]
     return {controls.stack: [*others, "output_layer"] if values[controls.new_output_layer] else others}
 
@@ -102,9 +102,9 @@ def fill_file(planner: Planner, controls: PlanControls, values: Values, upload: 
 
 
 def count_first(declared: Parts, trainable: Collection[str]) -> int:
-    """Count the first layers that are locked without a gap, embeddings included.
+    """Count the first layers that are locked without a gap.
 
-    Where the embeddings train it is none.
+    Where the embeddings train there are none.
     """
     if any(name in trainable for name in _embeddings(declared)):
         return 0
@@ -117,7 +117,7 @@ def count_last(declared: Parts, trainable: Collection[str]) -> int:
 
 
 def count_layers(declared: Parts) -> int:
-    """Count the layers of a backbone; some have none of their own."""
+    """Count the layers; an ALBERT declares none."""
     return len(_layers(declared))
 
 
@@ -136,7 +136,7 @@ def _declared(planner: Planner, controls: PlanControls, values: Values) -> Parts
 
 
 def _relock(trainable: Sequence[str], touched: Collection[str], frozen: Collection[str]) -> list[str]:
-    """Let exactly those of the touched parts train that are not frozen."""
+    """Lock the frozen of the touched parts, unlock the others."""
     kept = [name for name in trainable if name not in touched]
     return [*kept, *(name for name in touched if name not in frozen)]
 

@@ -86,12 +86,12 @@ class PlanControls:
 
     @property
     def outputs(self) -> set[Component]:
-        """Controls that are filled, or told what is wrong with them."""
+        """Controls that are filled, or marked as wrong."""
         return (self.inputs | {self.reset}) - {self.backbone}
 
 
 def add_plan_choice() -> tuple[gr.Radio, gr.Radio, gr.HTML, gr.Button]:
-    """Add what a plan begins from, and what is made of it.
+    """Add what a plan begins from.
 
     Returns:
         Backbone, scenario, the line that says which plan stands below, and the button that makes it the scenario's again.
@@ -104,13 +104,13 @@ def add_plan_choice() -> tuple[gr.Radio, gr.Radio, gr.HTML, gr.Button]:
         info="Fills everything below, learning rates too.",
     )
     with gr.Row(elem_id="plan-state"):
-        state = gr.HTML(padding=False)
+        state = gr.HTML(padding=False, apply_default_css=False)
         reset = gr.Button("Reset", size="sm", visible=False, elem_id="plan-reset")
     return backbone, scenario, state, reset
 
 
 def add_plan_controls(backbone: gr.Radio, scenario: gr.Radio, reset: gr.Button) -> PlanControls:
-    """Add the controls that a scenario fills; what it begins from is given."""
+    """Add the controls that a scenario fills."""
     origin = gr.State((SCENARIOS[0].name, EMBEDDED))
     stack = add_stack()
     n_first = gr.Slider(0, 6, value=0, step=1, label="Freeze the embeddings and the first layers, this many")
@@ -262,9 +262,14 @@ def write_plan(controls: PlanControls, plan: TrainingPlan, trainable: Sequence[s
 
 
 def mark_fields(controls: PlanControls, error: PlanError | None) -> Updates:
-    """Say at its field what is wrong, and nothing at the others."""
+    """Say at its field what is wrong.
+
+    At the others stands what always stands there.
+    """
     wrong = error.field if error else ""
     return {
-        field: gr.update(info=str(error) if name == wrong else field.info, elem_classes=["wrong"] if name == wrong else [])
+        field: gr.update(info=str(error), elem_classes=["wrong"])
+        if name == wrong
+        else gr.update(info=getattr(field, "info", None) or "", elem_classes=[])  # None would leave what stood there
         for name, field in controls.fields.items()
     }

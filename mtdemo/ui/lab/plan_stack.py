@@ -66,7 +66,7 @@ def add_stack() -> gr.HTML:
 
 
 def draw_stack(freezing: FreezingPlan, settings: OptimizerSettings) -> str:
-    """Draw the parts of a plan as HTML, the highest first.
+    """Draw the parts as HTML, the highest first.
 
     A bar is as long as its part has parameters, to one scale, and solid where they train.
 
@@ -79,8 +79,8 @@ def draw_stack(freezing: FreezingPlan, settings: OptimizerSettings) -> str:
     rows = [_row(part, rates[part.name], most, place == 0) for place, part in enumerate(reversed(freezing.parts))]
     return (
         '<div class="stack" role="group" aria-label="The network, its lowest part last; arrow keys walk from lock to lock">'
-        f'{"".join(rows)}</div><p class="stack-legend">A click on a part, or Space on its lock, freezes it or lets it train. '
-        f"Length of a bar: parameters; colour: learning rate,{''.join(_legend())}.</p>"
+        f'{"".join(rows)}</div><p class="stack-legend">A click on a part, or Space on its lock, freezes it or lets it '
+        f"train. Length of a bar: parameters; colour: learning rate,{''.join(_legend())}.</p>"
     )
 
 
@@ -114,7 +114,10 @@ def _count(plan: PartPlan) -> str:
 
 
 def _shade(rate: float) -> int:
-    """Return the share of the accent's colour: 1e-6 -> 30, 1e-4 -> 65, 1e-2 -> 100."""
+    """Return the share of the accent in a colour.
+
+    1e-6 -> 30, 1e-4 -> 65, 1e-2 -> 100
+    """
     if rate <= 0:
         return 30
     return round(30 + 70 * min(1.0, max(0.0, (math.log10(rate) - _LOW) / (_HIGH - _LOW))))
@@ -122,8 +125,8 @@ def _shade(rate: float) -> int:
 
 def _legend() -> Iterator[str]:
     for rate in (1e-5, 1e-4, 1e-3):
-        yield f' <i class="swatch" style="--shade:{_shade(rate)}%"></i>{rate:.0e}'.replace("e-0", "e-")
-    yield ' <i class="swatch striped"></i>frozen'
+        yield f' <span><i class="swatch" style="--shade:{_shade(rate)}%"></i>{rate:.0e}</span>'.replace("e-0", "e-")
+    yield ' <span><i class="swatch striped"></i>frozen</span>'
 
 
 def in_short(number: int) -> str:

@@ -73,9 +73,9 @@ def add_freezing_tab(
     )
     backbone, scenario, state, reset = add_plan_choice()
     with gr.Row(elem_id="plan"):
-        with gr.Column(scale=4, min_width=300):
+        with gr.Column(min_width=300):
             controls = add_plan_controls(backbone, scenario, reset)
-        with gr.Column(scale=5, min_width=300):
+        with gr.Column(min_width=300):
             view = add_plan_view(state)
     with gr.Accordion("How the cost is counted", open=False):
         gr.Markdown(COUNTING_RULES)
@@ -103,7 +103,7 @@ def _event(
     moved: Component | None = None,
     also: Collection[Component] = (),
 ) -> dict[str, Any]:
-    """Describe an event that fills and plans, as arguments of gradio's listeners.
+    """Describe an event: what it reads, fills and shows.
 
     All of them run one after the other, so that what is shown last is of what was changed last.
 
@@ -153,7 +153,7 @@ def change_plan(
     moved: Component | None,
     values: Values,
 ) -> Updates:
-    """Fill what a control owns, and plan what all of them say.
+    """Fill what a control owns, and plan.
 
     What is wrong is told at its field, and nothing is left that could be trained.
     """
@@ -166,7 +166,10 @@ def change_plan(
 
 @shows_errors
 def load_plan(planner: Planner, controls: PlanControls, view: PlanView, fill: Fill, values: Values) -> Updates:
-    """Fill the controls from a file; one that cannot be used changes nothing."""
+    """Fill the controls from a file.
+
+    One that cannot be used changes nothing.
+    """
     return _changed(planner, controls, view, fill, None, values)
 
 
@@ -192,13 +195,13 @@ def _changed(
 
 
 def _with_values(filled: Filled, controls: PlanControls) -> Updates:
-    """Make updates of values; a field that was wrong is right now."""
+    """Make updates of values that are right."""
     unmarked = mark_fields(controls, None)
     return {field: {**unmarked.get(field, {}), **gr.update(value=value)} for field, value in filled.items()}
 
 
 def _follow(controls: PlanControls, plan: PlanReport, values: Values) -> Updates:
-    """Let the stack, the sliders and the scenario show what is planned."""
+    """Let stack, sliders and scenario show what is planned."""
     declared = tuple(part.part for part in plan.freezing.parts)
     trainable, n_layers, is_custom = values[controls.stack], count_layers(declared), bool(plan.changes)
     layers = {"maximum": max(1, n_layers), "visible": n_layers > 0}

@@ -6,6 +6,7 @@ import html
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -56,7 +57,7 @@ class PlanView:
         }
 
     def show_error(self, error: MtdemoError) -> Updates:
-        """Show why there is no plan, and leave nothing of another."""
+        """Show why there is no plan, and empty the rest."""
         words = f'<p role="alert" class="no-plan"><b>No plan.</b> {html.escape(str(error), quote=False)}</p>'
         emptied: Updates = dict.fromkeys(
             (self.summary, self.groups, self.timeline, self.parts, self.script, self.saved), ""
@@ -69,19 +70,20 @@ def add_plan_view(state: gr.HTML) -> PlanView:
 
     `parts`, `script` and `saved` are rendered by the tab, below.
     """
+    plain: dict[str, Any] = {"padding": False, "apply_default_css": False}
     return PlanView(
         state=state,
-        summary=gr.HTML(padding=False),
-        groups=gr.HTML(padding=False),
-        timeline=gr.HTML(padding=False),
-        parts=gr.HTML(padding=False, render=False),
+        summary=gr.HTML(**plain),
+        groups=gr.HTML(**plain),
+        timeline=gr.HTML(**plain),
+        parts=gr.HTML(render=False, **plain),
         script=gr.Code(label="plan.py", language="python", interactive=False, render=False),
         saved=gr.Code(label="plan.json", language="json", interactive=False, render=False),
     )
 
 
 def describe_origin(plan: PlanReport, scenario: str) -> str:
-    """Say which scenario this is, or what was changed of it."""
+    """Name the scenario, and what was changed of it."""
     chosen = find_scenario(scenario)
     if not plan.changes:
         return f'<p class="origin"><b>{html.escape(chosen.title)}.</b> {html.escape(chosen.hint)}</p>'
@@ -110,7 +112,7 @@ def summarise(plan: PlanReport) -> str:
 
 
 def as_share(part: int, whole: int) -> str:
-    """Write a share that is only 0 or 100 % where it is exactly so.
+    """Write a share; 0 and 100 % are exact.
 
     `(1, 3) -> 33.33%`, `(999_999, 1_000_000) -> > 99.99%`, `(1, 1_000_000) -> < 0.01%`
     """
@@ -170,7 +172,7 @@ def tabulate_groups(plan: PlanReport) -> str:
     total = ("together", f"{sum(g.n_tensors for g in groups):,}", f"{plan.optimizer.n_parameters:,}", "", "")
     return as_table(
         "Groups of the optimizer, AdamW",
-        ("group", "tensors", "parameters", "learning rate", "weight decay"),
+        ("group", "tensors", "parameters", "rate", "weight decay"),
         [*rows, total],
     )
 
@@ -195,7 +197,7 @@ def tabulate_parts(plan: PlanReport) -> str:
 
 
 def as_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Write a table as HTML; its last row is a sum."""
+    """Write a table whose last row is a sum."""
     heads = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in columns)
     lines = "".join(
         f'<tr><th scope="row">{html.escape(name)}</th>{"".join(f"<td>{html.escape(cell)}</td>" for cell in cells)}</tr>'
