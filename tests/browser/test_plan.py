@@ -21,7 +21,7 @@ def open_plan(page: Page) -> None:
 
 
 def lock(page: Page, part: str) -> Locator:
-    return page.get_by_role("button", name=f"Freeze {part}", exact=True)
+    return page.get_by_role("button", name=f"Lock {part}", exact=True)
 
 
 def choose(page: Page, scenario: str) -> None:
@@ -129,7 +129,7 @@ def test_locks_chosen_by_hand_are_planned_saved_and_loaded_back(page: Page, tmp_
 
 def test_presets_fill_the_whole_plan_and_bring_their_rates(page: Page) -> None:
     open_plan(page)
-    page.get_by_role("button", name="Learning rates and their course").click()
+    page.get_by_role("button", name="Learning rates, decay and schedule").click()
     rate = page.get_by_label("Learning rate, backbone")
     expect(rate).to_have_value("0.0002")
     for scenario, told, backbone_rate in (
@@ -150,7 +150,7 @@ def test_presets_fill_the_whole_plan_and_bring_their_rates(page: Page) -> None:
 
 def test_what_is_wrong_stands_at_its_field(page: Page) -> None:
     open_plan(page)
-    page.get_by_role("button", name="Learning rates and their course").click()
+    page.get_by_role("button", name="Learning rates, decay and schedule").click()
     rate = page.get_by_label("Learning rate, backbone")
     rate.fill("7")
     wrong = page.locator(".wrong")

@@ -41,8 +41,8 @@ def begin(page: Page, n_steps: int) -> None:
 @pytest.mark.parametrize(
     ("freeze", "words"),
     [
-        (["entity head"], "Its head was frozen and its task drifted all the same"),
-        (["Freeze the backbone", "entity head"], "so every answer is the same, bit for bit"),
+        (["Lock the entity head"], "Its head was frozen and its task drifted all the same"),
+        (["Freeze the backbone", "Lock the entity head"], "so every answer is the same, bit for bit"),
     ],
 )
 def test_the_third_scenario_of_the_reference_both_ways(page: Page, freeze: list[str], words: str) -> None:
@@ -72,8 +72,8 @@ def test_two_visitors_train_at_once_a_third_asks_waits_and_finds_a_place(visit: 
                 assert [float(cell) for cell in row[1:4]] == pytest.approx(list(answer.probabilities.values()), abs=1e-4)
 
         check_answers("The soup was cold before.", "The train was late before.")
-        plan(ada, ["entity head"])
-        plan(bob, ["Freeze the backbone", "entity head"])
+        plan(ada, ["Lock the entity head"])
+        plan(bob, ["Freeze the backbone", "Lock the entity head"])
         begin(ada, 300)
         expect(ada.get_by_text("of 300, about")).to_be_visible(timeout=60_000)
         begin(bob, 500)

@@ -85,7 +85,7 @@ def test_arrow_keys_walk_tabs_and_choices_and_a_link_skips_to_the_answers(page: 
     page.get_by_label("Train everything", exact=True).focus()
     page.keyboard.press("ArrowDown")
     expect(page.get_by_label("Freeze the whole network", exact=True)).to_be_checked()
-    expect(page.locator(".totals").first).to_contain_text("0.00%")
+    expect(page.locator(".totals").first).to_contain_text("0%")
     accordion = page.get_by_role("button", name="How the cost is counted")
     expect(accordion).to_have_attribute("aria-expanded", "false")
     accordion.click()

@@ -161,7 +161,7 @@ def _add_adapters() -> tuple[gr.Number, gr.Number, gr.CheckboxGroup]:
 
 
 def _add_rates() -> tuple[gr.Number, dict[str, gr.Number], gr.Number, gr.Number, gr.Number]:
-    with gr.Accordion("Learning rates and their course", open=False):
+    with gr.Accordion("Learning rates, decay and schedule", open=False):
         return (
             gr.Number(label="Learning rate, backbone"),
             {head.name: gr.Number(label=f"Learning rate, {head.title}") for head in HEADS},

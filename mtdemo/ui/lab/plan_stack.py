@@ -96,7 +96,7 @@ def _row(plan: PartPlan, rate: float, most: int, is_first: bool) -> str:
         f'<span class="room"><span class="amount" style="width:{100 * plan.n_parameters / most:.2f}%">'
         f'<i style="width:{trained:.2f}%;--shade:{_shade(rate)}%"></i></span></span>'
         f'<span class="count">{_count(plan)}</span><span class="rate">{"–" if is_frozen else f"{rate:.2g}"}</span>'
-        f'<button type="button" class="lock" aria-pressed="{str(is_frozen).lower()}" aria-label="Freeze {head}{title}" '
+        f'<button type="button" class="lock" aria-pressed="{str(is_frozen).lower()}" aria-label="Lock {head}{title}" '
         f'tabindex="{0 if is_first else -1}">{_LOCK}<span class="lock-word">{"frozen" if is_frozen else "trains"}</span>'
         "</button></div>"
     )

@@ -101,7 +101,7 @@ def test_a_new_output_layer_leaves_the_locks_as_they_were(form: PlanForm) -> Non
     form.lock("layer_3", "ner_head").change(fill_output_layer, new_output_layer=True)
     assert "output_layer" in form.trains
     assert {"layer_3", "ner_head"}.isdisjoint(form.trains)
-    assert 'aria-label="Freeze the new output layer"' in form.drawing
+    assert 'aria-label="Lock the new output layer"' in form.drawing
     form.change(fill_output_layer, new_output_layer=False)
     assert "output_layer" not in form.trains
 

@@ -28,7 +28,7 @@ def test_any_backbone_is_drawn_from_the_lowest_part_to_the_heads(architecture: s
         assert float(width) == pytest.approx(100 * part.n_parameters / most, abs=0.006)
         assert float(solid) == pytest.approx(100 * part.n_trainable / part.n_parameters, abs=0.006)
         assert (pressed, word) == (("true", "frozen") if part.state == "none" else ("false", "trains"))
-        assert label.startswith("Freeze ")
+        assert label.startswith("Lock ")
         assert (tab == "0") == (name == rows[0][0]), "one stop of Tab for all locks; arrow keys walk"
 
 
