@@ -172,7 +172,7 @@ def tabulate_groups(plan: PlanReport) -> str:
     total = ("together", f"{sum(g.n_tensors for g in groups):,}", f"{plan.optimizer.n_parameters:,}", "", "")
     return as_table(
         "Groups of the optimizer, AdamW",
-        ("group", "tensors", "parameters", "rate", "weight decay"),
+        ("group", "tensors", "parameters", "rate", "decay"),
         [*rows, total],
     )
 
