@@ -161,7 +161,7 @@ def add_figure_downloads(draw: Callable[..., Figure], inputs: Sequence[Component
     def make(*given: Any) -> tuple[bytes, str]:
         return as_page(draw(*given), name), f"{name}.html"
 
-    with gr.Row(elem_classes="downloads"):
+    with gr.Row(elem_classes=["downloads", "of-figure"]):
         picture = gr.Button("Picture (PNG)", size="sm")
         picture.click(None, None, None, js=_PICTURE.replace("{figure}", figure_id), api_visibility="private")
         add_made_download("Figure (HTML)", make, inputs, f"{figure_id}-file")
