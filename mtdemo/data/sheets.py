@@ -120,7 +120,7 @@ def read_workbook(path: Path, name: str, max_rows: int) -> Sheet:
             found: list[Row] = []
             title = ""
             for sheet in book.worksheets:
-                found = list(islice(_rows_of(sheet, max_rows), max_rows + 2))  # a line of names, and one that tells of more
+                found = list(islice(_rows_of(sheet), max_rows + 2))  # a line of names, and one that tells of more
                 if found:
                     title = sheet.title
                     break
@@ -199,7 +199,7 @@ def make_sheet(found: Sequence[Row], max_rows: int) -> Sheet:
 
 
 def _columns_left_out(n_columns: int) -> tuple[str, ...]:
-    return (f"The first {MAX_COLUMNS} of {n_columns:,} columns are kept.",) if n_columns > MAX_COLUMNS else ()
+    return (f"Only the first {MAX_COLUMNS} columns are kept.",) if n_columns > MAX_COLUMNS else ()
 
 
 def _names(cells: Sequence[str]) -> tuple[str, ...]:
@@ -231,10 +231,11 @@ def _find_delimiter(lines: Sequence[str]) -> str:
     return best if shares[best][0] >= 0.5 else _NO_DELIMITER
 
 
-def _rows_of(sheet: Any, max_rows: int) -> Iterator[Row]:
+def _rows_of(sheet: Any) -> Iterator[Row]:
     """Yield the rows of a sheet that hold something."""
-    last = 4 * max_rows + 4  # a sheet may have gaps, but no end of them
-    for number, cells in enumerate(sheet.iter_rows(max_row=last, max_col=MAX_COLUMNS, values_only=True), start=1):
+    for number, cells in enumerate(sheet.iter_rows(max_col=MAX_COLUMNS + 1, values_only=True), start=1):
+        if cells.count(None) == len(cells):  # a sheet may have a million of these
+            continue
         texts = tuple(map(_as_text, cells))
         if any(map(str.strip, texts)):
             while not texts[-1].strip():

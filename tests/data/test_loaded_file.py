@@ -80,6 +80,26 @@ def test_a_workbook_of_many_rows_is_read_to_the_limit(tmp_path: Path) -> None:
     assert "The first 10 texts are taken, and what follows is left out" in file.notes[0]
 
 
+def test_a_row_far_down_is_found(tmp_path: Path) -> None:
+    book = Workbook()
+    book.active["A1"], book.active["B1"] = "text", "label"
+    book.active["A200000"], book.active["B200000"] = "Far down.", "x"
+    book.save(tmp_path / "far.xlsx")
+    file = load_file(tmp_path / "far.xlsx", LIMITS)
+    assert (file.texts, file.labels) == (("Far down.",), ("x",))
+
+
+def test_only_so_many_columns_are_kept_and_it_is_told(tmp_path: Path) -> None:
+    names = [f"name {letter}{number}" for number in range(6) for letter in "abcdefghij"]
+    for file in (
+        load(tmp_path, "wide.xlsx", workbook(tmp_path, [names, names])),
+        load(tmp_path, "wide.csv", f"{','.join(names)}\n{','.join(names)}\n"),
+        load(tmp_path, "wide.jsonl", json.dumps(dict(zip(names, names, strict=True)))),
+    ):
+        assert len(file.columns) == len(file.rows[0]) == sheets.MAX_COLUMNS
+        assert "Only the first 50 columns are kept." in file.notes
+
+
 def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_parsed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
