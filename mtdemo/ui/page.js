@@ -16,6 +16,14 @@
       document.body.classList.toggle("long-lines", lines(text).split("\n").some(isLong));
       say(stale ? "Changed since it was read: the answers below are of the earlier text." : "");
     },
+    // Hand a file out that was made on a click.
+    save(file) {
+      if (!file) return;
+      const link = document.createElement("a");
+      link.href = file.url || `gradio_api/file=${file.path}`;
+      link.download = file.orig_name || "";
+      link.click();
+    },
     // Put a question into the address, and into the clipboard where that is allowed.
     async link(query) {
       if (!query) return;

@@ -45,7 +45,7 @@ class Export:
 _PICTURE = (
     """() => document.querySelector('#{figure} .modebar-btn[data-attr="toImage"], #{figure} .modebar-btn')?.click()"""
 )
-_HAND_OUT = "() => setTimeout(() => document.querySelector('#{made}')?.click(), 200)"
+_HAND_OUT = "(file) => window.mtdemo?.save(file)"
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 _LOOK = (
     "body { margin: 12px; background: Canvas; color-scheme: light dark; } "
@@ -122,27 +122,22 @@ def _others(file: LoadedFile) -> list[str]:
     return [column for column in file.columns if column != file.text_column]
 
 
-def add_made_download(
-    label: str, make: Callable[..., tuple[bytes, str]], inputs: Sequence[Component], made_id: str
-) -> None:
+def add_made_download(label: str, make: Callable[..., tuple[bytes, str]], inputs: Sequence[Component]) -> None:
     """Add a button for a file made on a click.
 
     Args:
         label: of the button.
         make: gets the values of `inputs`; gives content and name of the file.
         inputs: what it is made of.
-        made_id: `elem_id` of the hidden button that hands the file out.
     """
     button = gr.Button(label, size="sm")
-    made = gr.DownloadButton("made", visible="hidden", elem_id=made_id)
+    made = gr.DownloadButton(label, visible="hidden")
 
     def write(*given: Any) -> Path:
         content, name = make(*given)
         return Path(save_bytes_to_cache(content, name, cache_dir=made.GRADIO_CACHE))
 
-    button.click(write, list(inputs), made, api_visibility="private").success(
-        None, None, None, js=_HAND_OUT.replace("{made}", made_id)
-    )
+    button.click(write, list(inputs), made, api_visibility="private").success(None, made, None, js=_HAND_OUT)
 
 
 def add_figure_downloads(draw: Callable[..., Figure], inputs: Sequence[Component], name: str, figure_id: str) -> None:
@@ -164,7 +159,7 @@ def add_figure_downloads(draw: Callable[..., Figure], inputs: Sequence[Component
     with gr.Row(elem_classes=["downloads", "of-figure"]):
         picture = gr.Button("Picture (PNG)", size="sm")
         picture.click(None, None, None, js=_PICTURE.replace("{figure}", figure_id), api_visibility="private")
-        add_made_download("Figure (HTML)", make, inputs, f"{figure_id}-file")
+        add_made_download("Figure (HTML)", make, inputs)
 
 
 def as_page(figure: Figure, title: str) -> bytes:

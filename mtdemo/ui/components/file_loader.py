@@ -17,36 +17,31 @@ from mtdemo.ui.components.messages import shorten
 from mtdemo.ui.components.sentence_box import HOUR_S, SentenceBox, as_problem
 
 MAX_CHOICES = 12  # columns that can be chosen from
-_OPEN = "Open a file"
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def add_file_loader(service: ModelService, box: SentenceBox) -> None:
-    """Add a button to the box, and what was loaded.
+    """Let the box take files, and split long texts.
 
-    The box keeps the file in `box.file` for whoever wants its labels or another column. A button that splits is there while
-    a line seems to hold several sentences (`page.js`).
+    The box keeps the file in `box.file` for whoever wants its labels or another column. The button that splits is seen
+    while a line seems to hold several sentences (`page.js`).
 
     Args:
         service: knows how much the page reads.
         box: takes the texts, and reads them.
     """
-    with box.actions:
-        opened = gr.UploadButton(_OPEN, size="sm", elem_id="open-file", elem_classes="quiet", min_width=40)
-        split = gr.Button("Split into sentences", size="sm", elem_id="split", elem_classes="quiet", min_width=40)
-        whole = gr.Button("Put back", size="sm", elem_id="put-back", elem_classes="quiet", min_width=40, visible=False)
     with box.area:
         told = gr.HTML(elem_id="loaded", apply_default_css=False)
         columns = gr.Radio([], label="Texts come from the column", visible=False, elem_id="columns")
     before = gr.State("", time_to_live=HOUR_S)
-    shown = [box.sentences, box.file, told, columns, whole, box.problem, box.lesson, box.n_wanted]
+    shown = [box.sentences, box.file, told, columns, box.put_back, box.problem, box.lesson, box.n_wanted]
     take = partial(take_file, service.settings)
-    opened.upload(lambda path, n_wanted: take(path, None, n_wanted), [opened, box.n_wanted], shown, **_QUIET)
-    columns.input(take, [opened, columns, box.n_wanted], shown, **_QUIET)
-    split.click(take_split, [box.sentences, box.n_wanted], [*shown, before], **_QUIET)
-    whole.click(put_back, [before, box.n_wanted], shown, **_QUIET)
+    box.open_file.upload(lambda path, n_wanted: take(path, None, n_wanted), [box.open_file, box.n_wanted], shown, **_QUIET)
+    columns.input(take, [box.open_file, columns, box.n_wanted], shown, **_QUIET)
+    box.split.click(take_split, [box.sentences, box.n_wanted], [*shown, before], **_QUIET)
+    box.put_back.click(put_back, [before, box.n_wanted], shown, **_QUIET)
     clicks = (box.clear.click, *(chip.click for chip in box.chips))
-    gr.on(clicks, forget_file, None, [box.file, told, columns, whole], **_QUIET)
+    gr.on(clicks, forget_file, None, [box.file, told, columns, box.put_back], **_QUIET)
 
 
 def take_file(settings: Settings, path: str, column: str | None, n_wanted: int) -> tuple[Any, ...]:

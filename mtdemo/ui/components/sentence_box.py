@@ -77,8 +77,10 @@ class SentenceBox:
         link: the button that makes a link to this question.
         clear: the button that empties it.
         chips: the buttons of the examples.
-        area: what stands around it, for what is told beside the text.
-        actions: the row of its buttons.
+        area: a place under the text, for what is told of where it came from.
+        open_file: the button that takes a file.
+        split: the button that splits its lines into sentences.
+        put_back: the button that undoes that.
         file: the `LoadedFile` that the sentences came from; None where they came from elsewhere. A person may have changed
             the box since: `find_rows` says which sentence is of which row.
         asked: the text that the answers on the page are of.
@@ -95,7 +97,9 @@ class SentenceBox:
     clear: gr.Button
     chips: tuple[gr.Button, ...]
     area: gr.Column
-    actions: gr.Row
+    open_file: gr.UploadButton
+    split: gr.Button
+    put_back: gr.Button
     file: gr.State
     asked: gr.Textbox
     n_answers: gr.State
@@ -162,7 +166,7 @@ class SentenceBox:
 
 def add_sentence_box() -> SentenceBox:
     """Add a box that holds the first of the examples."""
-    with gr.Column(elem_id="ask") as area:
+    with gr.Column(elem_id="ask"):
         sentences = gr.Textbox(
             EXAMPLES[0].text,
             label="One sentence per line, in English, or a file dropped here",
@@ -170,9 +174,14 @@ def add_sentence_box() -> SentenceBox:
             max_lines=10,
             elem_id="sentences",
         )
-        with gr.Row(elem_id="actions") as actions:
-            link = gr.Button("Copy link", size="sm", elem_classes="quiet", min_width=40)
-            clear = gr.Button("Clear", size="sm", elem_id="clear", elem_classes="quiet", min_width=40)
+        area = gr.Column(elem_id="beside")
+        with gr.Row(elem_id="actions"):
+            look: dict[str, Any] = {"size": "sm", "elem_classes": "quiet", "min_width": 40}
+            open_file = gr.UploadButton("Open a file", elem_id="open-file", **look)
+            link = gr.Button("Copy link", **look)
+            clear = gr.Button("Clear", elem_id="clear", **look)
+            split = gr.Button("Split into sentences", elem_id="split", **look)
+            put_back = gr.Button("Put back", elem_id="put-back", visible=False, **look)
             read = gr.Button("Read", variant="primary", elem_id="read", min_width=120)
     with gr.Row(elem_id="examples"):
         chips = tuple(gr.Button(example.title, size="sm", elem_classes="chip", min_width=40) for example in EXAMPLES)
@@ -183,7 +192,7 @@ def add_sentence_box() -> SentenceBox:
         work = gr.HTML(elem_id="work")
     asked = gr.Textbox(visible="hidden", label="What was read")
     file = gr.State(None, time_to_live=HOUR_S)
-    buttons = (read, link, clear, chips, area, actions)
+    buttons = (read, link, clear, chips, area, open_file, split, put_back)
     box = SentenceBox(sentences, *buttons, file, asked, gr.State(0), gr.State(0), lesson, problem, work)
     for chip, example in zip(chips, EXAMPLES, strict=True):
         chip.click(
