@@ -50,8 +50,7 @@ def build_page(service: ModelService, planner: Planner) -> gr.Blocks:
         box = add_sentence_box()
         add_file_loader(service, box)
         with gr.Tabs(selected=TABS[0], overflow_behavior="wrap", elem_id="tabs") as tabs:
-            with _tab("All answers", 0):
-                add_answers_tab(service, box, model)
+            with _tab("All answers", 0), add_answers_tab(service, box, model):
                 add_report(service, box, model)
             with _tab("Embedding & similarity", 1):
                 add_embedding_tab(service, box, model)

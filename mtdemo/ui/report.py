@@ -87,8 +87,7 @@ def add_report(service: ModelService, box: SentenceBox, model: gr.State) -> None
         model: the visitor's choice of model.
     """
     asked = [box.asked, model, box.file]
-    with gr.Row(elem_classes="downloads"):
-        add_made_download("Everything as a report (HTML)", partial(write_report, service), asked)
+    add_made_download("Everything as a report (HTML)", partial(write_report, service), asked)
 
 
 @shows_errors

@@ -137,7 +137,7 @@ def test_a_link_brings_the_question_and_its_tab_back(page: Page, visit: Visit) -
 @pytest.mark.parametrize("name", TABS[:4])
 def test_answers_are_taken_along(page: Page, tmp_path: Path, name: str) -> None:
     open_tab(page, name)
-    buttons = page.locator(".downloads button, .downloads a").locator("visible=true")
+    buttons = page.locator(".downloads :is(button, a)", has_text="Download").locator("visible=true")
     expect(buttons).to_have_count(2)
     for number in range(2):
         expect(buttons.nth(number)).to_be_enabled()

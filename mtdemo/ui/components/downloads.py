@@ -55,7 +55,7 @@ _LOOK = (
 
 def add_downloads(
     service: ModelService, box: SentenceBox, model: gr.State, name: str, as_record: AsRecord, as_table: AsTable
-) -> None:
+) -> gr.Row:
     """Add two buttons that hold the answers as files.
 
     What stood beside the sentences in a file of the visitor's goes along.
@@ -67,12 +67,16 @@ def add_downloads(
         name: of the files, without suffix.
         as_record: makes a line of JSON of a sentence; the keys are those of the endpoints.
         as_table: makes the CSV.
+
+    Returns:
+        The row of the buttons, for others beside them.
     """
-    with gr.Row(elem_classes="downloads"):
+    with gr.Row(elem_classes="downloads") as row:
         csv = gr.DownloadButton("Download as CSV", interactive=False, size="sm")
         jsonl = gr.DownloadButton("Download as JSON lines", interactive=False, size="sm")
     write = partial(write_files, service, csv.GRADIO_CACHE, Export(name, as_record, as_table))
     box.fill_with(model, None, "", write, csv, jsonl, also=[box.file])
+    return row
 
 
 def write_files(

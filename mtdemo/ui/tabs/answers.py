@@ -20,17 +20,20 @@ from mtdemo.ui.tabs.classification import tabulate_classes
 _WAITING = '<p class="waiting">The model is loading. The sentences above are answered as soon as it is there.</p>'
 
 
-def add_answers_tab(service: ModelService, box: SentenceBox, model: gr.State) -> None:
+def add_answers_tab(service: ModelService, box: SentenceBox, model: gr.State) -> gr.Row:
     """Add the tab.
 
     Args:
         service: answers.
         box: holds the sentences.
         model: the visitor's choice of model.
+
+    Returns:
+        The row of the buttons that hand the answers out.
     """
     answers = gr.HTML(_WAITING, js_on_load=TURN_PAGES, elem_id="answers", apply_default_css=False)
     box.read_with(model, partial(read, service), answers)
-    add_downloads(service, box, model, "answers", as_record, tabulate_answers)
+    return add_downloads(service, box, model, "answers", as_record, tabulate_answers)
 
 
 def as_record(sentence: SentenceAnalysis) -> dict[str, Any]:
