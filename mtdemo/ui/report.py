@@ -11,6 +11,7 @@ import gradio as gr
 import pandas as pd
 
 from mtdemo.data.loaded_file import LoadedFile
+from mtdemo.models.parts import LEARNED_TASKS
 from mtdemo.results import ModelInfo, Similarity
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.charts.similarity import MAX_SENTENCES
@@ -37,6 +38,7 @@ h1 { margin: 0 0 6px; font-size: 1.3rem; } h2 { margin: 26px 0 8px; font-size: 1
 .scrolls { overflow-x: auto; }
 .plain { border-collapse: collapse; font-size: 0.87rem; }
 .plain :is(td, th) { padding: 4px 10px; border-top: 1px solid var(--line); text-align: left; vertical-align: top; }
+.plain :is(td, th):first-child { white-space: nowrap; }
 .plain th { color: var(--soft); font-weight: 500; }
 .hidden-text { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .pages { display: none; } tbody[hidden] { display: table-row-group; }  /* a page that is printed turns no pages */
@@ -126,10 +128,10 @@ def _sections(similarity: Similarity) -> Iterator[tuple[str, str]]:
 
 
 def _describe_model(info: ModelInfo) -> Iterator[str]:
-    heads = ", ".join(name.replace("_", " ") for name in info.trained_heads) or "none"
+    heads = ", ".join(f"{task.singular} head" for task in LEARNED_TASKS if task.head in info.trained_heads) or "none"
     yield (
         f"Model <b>{html.escape(info.id)}</b>: {html.escape(info.architecture)}, {info.n_layers} layers, "
-        f"{info.n_parameters / 1e6:.1f} million parameters; trained heads: {html.escape(heads)}."
+        f"{info.n_parameters / 1e6:.1f} million parameters; trained: {heads}."
     )
     if info.note:
         yield html.escape(info.note)
