@@ -120,7 +120,7 @@ def split_text(text: str) -> LoadedFile:
         raise EmptyInputError("There is nothing to split yet. Paste a text into the box.")
     texts = tuple(whole[start:end] for start, end in spans)
     rows = tuple((text, str(start), str(end)) for text, (start, end) in zip(texts, spans, strict=True))
-    return LoadedFile("the text of the box", texts, ("text", "start", "end"), rows, "text", n_rows=len(rows))
+    return LoadedFile("Split text", texts, ("text", "start", "end"), rows, "text", n_rows=len(rows))
 
 
 def load_file(path: Path, limits: TextLimits, text_column: str = "") -> LoadedFile:

@@ -215,13 +215,16 @@ def _names(cells: Sequence[str]) -> tuple[str, ...]:
 
 
 def _find_delimiter(lines: Sequence[str]) -> str:
-    """Find what stands between cells: what cuts most rows alike."""
+    """Find what stands between cells: what cuts most rows alike.
+
+    The first row must be cut, too: under a first row `text`, commas belong to the texts.
+    """
     seen = list(islice((line for line in lines if line.strip()), _N_SEEN))
 
     def evenness(delimiter: str) -> tuple[float, int]:
-        counts = Counter(len(cells) for cells in csv.reader(seen, delimiter=delimiter, skipinitialspace=True))
-        (width, n_alike), *_ = counts.most_common(1) or [(1, 0)]
-        return (n_alike / counts.total() if width > 1 else 0.0), width
+        widths = [len(cells) for cells in csv.reader(seen, delimiter=delimiter, skipinitialspace=True)]
+        (width, n_alike), *_ = Counter(widths).most_common(1) or [(1, 0)]
+        return (n_alike / len(widths) if width > 1 and widths[0] > 1 else 0.0), width
 
     try:
         shares = {delimiter: evenness(delimiter) for delimiter in _DELIMITERS}

@@ -133,6 +133,9 @@ def test_a_table_without_names_is_read_whole_and_told(tmp_path: Path) -> None:
     assert "names no columns" in file.notes[0]
     lines = load(tmp_path, "d.csv", "I came, I saw.\nFine.\nIt was so, and, well, not so.\n")
     assert (lines.columns, lines.texts[0], lines.notes) == (("column 1",), "I came, I saw.", ())
+    commas = load(tmp_path, "d.csv", "text\nI came, I saw.\nHi, you.\nYes, me.\n")
+    assert commas.texts == ("I came, I saw.", "Hi, you.", "Yes, me.")
+    assert load(tmp_path, "d.csv", "id,text\n1,One,\n2,Two,\n").texts == ("One", "Two")
     assert load(tmp_path, "d.csv", 'text\n"One, two."\nThree\n').texts == ("One, two.", "Three")
 
 

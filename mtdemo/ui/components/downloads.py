@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 
 AsRecord = Callable[[SentenceAnalysis], dict[str, Any]]
 AsTable = Callable[[Analysis], pd.DataFrame]
+_PICTURE = "() => document.querySelector('#{figure} .modebar-btn')?.click()"  # the only tool of `styled` figures
+_HAND_OUT = "(file) => window.mtdemo?.save(file)"
+_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+_LOOK = (
+    "body { margin: 12px; background: Canvas; color-scheme: light dark; } "
+    ".main-svg text:not(.heatmap-label text, .hoverlayer text) { fill: CanvasText !important; }"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +47,6 @@ class Export:
     name: str
     as_record: AsRecord
     as_table: AsTable
-
-
-_PICTURE = (
-    """() => document.querySelector('#{figure} .modebar-btn[data-attr="toImage"], #{figure} .modebar-btn')?.click()"""
-)
-_HAND_OUT = "(file) => window.mtdemo?.save(file)"
-_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
-_LOOK = (
-    "body { margin: 12px; background: Canvas; color-scheme: light dark; } "
-    ".main-svg text:not(.heatmap-label text, .hoverlayer text) { fill: CanvasText !important; }"
-)
 
 
 def add_downloads(

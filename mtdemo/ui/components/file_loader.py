@@ -33,11 +33,12 @@ def add_file_loader(service: ModelService, box: SentenceBox) -> None:
     with box.area:
         told = gr.HTML(elem_id="loaded", apply_default_css=False)
         columns = gr.Radio([], label="Texts come from the column", visible=False, elem_id="columns")
-    before = gr.State("", time_to_live=HOUR_S)
+    before, path = gr.State("", time_to_live=HOUR_S), gr.State("", time_to_live=HOUR_S)
     shown = [box.sentences, box.file, told, columns, box.put_back, box.problem, box.lesson, box.n_wanted]
     take = partial(take_file, service.settings)
-    box.open_file.upload(lambda path, n_wanted: take(path, None, n_wanted), [box.open_file, box.n_wanted], shown, **_QUIET)
-    columns.input(take, [box.open_file, columns, box.n_wanted], shown, **_QUIET)
+    opened = [box.open_file, gr.State(None), box.n_wanted]
+    box.open_file.upload(take, opened, [*shown, path], **_QUIET)
+    columns.input(take, [path, columns, box.n_wanted], [*shown, path], **_QUIET)
     box.split.click(take_split, [box.sentences, box.n_wanted], [*shown, before], **_QUIET)
     box.put_back.click(put_back, [before, box.n_wanted], shown, **_QUIET)
     clicks = (box.clear.click, *(chip.click for chip in box.chips))
@@ -54,28 +55,28 @@ def take_file(settings: Settings, path: str, column: str | None, n_wanted: int) 
         n_wanted: how often reading was asked for.
 
     Returns:
-        Texts, file, what is told of it, its columns, the button that puts a text back, the problem, the lesson, and
-        `n_wanted` by now. A file that cannot be read leaves everything as it is but for the problem.
+        Texts, file, what is told of it, its columns, the button that puts a text back, the problem, the lesson,
+        `n_wanted` by now, and the path. A file that cannot be read leaves everything as it is but for the problem.
     """
     limits = TextLimits(settings.max_sentences, settings.max_sentence_characters, settings.max_total_characters)
     try:
         file = load_file(Path(path), limits, column or "")
     except MtdemoError as error:
-        return *(gr.skip(),) * 5, as_problem(str(error)), gr.skip(), gr.skip()
+        return *(gr.skip(),) * 5, as_problem(str(error)), *(gr.skip(),) * 3
     hidden = gr.Button(visible=False)
-    return "\n".join(file.texts), file, describe_file(file), offer_columns(file), hidden, "", "", n_wanted + 1
+    return "\n".join(file.texts), file, describe_file(file), offer_columns(file), hidden, "", "", n_wanted + 1, path
 
 
 def take_split(text: str, n_wanted: int) -> tuple[Any, ...]:
     """Put a text into the box, one sentence per line.
 
     Returns:
-        As `take_file`, and the text as it was.
+        As `take_file`, with the text as it was in place of the path.
     """
     try:
         file = split_text(text)
     except MtdemoError as error:
-        return *(gr.skip(),) * 5, as_problem(str(error)), gr.skip(), gr.skip(), gr.skip()
+        return *(gr.skip(),) * 5, as_problem(str(error)), *(gr.skip(),) * 3
     told = f'<p role="status">Split into {len(file.texts):,} sentences, one per line.</p>'
     texts, button = "\n".join(file.texts), gr.Button(visible=True)
     return texts, file, told, gr.Radio(visible=False), button, "", "", n_wanted + 1, text

@@ -17,8 +17,8 @@ from tests.ui.conftest import FakeService
 def test_a_file_fills_the_box_and_has_it_read(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("id,text,label\n1,One.,x\n2,Two.,y\n")
-    texts, file, told, columns, whole, problem, lesson, n_wanted = take_file(Settings(), str(path), None, 4)
-    assert (texts, problem, lesson, n_wanted) == ("One.\nTwo.", "", "", 5)
+    texts, file, told, columns, whole, problem, lesson, n_wanted, taken = take_file(Settings(), str(path), None, 4)
+    assert (texts, problem, lesson, n_wanted, taken) == ("One.\nTwo.", "", "", 5, str(path))
     assert isinstance(file, LoadedFile) and file.labels == ("x", "y")
     for words in ("a.csv</b>: 2 texts", "<q>text</q>", "2 classes in <q>label</q>"):
         assert words in told
@@ -30,8 +30,8 @@ def test_a_file_fills_the_box_and_has_it_read(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_changes_nothing_and_is_told(tmp_path: Path) -> None:
     path = tmp_path / "<b>.pdf"
     path.write_text("x")
-    *others, problem, lesson, n_wanted = take_file(Settings(), str(path), None, 4)
-    assert all(value == gr.skip() for value in (*others, lesson, n_wanted))
+    *others, problem, lesson, n_wanted, taken = take_file(Settings(), str(path), None, 4)
+    assert all(value == gr.skip() for value in (*others, lesson, n_wanted, taken))
     assert "&lt;b&gt;.pdf is of a kind that is not read" in problem
     assert str(tmp_path) not in problem
 
