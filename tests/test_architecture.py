@@ -25,12 +25,12 @@ ARROWS: dict[str, set[str]] = {
     "planning": {"models"},
     "analysis": {"inference", "models"},
     "training": {"planning", "inference", "models", "text", "data"},
-    "serving": {"analysis", "inference", "models", "text"},
+    "serving": {"analysis", "data", "inference", "models", "text"},
     "evaluation": {"serving", "inference", "models", "text", "data"},
     "laboratory": {"training", "evaluation", "serving", "planning", "inference", "models", "data"},
     "cli": {"training", "evaluation", "serving", "planning", "analysis", "models", "data"},
     "rest": {"serving", "planning", "analysis", "models", "text"},
-    "ui": {"data", "laboratory", "rest", "serving", "planning", "models", "text"},
+    "ui": {"analysis", "data", "laboratory", "rest", "serving", "planning", "models", "text"},
 }
 
 # The two doors of the package: the lazy exports; and the program, which starts the page or the command line, so that

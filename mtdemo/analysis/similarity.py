@@ -19,7 +19,7 @@ def cosine_similarity(embeddings: FloatArray) -> FloatArray:
     Returns:
         float32 (sentences, sentences), -1 to 1, exactly symmetric, exactly 1 on the diagonal.
     """
-    unit = _normalised(embeddings)
+    unit = normalised(embeddings)
     matrix = np.clip(unit @ unit.T, -1.0, 1.0)
     matrix = (matrix + matrix.T) / 2
     np.fill_diagonal(matrix, 1.0)
@@ -57,12 +57,12 @@ def rank_by_similarity(query: FloatArray, embeddings: Sequence[FloatArray]) -> l
     Returns:
         Position and cosine (-1 to 1) of each, best first; those that are equal in their given order.
     """
-    unit = _normalised(np.stack([query, *embeddings]))
+    unit = normalised(np.stack([query, *embeddings]))
     cosines = np.clip(unit[1:] @ unit[0], -1.0, 1.0)
     return [(int(place), float(cosines[place])) for place in np.argsort(-cosines, kind="stable")]
 
 
-def _normalised(embeddings: FloatArray) -> npt.NDArray[np.float64]:
+def normalised(embeddings: FloatArray) -> npt.NDArray[np.float64]:
     """Divide rows by their length; zeros stay zeros."""
     rows = embeddings.astype(np.float64)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)

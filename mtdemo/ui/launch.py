@@ -123,8 +123,10 @@ def _on_gpu() -> None:
 
 
 def _load(service: ModelService) -> None:
-    """Load the first model; the page shows a failure, too."""
+    """Load the first model and read its scale; the page shows a failure, too."""
+    from mtdemo.serving.vector_service import VectorService
+
     try:
-        service.load()  # which the next question tries again
+        VectorService(service).background()  # loads it; what fails is tried again by the next question
     except MtdemoError as error:
         print(f"mtdemo: {error}", file=sys.stderr)

@@ -12,6 +12,7 @@ from mtdemo.errors import MtdemoError
 from mtdemo.laboratory.run_queue import Laboratory
 from mtdemo.planning.planner import Planner
 from mtdemo.serving.service import ModelService
+from mtdemo.serving.vector_service import VectorService
 from mtdemo.ui.api import add_endpoints
 from mtdemo.ui.components.file_loader import add_file_loader
 from mtdemo.ui.components.link import read_query, write_query
@@ -46,14 +47,15 @@ def build_page(service: ModelService, planner: Planner) -> gr.Blocks:
         with gr.Row(elem_id="header"):
             gr.HTML(_HEADING, apply_default_css=False)
             badge = gr.Button("Loading the model …", size="sm", elem_id="badge", min_width=80)
+        vectors = VectorService(service)
         model, status = add_model_panel(service, page, badge)
         box = add_sentence_box()
         add_file_loader(service, box)
         with gr.Tabs(selected=TABS[0], overflow_behavior="wrap", elem_id="tabs") as tabs:
-            with _tab("All answers", 0), add_answers_tab(service, box, model):
+            with _tab("All answers", 0), add_answers_tab(vectors, box, model):
                 add_report(service, box, model)
             with _tab("Embedding & similarity", 1):
-                add_embedding_tab(service, box, model)
+                add_embedding_tab(vectors, box, model)
             with _tab("Classification", 2):
                 add_classification_tab(service, box, model, status)
             with _tab("Entities", 3):

@@ -14,6 +14,7 @@ from mtdemo.config import Settings
 from mtdemo.errors import CheckpointNotFoundError
 from mtdemo.results import Analysis, Entity, ModelInfo, SentenceAnalysis, Similarity
 from mtdemo.serving.service import ModelService
+from mtdemo.serving.vector_service import VectorService
 from tests.app_process import AppProcess
 
 INFO = ModelInfo("fake", "bert", 1_000_000, 4, 2, 512, ("no", "yes"), ("PER",), ("classification_head", "ner_head"))
@@ -39,10 +40,14 @@ class FakeService(ModelService):
     def __init__(self, info: ModelInfo = INFO) -> None:
         super().__init__(Settings())
         self.info = info
+        self.model = self  # stands for the network, by which scales are kept
         self.asked: list[tuple[tuple[str, ...], str | None]] = []
 
     def loaded(self, model: str | None = None) -> ModelInfo | None:
         return self.info
+
+    def get_model(self, model: str | None = None) -> FakeService:
+        return self
 
     def load(self, model: str | None = None) -> ModelInfo:
         if model == "missing":
@@ -63,6 +68,11 @@ class FakeService(ModelService):
 @pytest.fixture
 def fake() -> FakeService:
     return FakeService()
+
+
+@pytest.fixture
+def vectors(fake: FakeService) -> VectorService:
+    return VectorService(fake)
 
 
 @pytest.fixture

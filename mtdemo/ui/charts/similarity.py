@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mtdemo.analysis.vectors.background import Background
 from mtdemo.results import Similarity
 from mtdemo.ui.charts.style import as_text, styled
 from mtdemo.ui.components.messages import numbered, shorten
@@ -16,11 +17,11 @@ MAX_SENTENCES = 50
 _MAX_NUMBERS = 12  # sentences up to which each cell carries its number
 
 
-def plot_similarity(similarity: Similarity) -> Figure:
+def plot_similarity(similarity: Similarity, background: Background | None = None) -> Figure:
     """Draw cosine similarities as a heat map.
 
     It shows the first `MAX_SENTENCES` sentences, on the fixed scale from -1 to 1. What the person typed
-    stands in it as text.
+    stands in it as text. A cell tells where its cosine stands among random pairs, where the background is given.
     """
     from plotly.graph_objects import Figure, Heatmap
 
@@ -28,12 +29,14 @@ def plot_similarity(similarity: Similarity) -> Figure:
     n = len(shown)
     labels = [as_text(label) for label in numbered(shown, 22)]
     texts = [as_text(shorten(sentence.text, 80)) for sentence in shown]
+    cosines = similarity.matrix[:n, :n].astype(float)
+    places = [[f", {background.phrase(value)}" if background else "" for value in row] for row in cosines.tolist()]
     heatmap = Heatmap(
         z=similarity.matrix[:n, :n].round(4).tolist(),
         x=[str(number) for number in range(1, n + 1)],
         y=labels,
-        customdata=[[[row, column] for column in texts] for row in texts],
-        hovertemplate="%{z:.3f}<br>%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
+        customdata=[[[texts[i], texts[j], places[i][j]] for j in range(n)] for i in range(n)],
+        hovertemplate="%{z:.3f}%{customdata[2]}<br>%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
         texttemplate="%{z:.2f}" if n <= _MAX_NUMBERS else None,
         zmin=-1,
         zmax=1,

@@ -11,26 +11,31 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from mtdemo.analysis.vectors.background import Background
 from mtdemo.results import Analysis, ModelInfo, SentenceAnalysis, Similarity
 from mtdemo.ui.components.labels import color_classes, color_types
 from mtdemo.ui.components.messages import is_in_fragments, pieces_per_word, shorten, warn_untrained
 
 MAX_CARDS = 50
 ROWS_PER_PAGE = 50
-NEAR = 0.3  # below this cosine no sentence is called near
+NEAR = 0.3  # below this cosine no sentence is called near, where the model's scale is not known
+_NEAR_PERCENT = 99  # and where it is, below so many percent of random pairs
 _N_OTHERS = 6  # classes beside the first that are listed
 _COLUMNS = ("", "sentence and its names", "class", "nearest", "pieces")
 
 
-def render_answers(similarity: Similarity) -> str:
-    """Show each sentence with its names, class and neighbour."""
+def render_answers(similarity: Similarity, background: Background | None = None) -> str:
+    """Show each sentence with its names, class and neighbour.
+
+    A neighbour's cosine is put beside those of random pairs, where the background is given.
+    """
     analysis = similarity.analysis
     warnings = "".join(f'<p class="warning">{html.escape(words)}</p>' for words in warn_untrained(analysis.model))
     neighbours = find_neighbours(similarity)
     if len(analysis) > MAX_CARDS:
-        return warnings + _table(analysis, neighbours)
+        return warnings + _table(analysis, neighbours, background)
     items = (
-        _card(analysis, number, sentence, neighbour)
+        _card(analysis, number, sentence, _nearest(analysis, neighbour, background))
         for number, (sentence, neighbour) in enumerate(zip(analysis, neighbours, strict=True), start=1)
     )
     return f'{warnings}<ol class="answers">{"".join(items)}</ol>'
@@ -107,14 +112,14 @@ def count_pieces(sentence: SentenceAnalysis) -> str:
     return ", ".join(words)
 
 
-def _card(analysis: Analysis, number: int, sentence: SentenceAnalysis, neighbour: tuple[int, float] | None) -> str:
+def _card(analysis: Analysis, number: int, sentence: SentenceAnalysis, nearest: str) -> str:
     text = mark_entities(sentence, color_types(analysis.model))
     remark = _remark(sentence)
     return (
         f'<li class="answer{" unreadable" if sentence.is_hardly_readable else ""}"><span class="number">{number}</span>'
         f'<div><p class="text" dir="auto">{text}</p>{remark}<p class="pieces">{count_pieces(sentence)}</p></div>'
         f'<div class="told">{_class(sentence, analysis.model)}'
-        f'<p class="nearest">{_nearest(analysis, neighbour)}</p></div></li>'
+        f'<p class="nearest">{nearest}</p></div></li>'
     )
 
 
@@ -136,17 +141,19 @@ def _class(sentence: SentenceAnalysis, info: ModelInfo) -> str:
     return '<span class="none">no class</span>' if sentence.is_hardly_readable else draw_class(sentence, info)
 
 
-def _nearest(analysis: Analysis, neighbour: tuple[int, float] | None) -> str:
+def _nearest(analysis: Analysis, neighbour: tuple[int, float] | None, background: Background | None) -> str:
     if neighbour is None:
         return "nothing to compare with"
     position, cosine = neighbour
-    if cosine < NEAR:
-        return f"none is near; the best is <b>{position + 1}</b>, {cosine:.2f}"
+    scale = f'<span class="scale">{background.phrase(cosine)}</span>' if background else ""
+    is_near = background.percentile(cosine) >= _NEAR_PERCENT if background else cosine >= NEAR
+    if not is_near:
+        return f"none is near; the best is <b>{position + 1}</b>, {cosine:.2f}{scale}"
     text = html.escape(shorten(analysis.sentences[position].text, 24))
-    return f'nearest <b>{position + 1}</b> <q dir="auto">{text}</q> {cosine:.2f}'
+    return f'nearest <b>{position + 1}</b> <q dir="auto">{text}</q> {cosine:.2f}{scale}'
 
 
-def _table(analysis: Analysis, neighbours: Sequence[tuple[int, float] | None]) -> str:
+def _table(analysis: Analysis, neighbours: Sequence[tuple[int, float] | None], background: Background | None) -> str:
     """Lay the same answers out as a table in pages."""
     colors = color_types(analysis.model)
 
@@ -157,7 +164,7 @@ def _table(analysis: Analysis, neighbours: Sequence[tuple[int, float] | None]) -
                 str(position + 1),
                 f'<span dir="auto">{mark_entities(sentence, colors)}</span>{_remark(sentence)}',
                 _class(sentence, analysis.model),
-                _nearest(analysis, neighbours[position]),
+                _nearest(analysis, neighbours[position], background),
                 count_pieces(sentence),
             )
             yield f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"

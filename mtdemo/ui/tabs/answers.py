@@ -11,7 +11,7 @@ import pandas as pd
 
 from mtdemo.errors import MtdemoError
 from mtdemo.results import Analysis, SentenceAnalysis
-from mtdemo.serving.service import ModelService
+from mtdemo.serving.vector_service import VectorService
 from mtdemo.ui.components.cards import TURN_PAGES, render_answers
 from mtdemo.ui.components.downloads import add_downloads
 from mtdemo.ui.components.sentence_box import SentenceBox, as_problem, ask
@@ -20,11 +20,11 @@ from mtdemo.ui.tabs.classification import tabulate_classes
 _WAITING = '<p class="waiting">The model is loading. The sentences above are answered as soon as it is there.</p>'
 
 
-def add_answers_tab(service: ModelService, box: SentenceBox, model: gr.State) -> gr.Row:
+def add_answers_tab(vectors: VectorService, box: SentenceBox, model: gr.State) -> gr.Row:
     """Add the tab.
 
     Args:
-        service: answers.
+        vectors: answers.
         box: holds the sentences.
         model: the visitor's choice of model.
 
@@ -32,8 +32,8 @@ def add_answers_tab(service: ModelService, box: SentenceBox, model: gr.State) ->
         The row of the buttons that hand the answers out.
     """
     answers = gr.HTML(_WAITING, js_on_load=TURN_PAGES, elem_id="answers", apply_default_css=False)
-    box.read_with(model, partial(read, service), answers)
-    return add_downloads(service, box, model, "answers", as_record, tabulate_answers)
+    box.read_with(model, partial(read, vectors), answers)
+    return add_downloads(vectors.service, box, model, "answers", as_record, tabulate_answers)
 
 
 def as_record(sentence: SentenceAnalysis) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def tabulate_answers(analysis: Analysis) -> pd.DataFrame:
 
 
 def read(
-    service: ModelService, text: str, model: str | None, n_answers: int, progress: gr.Progress = gr.Progress()
+    vectors: VectorService, text: str, model: str | None, n_answers: int, progress: gr.Progress = gr.Progress()
 ) -> tuple[Any, ...]:
     """Read the sentences once, for every tab.
 
@@ -59,6 +59,7 @@ def read(
     Returns:
         The text that was read, the number of answers by now, the problem, the work in words, and the answers.
     """
+    service = vectors.service
     try:
         if service.loaded(model) is None:
             progress(None, desc="The model is loading; your question is answered as soon as it is there")
@@ -66,9 +67,10 @@ def read(
         began = time.perf_counter()
         similarity = ask(service, service.similarity, text, model, progress)
         elapsed_ms = 1_000 * (time.perf_counter() - began)
+        background = vectors.background_of(similarity.analysis, model) if len(similarity.analysis) > 1 else None
     except MtdemoError as error:
         return gr.skip(), gr.skip(), as_problem(str(error)), gr.skip(), gr.skip()
-    return text, n_answers + 1, "", describe_work(similarity.analysis, elapsed_ms), render_answers(similarity)
+    return text, n_answers + 1, "", describe_work(similarity.analysis, elapsed_ms), render_answers(similarity, background)
 
 
 def describe_work(analysis: Analysis, elapsed_ms: float) -> str:

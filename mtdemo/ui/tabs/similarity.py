@@ -13,15 +13,18 @@ import numpy as np
 import pandas as pd
 from gradio.processing_utils import save_bytes_to_cache
 
+from mtdemo.analysis.vectors.background import Background
 from mtdemo.errors import InputError
 from mtdemo.results import Analysis, Pair, Similarity
 from mtdemo.serving.service import ModelService
+from mtdemo.serving.vector_service import VectorService
 from mtdemo.ui.charts.similarity import MAX_SENTENCES, plot_similarity
 from mtdemo.ui.components.cards import NEAR
 from mtdemo.ui.components.downloads import add_figure_downloads
 from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.grid import render_grid
 from mtdemo.ui.components.messages import describe_answer
+from mtdemo.ui.components.scale import describe_scale
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, SentenceBox, ask
 
 if TYPE_CHECKING:
@@ -36,22 +39,22 @@ _MOST, _BEST = "most similar", "the best, not near"
 _WIDTHS: list[str | int] = ["240px", "80px", "64px", "96px", "88px", "580px"]
 
 
-def add_embedding_tab(service: ModelService, box: SentenceBox, model: gr.State) -> None:
+def add_embedding_tab(vectors: VectorService, box: SentenceBox, model: gr.State) -> None:
     """Add the tab.
 
     Args:
-        service: answers.
+        vectors: answers.
         box: holds the sentences.
         model: the visitor's choice of model.
     """
     note = gr.Markdown(elem_classes="note")
     heatmap = gr.Plot(label="Cosine similarity", show_label=False, elem_id="heatmap")
     grid = gr.HTML(apply_default_css=False, elem_id="grid")
-    add_figure_downloads(partial(draw_map, service), [box.asked, model], "similarity", "heatmap")
+    add_figure_downloads(partial(draw_map, vectors.service), [box.asked, model], "similarity", "heatmap")
     with gr.Accordion("Most and least similar pairs", open=False):
         pairs = gr.Dataframe(label="Most and least similar pairs", interactive=False, wrap=True, max_chars=MAX_CHARACTERS)
     with gr.Accordion("Embeddings", open=False):
-        vectors = gr.Dataframe(
+        values = gr.Dataframe(
             label="Embeddings", interactive=False, wrap=True, max_chars=MAX_CHARACTERS, column_widths=_WIDTHS
         )
     with gr.Row(elem_classes="downloads"):
@@ -67,10 +70,10 @@ def add_embedding_tab(service: ModelService, box: SentenceBox, model: gr.State) 
         model,
         "embedding_tab",
         "What the embedding tab shows: a note, a Plotly heat map, a table of pairs, one of embeddings, and two files.",
-        partial(show_embeddings, service, csv.GRADIO_CACHE),
-        *(note, heatmap, pairs, vectors, csv, npy),
+        partial(show_embeddings, vectors, csv.GRADIO_CACHE),
+        *(note, heatmap, pairs, values, csv, npy),
     )
-    box.fill_with(model, None, "", partial(show_grid, service), grid)
+    box.fill_with(model, None, "", partial(show_grid, vectors.service), grid)
 
 
 def draw_map(service: ModelService, text: str, model: str | None, progress: gr.Progress = gr.Progress()) -> Figure:
@@ -92,21 +95,26 @@ def show_grid(service: ModelService, text: str, model: str | None, progress: gr.
 
 @shows_errors
 def show_embeddings(
-    service: ModelService, directory: str, text: str, model: str | None, progress: gr.Progress = gr.Progress()
+    vectors: VectorService, directory: str, text: str, model: str | None, progress: gr.Progress = gr.Progress()
 ) -> tuple[str, Figure | None, pd.DataFrame, pd.DataFrame, Any, Any]:
     """Show a note, a figure, tables and files.
 
     The tables are of the pairs that stand out and of the first values; the files have all values.
     """
-    similarity = ask(service, service.similarity, text, model, progress)
+    similarity = ask(vectors.service, vectors.service.similarity, text, model, progress)
     analysis = similarity.analysis
-    figure = plot_similarity(similarity) if len(analysis) > 1 else None
+    if len(analysis) == 1:
+        note, figure, pairs = _note(similarity), None, tabulate_pairs(similarity)
+    else:
+        background = vectors.background_of(analysis, model)
+        note = f"{_note(similarity)}\n\n{describe_scale(background)}".strip()
+        figure, pairs = plot_similarity(similarity, background), tabulate_pairs(similarity, background)
     files = (
         save_bytes_to_cache(content, name, cache_dir=directory)
         for name, content in (("embeddings.csv", as_csv(analysis)), ("embeddings.npy", as_npy(analysis)))
     )
     downloads = (gr.DownloadButton(value=Path(file), interactive=True) for file in files)
-    return _note(similarity), figure, tabulate_pairs(similarity), tabulate_embeddings(analysis), *downloads
+    return note, figure, pairs, tabulate_embeddings(analysis), *downloads
 
 
 def tabulate_embeddings(analysis: Analysis) -> pd.DataFrame:
@@ -125,10 +133,11 @@ def tabulate_embeddings(analysis: Analysis) -> pd.DataFrame:
     )
 
 
-def tabulate_pairs(similarity: Similarity) -> pd.DataFrame:
+def tabulate_pairs(similarity: Similarity, background: Background | None = None) -> pd.DataFrame:
     """Tabulate the most and the least similar pairs, each once.
 
-    A pair below `NEAR` is called the best rather than similar.
+    A pair below `NEAR` is called the best rather than similar. With the percent of random pairs that are less similar, where
+    the background is given.
     """
     texts = [sentence.text for sentence in similarity.analysis]
     least = [pair for pair in similarity.least_similar if pair not in similarity.most_similar]
@@ -139,10 +148,14 @@ def tabulate_pairs(similarity: Similarity) -> pd.DataFrame:
             for pair in pairs
         ]
 
-    return pd.DataFrame(
+    table = pd.DataFrame(
         [*rows(_MOST, similarity.most_similar), *rows("least similar", least)],
         columns=["pair", "cosine", "sentence", "other sentence"],
     )
+    if background is not None:
+        percents = [round(background.percentile(cosine), 1) for cosine in table["cosine"]]
+        table.insert(2, "% of random pairs below", percents)
+    return table
 
 
 def _texts(texts: Sequence[str], pair: Pair) -> tuple[str, str]:

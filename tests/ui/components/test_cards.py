@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from mtdemo.analysis.vectors.background import Background
 from mtdemo.results import Similarity
 from mtdemo.ui.components.cards import find_neighbours, render_answers, render_classes
 from mtdemo.ui.components.grid import render_grid
@@ -99,6 +100,13 @@ def test_words_in_fragments_are_told_and_answered(fake: FakeService) -> None:
     assert "1.7 pieces per word: the model knows few of these words whole" in markup.split("</li>")[0]
     assert "yes 0.75" in markup.split("</li>")[0] and "per word" not in markup.split("</li>")[1]
     assert not is_in_fragments(replace(first, n_tokens=11)) and not is_in_fragments(fake.analyze(["Ab Cd"]).sentences[0])
+
+
+def test_the_nearest_is_put_beside_random_pairs(fake: FakeService) -> None:
+    background = Background(np.linspace(-1, 0.2, 600).astype(np.float32), 36, "a test")
+    text = Reader(render_answers(fake.similarity(["plain", "plain too"]), background)).text
+    assert "of random pairs" in text or "above all random pairs" in text
+    assert "random" not in Reader(render_answers(fake.similarity(["alone"]), background)).text
 
 
 def test_neighbours_are_others_and_readable(fake: FakeService) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from mtdemo.models.embedding.pooling import POOLINGS
 from mtdemo.planning.planner import Planner
+from mtdemo.serving.vector_service import VectorService
 from mtdemo.ui.components.labels import COLORS, color_types, describe_classes, describe_embedding, describe_types
 from mtdemo.ui.lab.run_controls import describe_formats
 from mtdemo.ui.page import build_page
@@ -78,7 +79,7 @@ def test_every_tab_speaks_of_the_labels_of_the_model_that_answers(other: FakeSer
         *(note, bars.value, table.value),
         *(introduction, spans.constructor_args, entities.show_entities(other, "Ada met Charles", None)),
         classification.introduce(other, None),
-        show_embeddings(other, str(tmp_path), "one\ntwo", None)[0],
+        show_embeddings(VectorService(other), str(tmp_path), "one\ntwo", None)[0],
     ]
     assert not named(str(shown))
     assert "emotion0, emotion1" in classification.introduce(other, None)

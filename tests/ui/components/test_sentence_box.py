@@ -3,6 +3,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
+from mtdemo.serving.vector_service import VectorService
 from mtdemo.ui.components.sentence_box import read_lines
 from mtdemo.ui.tabs.similarity import show_embeddings
 from tests.ui.conftest import FakeService
@@ -24,4 +25,4 @@ def test_lines_are_sentences(typed: str, expected: list[str]) -> None:
 @pytest.mark.parametrize("typed", ["", "  \n\t\n", None])
 def test_nothing_typed_says_what_to_do(fake: FakeService, tmp_path: Path, typed: str) -> None:
     with pytest.raises(gr.Error, match="Write one sentence per line"):
-        show_embeddings(fake, str(tmp_path), typed, None)
+        show_embeddings(VectorService(fake), str(tmp_path), typed, None)

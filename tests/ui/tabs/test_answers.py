@@ -6,13 +6,14 @@ import pytest
 
 from mtdemo.config import Settings
 from mtdemo.serving.service import ModelService
+from mtdemo.serving.vector_service import VectorService
 from mtdemo.ui.tabs.answers import as_record, describe_work, read, tabulate_answers
 from tests.ui.conftest import FakeService
 
 
 def test_a_failure_leaves_the_answers_and_is_told_once(fake: FakeService) -> None:
     for text, words in (("  \n ", "nothing to read yet"), ("a\n" * 1_001, "1,001 sentences were given")):
-        asked, n_answers, problem, work, answers = read(fake, text, None, 3)
+        asked, n_answers, problem, work, answers = read(VectorService(fake), text, None, 3)
         assert (asked, n_answers, work, answers) == (gr.skip(),) * 4
         assert words in problem and "The answers below stay as they were" in problem
 
@@ -20,7 +21,7 @@ def test_a_failure_leaves_the_answers_and_is_told_once(fake: FakeService) -> Non
         def loaded(self, model: str | None = None) -> None:
             return None
 
-    assert "no public model &#x27;missing&#x27; &lt;b&gt;." in read(Missing(), "a", "missing", 0)[2]
+    assert "no public model &#x27;missing&#x27; &lt;b&gt;." in read(VectorService(Missing()), "a", "missing", 0)[2]
 
 
 def test_the_line_counts_what_was_cut_and_is_unknown(fake: FakeService) -> None:
