@@ -8,7 +8,7 @@ hard sentence costs both of them is no part of their difference (Koehn 2004, htt
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdemo.evaluation.calibration import measure_calibration
+from mtdemo.evaluation.tallies import Tally
 from mtdemo.evaluation.task_tests import AnsweredRows
 from mtdemo.results import ProgressCallback, no_progress
 
@@ -119,14 +120,41 @@ def report_sources(
     )
 
 
+def estimate(tally: Tally, score: Callable[[Tally], float]) -> Estimate:
+    """Score rows, with the interval that chance leaves.
+
+    Args:
+        tally: an entry per row, at least one (`mtdemo.evaluation.tallies`).
+        score: of such an array.
+    """
+    return _estimate(score(tally), _draw_scores(tally, score))
+
+
+def estimate_difference(tally: Tally, other: Tally, score: Callable[[Tally], float]) -> Estimate:
+    """Estimate what one model scores more on the same rows.
+
+    Both are scored on the same draws.
+
+    Args:
+        tally: an entry per row, by one model.
+        other: by the other, of the same rows.
+        score: of such an array.
+    """
+    return _estimate(score(tally) - score(other), _draw_scores(tally, score) - _draw_scores(other, score))
+
+
 def _draw(answered: AnsweredRows, number: int) -> _Draws:
+    return _draw_scores(answered.tally, answered.test.score_tally, number)
+
+
+def _draw_scores(tally: Tally, score: Callable[[Tally], float], number: int = 0) -> _Draws:
     """Score rows drawn with replacement, many times.
 
     The same number and as many rows give the same draws, whoever answered.
     """
-    tally, generator = answered.tally, np.random.default_rng((SEED, number))
+    generator = np.random.default_rng((SEED, number))
     n = len(tally)
-    return np.array([answered.test.score_tally(tally[generator.integers(n, size=n)]) for _ in range(N_DRAWS)])
+    return np.array([score(tally[generator.integers(n, size=n)]) for _ in range(N_DRAWS)])
 
 
 def _source_score(

@@ -38,7 +38,7 @@ class Questions:
         prompt: name of one of the model's prompts, such as query or document, which is read before each sentence. Returns
         per sentence: text, n_tokens, n_truncated, n_unknown, embedding (made as `model` says), norm, model.
         """
-        analysis = self._service.analyze(_readable(sentences), prompt=prompt)
+        analysis = self._service.analyze(readable(sentences), prompt=prompt)
         return [{**sentence.embedding_as_dict(), "model": analysis.model.id} for sentence in analysis]
 
     def classify(self, sentences: list[str]) -> Records:
@@ -46,7 +46,7 @@ class Questions:
 
         Returns per sentence: text, n_tokens, n_truncated, n_unknown, label, probabilities, model, trained.
         """
-        analysis = self._service.analyze(_readable(sentences))
+        analysis = self._service.analyze(readable(sentences))
         about = {"model": analysis.model.id, "trained": analysis.model.classifies}
         return [{**sentence.classification_as_dict(), **about} for sentence in analysis]
 
@@ -56,7 +56,7 @@ class Questions:
         Returns per sentence: text, n_tokens, n_truncated, n_unknown, model, trained, and entities: text, label, score (0
         to 1), start and end (characters, end exclusive).
         """
-        analysis = self._service.analyze(_readable(sentences))
+        analysis = self._service.analyze(readable(sentences))
         about = {"model": analysis.model.id, "trained": analysis.model.finds_entities}
         return [{**sentence.entities_as_dict(), **about} for sentence in analysis]
 
@@ -65,7 +65,7 @@ class Questions:
 
         prompt: as for embed. Returns per sentence all that the three endpoints return.
         """
-        analysis = self._service.analyze(_readable(sentences), prompt=prompt)
+        analysis = self._service.analyze(readable(sentences), prompt=prompt)
         about = {"model": analysis.model.id, "trained_heads": list(analysis.model.trained_heads)}
         return [{**sentence.as_dict(), **about} for sentence in analysis]
 
@@ -75,7 +75,7 @@ class Questions:
         Returns sentences (text, n_tokens, n_truncated, n_unknown), similarity (matrix of cosines, -1 to 1), most_similar
         and least_similar (pairs of positions with their cosine), model.
         """
-        result = self._service.similarity(_readable(sentences))
+        result = self._service.similarity(readable(sentences))
         return {**result.as_dict(), "model": result.analysis.model.id}
 
     def rank(self, query: str, sentences: list[str], n_best: int | None = None) -> Record:
@@ -86,7 +86,7 @@ class Questions:
         """
         if isinstance(sentences, list) and not sentences:
             raise EmptyInputError("There is no sentence to rank. Give at least one beside the query.")
-        analysis = self._service.analyze(_readable([query, *_readable(sentences)]))
+        analysis = self._service.analyze(readable([query, *readable(sentences)]))
         first, *others = analysis
         order = rank_by_similarity(first.embedding, [sentence.embedding for sentence in others])
         ranked = [
@@ -119,7 +119,7 @@ Questions.freezing_plan.__doc__ = (  # from the tables, so that it names every b
 )
 
 
-def _readable(sentences: list[str]) -> list[str]:
+def readable(sentences: list[str]) -> list[str]:
     """Replace lone surrogates, which JSON can carry.
 
     What is no string is left, and named by the service.

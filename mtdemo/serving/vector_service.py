@@ -3,23 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from mtdemo.analysis.vectors.agreement import Agreement, compare_answers
 from mtdemo.analysis.vectors.background import Background, measure_background
+from mtdemo.analysis.vectors.clusters import Cluster, find_clusters
+from mtdemo.analysis.vectors.projection import Projection, project
+from mtdemo.analysis.vectors.ranking import Ranking, rank
 from mtdemo.data.marked_text import read_sample
-from mtdemo.results import Analysis, SentenceAnalysis
+from mtdemo.results import Analysis, ProgressCallback, SentenceAnalysis, no_progress
 from mtdemo.serving.service import ModelService
 
 MIN_OWN = 100  # different sentences from which on a person's own make the scale
 _MAX_OWN = 1_000
+_PROMPTS = (("query",), ("document", "passage", "corpus"))  # the names that sentence-transformers looks for
 _SAMPLE, _OWN = "everyday sentences of this project", "of your sentences"
 
 
+@dataclass(frozen=True, slots=True)
+class RankedSentences:
+    """Sentences in the order of their cosine to a query.
+
+    Attributes:
+        query: what they are compared with.
+        analysis: the sentences, in their given order.
+        ranking: their order.
+        background: the scale that the cosines stand on.
+        prompts: names of the model's prompts that query and sentences were read with; None for its default.
+    """
+
+    query: SentenceAnalysis
+    analysis: Analysis
+    ranking: Ranking
+    background: Background
+    prompts: tuple[str | None, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceMap:
+    """Sentences on a map, with their groups.
+
+    Attributes:
+        texts: the sentences.
+        classes: of each, the likeliest.
+        types: of each, the entity type that covers most of it, or `none`.
+        projection: their places.
+        clusters: their groups in the original space.
+    """
+
+    texts: tuple[str, ...]
+    classes: tuple[str, ...]
+    types: tuple[str, ...]
+    projection: Projection
+    clusters: tuple[Cluster, ...]
+
+    @property
+    def cluster_numbers(self) -> tuple[int, ...]:
+        """The cluster of each sentence, from 1 on."""
+        numbers = [0] * len(self.texts)
+        for number, cluster in enumerate(self.clusters, start=1):
+            for member in cluster.members:
+                numbers[member] = number
+        return tuple(numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The answers of two models to the same sentences, compared."""
+
+    one: Analysis
+    other: Analysis
+    agreement: Agreement
+
+
 class VectorService:
-    """Answers about vectors; what depends on the model alone is computed once.
+    """Answers about many vectors of a model.
+
+    What depends on the model alone is computed once.
 
     Args:
         service: reads sentences, within its limits and from its cache.
@@ -32,7 +96,7 @@ class VectorService:
         self._backgrounds: WeakKeyDictionary[Any, Background] = WeakKeyDictionary()  # they leave with their models
 
     def background(self, model: str | None = None) -> Background:
-        """Return the scale of a model's cosines, measured at the first call.
+        """Return the scale of a model's cosines.
 
         It is of the sentences that this project keeps aside from training.
 
@@ -49,7 +113,7 @@ class VectorService:
         return known
 
     def background_of(self, analysis: Analysis, model: str | None = None) -> Background:
-        """Return the scale for sentences: their own where they are many.
+        """Return the scale for sentences: their own, if many.
 
         Args:
             analysis: the sentences, by that model.
@@ -60,6 +124,86 @@ class VectorService:
             return self.background(model)
         spread = first[:: -(-len(first) // _MAX_OWN)]  # over the whole file, whose parts may differ
         return measure_background(np.stack([analysis.sentences[place].embedding for place in spread]), _OWN)
+
+    def rank(
+        self, query: str, sentences: Sequence[str], model: str | None = None, progress: ProgressCallback = no_progress
+    ) -> RankedSentences:
+        """Order sentences by their cosine to a query.
+
+        Query and sentences are read with the model's prompts for them, where it has such.
+
+        Args:
+            query: a text that is not blank.
+            sentences: as for `ModelService.analyze`, whose errors may be raised.
+            model: as there.
+            progress: as there.
+        """
+        prompts = self.service.load(model).prompts
+        of_query, of_sentences = (next((name for name in names if name in prompts), None) for names in _PROMPTS)
+        analysis = self.service.analyze(sentences, model, progress=progress, prompt=of_sentences)
+        (asked,) = self.service.analyze([query], model, prompt=of_query)
+        ranking = rank(asked.embedding, analysis.embeddings)
+        return RankedSentences(asked, analysis, ranking, self.background_of(analysis, model), (of_query, of_sentences))
+
+    def draw_map(
+        self,
+        sentences: Sequence[str],
+        model: str | None = None,
+        method: str = "PCA",
+        n_dimensions: int = 2,
+        n_clusters: int = 5,
+        progress: ProgressCallback = no_progress,
+    ) -> SentenceMap:
+        """Lay sentences out on a map, and group them.
+
+        Args:
+            sentences: as for `ModelService.analyze`, whose errors may be raised.
+            model: as there.
+            method: as for `mtdemo.analysis.vectors.projection.project`, whose errors may be raised.
+            n_dimensions: 2 or 3.
+            n_clusters: at most; no more than there are sentences.
+            progress: as in `ModelService.analyze`.
+        """
+        analysis = self.service.analyze(sentences, model, progress=progress)
+        embeddings, texts = analysis.embeddings, tuple(sentence.text for sentence in analysis)
+        projection = project(embeddings, method, n_dimensions)
+        clusters = find_clusters(embeddings, texts, min(n_clusters, len(texts)))
+        return SentenceMap(
+            texts,
+            tuple(sentence.label for sentence in analysis),
+            tuple(dominant_type(sentence) for sentence in analysis),
+            projection,
+            clusters,
+        )
+
+    def compare(
+        self,
+        sentences: Sequence[str],
+        model: str | None = None,
+        other: str | None = None,
+        progress: ProgressCallback = no_progress,
+    ) -> Comparison:
+        """Let two models answer the same sentences, and compare.
+
+        Args:
+            sentences: as for `ModelService.analyze`, whose errors may be raised.
+            model: one model, as there.
+            other: another.
+            progress: as there.
+        """
+        one, two = (self.service.analyze(sentences, name, progress=progress) for name in (model, other))
+        return Comparison(one, two, compare_answers(one, two))
+
+
+def dominant_type(sentence: SentenceAnalysis) -> str:
+    """Return the entity type that covers most of a sentence.
+
+    `none` where nothing was found.
+    """
+    lengths: dict[str, int] = {}
+    for entity in sentence.entities:
+        lengths[entity.label] = lengths.get(entity.label, 0) + entity.end - entity.start
+    return max(lengths, key=lambda label: lengths[label]) if lengths else "none"
 
 
 def first_of_each(texts: Sequence[str]) -> list[int]:

@@ -9,12 +9,17 @@ import gradio as gr
 
 from mtdemo.planning.planner import Planner
 from mtdemo.rest.questions import Questions
-from mtdemo.serving.service import ModelService
+from mtdemo.rest.vector_questions import VectorQuestions
+from mtdemo.serving.vector_service import VectorService
 from mtdemo.ui.components.events import shows_errors
 
 
-def add_endpoints(service: ModelService, planner: Planner) -> None:
+def add_endpoints(vectors: VectorService, planner: Planner) -> None:
     """Add the endpoints that are not tabs."""
-    its = Questions(service, planner)
-    for question in (its.embed, its.similarity, its.classify, its.entities, its.analyze, its.freezing_plan):
+    its, of_many = Questions(vectors.service, planner), VectorQuestions(vectors)
+    questions = (
+        *(its.embed, its.similarity, its.classify, its.entities, its.analyze, its.freezing_plan),
+        *(of_many.scale, of_many.rank, of_many.duplicates, of_many.map, of_many.compare),
+    )
+    for question in questions:
         gr.api(shows_errors(question), api_name=question.__name__, concurrency_limit=8, concurrency_id="endpoints")

@@ -123,7 +123,10 @@ def _on_gpu() -> None:
 
 
 def _load(service: ModelService) -> None:
-    """Load the first model and read its scale; the page shows a failure, too."""
+    """Load the first model and measure its scale.
+
+    The page shows a failure, too.
+    """
     from mtdemo.serving.vector_service import VectorService
 
     try:

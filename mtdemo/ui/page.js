@@ -112,6 +112,18 @@
       figure.setAttribute("role", "group");
       figure.setAttribute("aria-label", "A figure; its numbers stand in the tables beside it");
     });
+    // A click on a point of the map writes its number into the field beside it.
+    document.querySelectorAll("#map .js-plotly-plot").forEach((figure) => {
+      if (figure.picks || !figure.on) return;
+      figure.picks = true;
+      figure.on("plotly_click", (event) => {
+        const field = find("#map-point input");
+        if (!field) return;
+        field.value = event.points[0].customdata;
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+        field.dispatchEvent(new Event("change", { bubbles: true }));
+      });
+    });
     document.querySelectorAll(".card table:not([tabindex])").forEach((table) => { table.tabIndex = 0; });  // they scroll
     document.querySelectorAll("fieldset").forEach((group, number) => {
       for (const radio of group.querySelectorAll("input[type=radio]")) {

@@ -22,11 +22,12 @@ from mtdemo.ui.lab.plan_tab import add_freezing_tab
 from mtdemo.ui.report import add_report
 from mtdemo.ui.tabs.answers import add_answers_tab
 from mtdemo.ui.tabs.classification import add_classification_tab
+from mtdemo.ui.tabs.comparing import add_compare_tab
 from mtdemo.ui.tabs.entities import add_entities_tab
 from mtdemo.ui.tabs.similarity import add_embedding_tab
 
 TITLE = "mtdemo: one encoder, three answers"
-TABS = ("answers", "similarity", "classification", "entities", "freezing")
+TABS = ("answers", "similarity", "classification", "entities", "compare", "freezing")
 _HOUR_S = 3_600
 _SCRIPT = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
 _HEADING = (
@@ -60,10 +61,12 @@ def build_page(service: ModelService, planner: Planner) -> gr.Blocks:
                 add_classification_tab(service, box, model, status)
             with _tab("Entities", 3):
                 add_entities_tab(service, box, model, status)
-            with _tab("Freezing & optimizer", 4):
+            with _tab("Compare", 4):
+                add_compare_tab(vectors, box, model)
+            with _tab("Freezing & optimizer", 5):
                 add_freezing_tab(service, planner, page, Laboratory(service), model, status)
         _connect(service, page, box, model, tabs)
-        add_endpoints(service, planner)
+        add_endpoints(vectors, planner)
     return page
 
 

@@ -20,7 +20,7 @@ ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-TABS = ("All answers", "Embedding & similarity", "Classification", "Entities", "Freezing & optimizer")
+TABS = ("All answers", "Embedding & similarity", "Classification", "Entities", "Compare", "Freezing & optimizer")
 OUTSIDE = re.compile(r"(?!http://127\.0\.0\.1|data:|blob:)")
 
 expect.set_options(timeout=30_000)  # a shared machine can be slow

@@ -14,7 +14,7 @@ from tests.browser.conftest import TABS, Visit, open_tab
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 
 # What each tab shows last, as soon as it is filled.
-CONTENTS = ("#answers .answer", ".js-plotly-plot, .grid", "#classes .answer", "#spans", ".totals")
+CONTENTS = ("#answers .answer", ".js-plotly-plot, .grid", "#classes .answer", "#spans", "#tab-compare button", ".totals")
 
 
 def violations(page: Page) -> list[str]:

@@ -41,6 +41,10 @@ class Background(ArrayRecord):
         """
         return float(self.cosines.mean(dtype=np.float64))
 
+    def percentiles(self) -> dict[str, float]:
+        """Return the cosines below which so many percent are."""
+        return {str(percent): float(np.percentile(self.cosines, percent)) for percent in (1, 5, 25, 50, 75, 95, 99)}
+
     def percentile(self, cosine: float) -> float:
         """Return the percent (0 to 100) of lower pairs.
 
@@ -51,7 +55,7 @@ class Background(ArrayRecord):
         return 50.0 * sum(sides) / len(self.cosines)
 
     def phrase(self, cosine: float) -> str:
-        """Say in words where a cosine stands: `above 98% of pairs`."""
+        """Say where a cosine stands: `above 98% of pairs`."""
         percent = self.percentile(cosine)
         if percent >= 100:
             return "above all random pairs"
@@ -81,12 +85,12 @@ def measure_background(embeddings: FloatArray, source: str, max_pairs: int = MAX
     if n < MIN_SENTENCES:
         raise ValueError(f"A scale needs at least {MIN_SENTENCES} sentences, not {n}.")
     unit = normalised(embeddings)
-    first, second = _draw_pairs(n, max_pairs)
+    first, second = draw_pairs(n, max_pairs)
     cosines = np.clip(np.einsum("ph,ph->p", unit[first], unit[second]), -1.0, 1.0)
     return Background(np.sort(cosines).astype(np.float32), n, source)
 
 
-def _draw_pairs(n: int, max_pairs: int) -> tuple[np.ndarray, np.ndarray]:
+def draw_pairs(n: int, max_pairs: int) -> tuple[np.ndarray, np.ndarray]:
     """Return positions of pairs, the first below the second."""
     n_pairs = n * (n - 1) // 2
     if n_pairs <= max_pairs:

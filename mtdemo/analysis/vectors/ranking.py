@@ -65,7 +65,7 @@ def rank(query: FloatArray, embeddings: FloatArray) -> Ranking:
 
 
 def find_duplicates(embeddings: FloatArray, threshold: float) -> Duplicates:
-    """Find all pairs with at least a cosine, in bounded memory.
+    """Find pairs with at least a cosine, within bounds.
 
     Args:
         embeddings: float32 (sentences, hidden).

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from mtdemo.analysis.vectors.background import Background
 from mtdemo.results import Similarity
@@ -17,23 +20,32 @@ MAX_SENTENCES = 50
 _MAX_NUMBERS = 12  # sentences up to which each cell carries its number
 
 
-def plot_similarity(similarity: Similarity, background: Background | None = None) -> Figure:
+def plot_similarity(
+    similarity: Similarity, background: Background | None = None, order: Sequence[int] | None = None
+) -> Figure:
     """Draw cosine similarities as a heat map.
 
     It shows the first `MAX_SENTENCES` sentences, on the fixed scale from -1 to 1. What the person typed
     stands in it as text. A cell tells where its cosine stands among random pairs, where the background is given.
+
+    Args:
+        similarity: sentences and cosines.
+        background: the scale.
+        order: positions of the sentences shown, in the order in which they stand; the given one by default.
     """
     from plotly.graph_objects import Figure, Heatmap
 
-    shown = similarity.analysis.sentences[:MAX_SENTENCES]
-    n = len(shown)
-    labels = [as_text(label) for label in numbered(shown, 22)]
-    texts = [as_text(shorten(sentence.text, 80)) for sentence in shown]
-    cosines = similarity.matrix[:n, :n].astype(float)
+    sentences = similarity.analysis.sentences
+    order = list(range(min(len(sentences), MAX_SENTENCES))) if order is None else list(order)
+    n = len(order)
+    all_labels = numbered(sentences, 22)
+    labels = [as_text(all_labels[place]) for place in order]
+    texts = [as_text(shorten(sentences[place].text, 80)) for place in order]
+    cosines = similarity.matrix[np.ix_(order, order)].astype(float)
     places = [[f", {background.phrase(value)}" if background else "" for value in row] for row in cosines.tolist()]
     heatmap = Heatmap(
-        z=similarity.matrix[:n, :n].round(4).tolist(),
-        x=[str(number) for number in range(1, n + 1)],
+        z=cosines.round(4).tolist(),
+        x=[str(place + 1) for place in order],
         y=labels,
         customdata=[[[texts[i], texts[j], places[i][j]] for j in range(n)] for i in range(n)],
         hovertemplate="%{z:.3f}%{customdata[2]}<br>%{customdata[0]}<br>%{customdata[1]}<extra></extra>",

@@ -14,6 +14,9 @@ TRAINS = "#0d9488"
 FROZEN = "#94a3b8"
 SECOND = "#d97706"
 THIRD = "#8b5cf6"
+CATEGORIES = (  # of points on a map; readable on white and on black
+    "#0d9488", "#d97706", "#3b82f6", "#a855f7", "#ef4444", "#84a00d", "#ec4899", "#0891b2", "#b45309", "#6366f1",
+)  # fmt: skip
 GRID = "rgba(128,138,150,0.25)"
 _TOOLS = ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "resetScale"]  # of no use on these figures
 

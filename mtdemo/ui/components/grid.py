@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 
 from mtdemo.results import Similarity
 from mtdemo.ui.charts.similarity import MAX_SENTENCES
@@ -11,22 +12,27 @@ from mtdemo.ui.components.messages import numbered
 _DARK = 0.55  # from this cosine on, letters on the cell are white
 
 
-def render_grid(similarity: Similarity) -> str:
+def render_grid(similarity: Similarity, order: Sequence[int] | None = None) -> str:
     """Write the cosines of sentences as a shaded table.
+
+    Args:
+        similarity: sentences and cosines.
+        order: positions of the sentences shown, in the order in which they stand; the given one by default.
 
     Returns:
         HTML in which the sentences are text; empty for a single sentence.
     """
-    shown = similarity.analysis.sentences[:MAX_SENTENCES]
-    n = len(shown)
-    if n == 1:
+    sentences = similarity.analysis.sentences
+    order = range(min(len(sentences), MAX_SENTENCES)) if order is None else order
+    if len(sentences) == 1:
         return ""
-    heads = "".join(f'<th scope="col">{number}</th>' for number in range(1, n + 1))
+    labels = numbered(sentences, 22)
+    heads = "".join(f'<th scope="col">{place + 1}</th>' for place in order)
     rows = "".join(
-        f'<tr><th scope="row" dir="auto">{html.escape(label)}</th>'
-        + "".join(_cell(float(value)) for value in similarity.matrix[row, :n])
+        f'<tr><th scope="row" dir="auto">{html.escape(labels[row])}</th>'
+        + "".join(_cell(float(similarity.matrix[row, column])) for column in order)
         + "</tr>"
-        for row, label in enumerate(numbered(shown, 22))
+        for row in order
     )
     return (
         '<div class="grid" tabindex="0" role="region" aria-label="Cosine similarity, a table that scrolls">'

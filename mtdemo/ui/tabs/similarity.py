@@ -14,6 +14,7 @@ import pandas as pd
 from gradio.processing_utils import save_bytes_to_cache
 
 from mtdemo.analysis.vectors.background import Background
+from mtdemo.analysis.vectors.clusters import order_by_similarity
 from mtdemo.errors import InputError
 from mtdemo.results import Analysis, Pair, Similarity
 from mtdemo.serving.service import ModelService
@@ -26,6 +27,8 @@ from mtdemo.ui.components.grid import render_grid
 from mtdemo.ui.components.messages import describe_answer
 from mtdemo.ui.components.scale import describe_scale
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, SentenceBox, ask
+from mtdemo.ui.tabs.projection import add_map
+from mtdemo.ui.tabs.ranking import add_ranking
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -36,6 +39,11 @@ _ALONE = (
 )
 N_VALUES = 10  # of each embedding, as the reference prints them
 _MOST, _BEST = "most similar", "the best, not near"
+_INTRODUCTION = (
+    "Each sentence becomes one vector, made of the encoder's last hidden states: their mean, unless the model's makers "
+    "meant something else. The closer the directions of two vectors, the closer the sentences in meaning: **cosine "
+    "similarity**, from -1 to 1."
+)
 _WIDTHS: list[str | int] = ["240px", "80px", "64px", "96px", "88px", "580px"]
 
 
@@ -47,9 +55,21 @@ def add_embedding_tab(vectors: VectorService, box: SentenceBox, model: gr.State)
         box: holds the sentences.
         model: the visitor's choice of model.
     """
+    with gr.Tabs(elem_classes="inner"):
+        with gr.Tab("Pairs"):
+            _add_pairs(vectors, box, model)
+        with gr.Tab("Rank"):
+            add_ranking(vectors, box, model)
+        with gr.Tab("Map") as opened:
+            add_map(vectors, box, model, opened)
+
+
+def _add_pairs(vectors: VectorService, box: SentenceBox, model: gr.State) -> None:
+    """Add the heat map, pairs that stand out, and values."""
     note = gr.Markdown(elem_classes="note")
     heatmap = gr.Plot(label="Cosine similarity", show_label=False, elem_id="heatmap")
     grid = gr.HTML(apply_default_css=False, elem_id="grid")
+    ordered = gr.Checkbox(label="Order the picture so that similar sentences stand side by side", elem_id="ordered")
     add_figure_downloads(partial(draw_map, vectors.service), [box.asked, model], "similarity", "heatmap")
     with gr.Accordion("Most and least similar pairs", open=False):
         pairs = gr.Dataframe(label="Most and least similar pairs", interactive=False, wrap=True, max_chars=MAX_CHARACTERS)
@@ -60,12 +80,7 @@ def add_embedding_tab(vectors: VectorService, box: SentenceBox, model: gr.State)
     with gr.Row(elem_classes="downloads"):
         csv = gr.DownloadButton("Download all values as CSV", interactive=False, size="sm")
         npy = gr.DownloadButton("Download as NumPy (.npy)", interactive=False, size="sm")
-    gr.Markdown(
-        "Each sentence becomes one vector, made of the encoder's last hidden states: their mean, unless the model's makers "
-        "meant something else. The closer the directions of two vectors, the closer the sentences in meaning: **cosine "
-        "similarity**, from -1 to 1.",
-        elem_classes="introduction",
-    )
+    gr.Markdown(_INTRODUCTION, elem_classes="introduction")
     box.fill_with(
         model,
         "embedding_tab",
@@ -74,6 +89,24 @@ def add_embedding_tab(vectors: VectorService, box: SentenceBox, model: gr.State)
         *(note, heatmap, pairs, values, csv, npy),
     )
     box.fill_with(model, None, "", partial(show_grid, vectors.service), grid)
+    box.fill_with(model, None, "", lambda text, model: False, ordered)
+    redraw = partial(redraw_similarity, vectors)
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    ordered.input(redraw, [box.asked, model, ordered], [heatmap, grid], **quiet)
+
+
+@shows_errors
+def redraw_similarity(
+    vectors: VectorService, text: str, model: str | None, is_ordered: bool, progress: gr.Progress = gr.Progress()
+) -> tuple[Figure | None, str]:
+    """Draw the cosines in one order or the other."""
+    similarity = ask(vectors.service, vectors.service.similarity, text, model, progress)
+    if len(similarity.analysis) == 1:
+        return None, ""
+    n = min(len(similarity.analysis), MAX_SENTENCES)
+    order = order_by_similarity(similarity.matrix[:n, :n]) if is_ordered else range(n)
+    background = vectors.background_of(similarity.analysis, model)
+    return plot_similarity(similarity, background, order), render_grid(similarity, order)
 
 
 def draw_map(service: ModelService, text: str, model: str | None, progress: gr.Progress = gr.Progress()) -> Figure:
@@ -136,8 +169,8 @@ def tabulate_embeddings(analysis: Analysis) -> pd.DataFrame:
 def tabulate_pairs(similarity: Similarity, background: Background | None = None) -> pd.DataFrame:
     """Tabulate the most and the least similar pairs, each once.
 
-    A pair below `NEAR` is called the best rather than similar. With the percent of random pairs that are less similar, where
-    the background is given.
+    A pair below `NEAR` is called the best rather than similar. With the percent of random pairs below each, where the
+    background is given.
     """
     texts = [sentence.text for sentence in similarity.analysis]
     least = [pair for pair in similarity.least_similar if pair not in similarity.most_similar]

@@ -1,0 +1,165 @@
+"""The answers of two models to the same sentences: where they differ, and whether their embeddings rank pairs alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mtdemo.analysis.similarity import normalised
+from mtdemo.analysis.vectors.background import draw_pairs
+from mtdemo.results import Analysis, Entity, ModelInfo, SentenceAnalysis
+
+N_NEIGHBOURS = 10
+_MAX_PAIRS = 200_000
+_MAX_SENTENCES = 2_000  # whose neighbours are compared, all with all
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """The answers of two models to one sentence.
+
+    Attributes:
+        position: of the sentence.
+        classes: that each model gives; None where these cannot be compared.
+        distance: half the sum of the differences of the class probabilities, 0 to 1; None where they cannot be compared.
+        only_one, only_other: entities that one model alone finds.
+        shared_neighbours: share of the nearest others that both models have in common, 0 to 1; None where it was not
+            counted.
+    """
+
+    position: int
+    classes: tuple[str, str] | None
+    distance: float | None
+    only_one: tuple[Entity, ...]
+    only_other: tuple[Entity, ...]
+    shared_neighbours: float | None
+
+    @property
+    def changes_class(self) -> bool:
+        return self.classes is not None and self.classes[0] != self.classes[1]
+
+    @property
+    def changes_entities(self) -> bool:
+        return bool(self.only_one or self.only_other)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """The answers of two models to the same sentences.
+
+    Attributes:
+        rows: of every sentence, the largest disagreement first: those of class and entities, then those of probability.
+        rank_correlation: Spearman's, of the cosines of all pairs; None for fewer than three sentences or no variance.
+        n_pairs: that it is of; of more, so many are drawn at random.
+        n_neighbours: that `shared_neighbours` is about.
+        compares_classes, compares_entities: whether both heads were trained, and on labels that they share.
+    """
+
+    rows: tuple[Disagreement, ...]
+    rank_correlation: float | None
+    n_pairs: int
+    n_neighbours: int
+    compares_classes: bool
+    compares_entities: bool
+
+    @property
+    def n_class_changes(self) -> int:
+        return sum(row.changes_class for row in self.rows)
+
+    @property
+    def n_entity_changes(self) -> int:
+        """Sentences in which the models find other entities."""
+        return sum(row.changes_entities for row in self.rows)
+
+    @property
+    def shared_neighbours(self) -> float | None:
+        """The mean over the sentences."""
+        shares = [row.shared_neighbours for row in self.rows if row.shared_neighbours is not None]
+        return sum(shares) / len(shares) if shares else None
+
+
+def compare_answers(one: Analysis, other: Analysis) -> Agreement:
+    """Compare the answers of two models.
+
+    Args:
+        one: sentences, by a model.
+        other: the same sentences, by another.
+    """
+    with_classes, with_entities = share_classes(one.model, other.model), share_entities(one.model, other.model)
+    correlation, n_pairs = _correlate(one, other)
+    n_neighbours = min(N_NEIGHBOURS, (len(one) - 1) // 2)
+    shares = _share_neighbours(one, other, n_neighbours)
+    rows = [
+        _disagreement(position, pair, share, with_classes, with_entities)
+        for position, (pair, share) in enumerate(zip(zip(one, other, strict=True), shares, strict=True))
+    ]
+    rows.sort(key=lambda row: (-(row.changes_class + row.changes_entities), -(row.distance or 0.0), row.position))
+    return Agreement(tuple(rows), correlation, n_pairs, n_neighbours, with_classes, with_entities)
+
+
+def share_classes(one: ModelInfo, other: ModelInfo) -> bool:
+    """Tell whether two models were taught the same classes."""
+    return one.classifies and other.classifies and {*one.class_labels} == {*other.class_labels}
+
+
+def share_entities(one: ModelInfo, other: ModelInfo) -> bool:
+    """Tell whether two models were taught an entity type alike."""
+    return one.finds_entities and other.finds_entities and bool({*one.entity_types} & {*other.entity_types})
+
+
+def _disagreement(
+    position: int,
+    pair: tuple[SentenceAnalysis, SentenceAnalysis],
+    shared: float | None,
+    with_classes: bool,
+    with_entities: bool,
+) -> Disagreement:
+    one, other = pair
+    spans, other_spans = {*one.entity_spans}, {*other.entity_spans}
+    return Disagreement(
+        position,
+        (one.label, other.label) if with_classes else None,
+        _distance(one.probabilities, other.probabilities) if with_classes else None,
+        tuple(e for e in one.entities if (e.start, e.end, e.label) not in other_spans) if with_entities else (),
+        tuple(e for e in other.entities if (e.start, e.end, e.label) not in spans) if with_entities else (),
+        shared,
+    )
+
+
+def _distance(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+    """Return the total variation distance of two distributions."""
+    return sum(abs(one[name] - other[name]) for name in one) / 2
+
+
+def _correlate(one: Analysis, other: Analysis) -> tuple[float | None, int]:
+    """Correlate the cosines of pairs by their ranks."""
+    n = len(one)
+    if n < 3:
+        return None, 0
+    first, second = draw_pairs(n, _MAX_PAIRS)
+    cosines = [_cosines(normalised(analysis.embeddings), first, second) for analysis in (one, other)]
+    if not all(np.ptp(values) for values in cosines):
+        return None, len(first)
+    ranks = [pd.Series(values).rank().to_numpy() for values in cosines]
+    return float(np.corrcoef(*ranks)[0, 1]), len(first)
+
+
+def _cosines(unit: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Cosines of pairs, rounded so that equal ones tie."""
+    return np.asarray(np.einsum("ph,ph->p", unit[first], unit[second]).round(7))
+
+
+def _share_neighbours(one: Analysis, other: Analysis, n_neighbours: int) -> Sequence[float | None]:
+    """Return the share of common neighbours of each sentence."""
+    if n_neighbours < 1 or len(one) > _MAX_SENTENCES:
+        return [None] * len(one)
+    nearest = []
+    for analysis in (one, other):
+        unit = normalised(analysis.embeddings)
+        cosines = unit @ unit.T
+        np.fill_diagonal(cosines, -np.inf)
+        nearest.append(np.argsort(-cosines, axis=1, kind="stable")[:, :n_neighbours])
+    return [len({*a} & {*b}) / n_neighbours for a, b in zip(nearest[0].tolist(), nearest[1].tolist(), strict=True)]

@@ -1,0 +1,182 @@
+"""The tab that lets two models answer the same sentences, and shows where they disagree."""
+
+from __future__ import annotations
+
+import html
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+from gradio.processing_utils import save_bytes_to_cache
+
+from mtdemo.analysis.vectors.agreement import Agreement, Disagreement
+from mtdemo.config import EMBEDDED
+from mtdemo.errors import CheckpointNotFoundError
+from mtdemo.models.catalog import KNOWN_MODELS
+from mtdemo.results import Analysis, Entity, SentenceAnalysis
+from mtdemo.serving.vector_service import Comparison, VectorService
+from mtdemo.ui.components.cards import draw_class, mark_entities
+from mtdemo.ui.components.events import shows_errors
+from mtdemo.ui.components.labels import color_types
+from mtdemo.ui.components.messages import as_plain_markdown
+from mtdemo.ui.components.sentence_box import SentenceBox, ask
+
+MAX_LISTED = 50
+_ABOUT = (
+    "Both models read the sentences of the box: to see what another base gives, or, with a trained copy in use, what "
+    "its training changed on your own sentences."
+)
+_ALIKE = ((0.9, "nearly alike"), (0.7, "mostly alike"), (0.4, "partly alike"), (-1.0, "differently"))
+
+
+def add_compare_tab(vectors: VectorService, box: SentenceBox, model: gr.State) -> None:
+    """Add the tab.
+
+    Args:
+        vectors: answers.
+        box: holds the sentences.
+        model: the visitor's choice of model, which is one of the two.
+    """
+    settings = vectors.service.settings
+    with gr.Row(elem_classes="controls"):
+        other = gr.Dropdown(
+            [known.id for known in KNOWN_MODELS] if settings.hub_models else [EMBEDDED],
+            value=KNOWN_MODELS[1].id if settings.hub_models else EMBEDDED,
+            label="Compare the model in use with",
+            info="a model of the list, or any id of the hub" if settings.hub_models else None,
+            allow_custom_value=settings.hub_models,
+            scale=3,
+        )
+        button = gr.Button("Compare", variant="primary", scale=0, min_width=130)
+    note = gr.Markdown(elem_classes="note")
+    rows = gr.HTML(apply_default_css=False, elem_id="disagreements")
+    csv = gr.DownloadButton("Download as CSV", interactive=False, size="sm", elem_classes="single")
+    gr.Markdown(_ABOUT, elem_classes="introduction")
+    button.click(
+        partial(show_comparison, vectors, csv.GRADIO_CACHE),
+        [box.asked, model, other],
+        [note, rows, csv],
+        api_visibility="private",
+        show_progress_on=[rows],
+        concurrency_limit=4,
+    )
+    box.n_answers.change(
+        lambda: ("", "", gr.DownloadButton(interactive=False)),
+        None,
+        [note, rows, csv],
+        api_visibility="private",
+        show_progress="hidden",
+    )
+
+
+@shows_errors
+def show_comparison(
+    vectors: VectorService,
+    directory: str,
+    text: str,
+    model: str | None,
+    other: str | None,
+    progress: gr.Progress = gr.Progress(),
+) -> tuple[str, str, Any]:
+    """Show a note, sentences with both answers, a file."""
+    if not other or not other.strip():
+        raise CheckpointNotFoundError("No model was named. Choose one of the list, or write an id of the hub.")
+    if vectors.service.loaded(other.strip()) is None:
+        progress(None, desc="The other model is loading, which can take minutes")
+    compared = ask(vectors.service, partial(vectors.compare, other=other.strip()), text, model, progress)
+    file = save_bytes_to_cache(tabulate_comparison(compared).to_csv(index=False).encode(), "comparison.csv", directory)
+    return describe_comparison(compared), render_comparison(compared), gr.DownloadButton(value=Path(file), interactive=True)
+
+
+def describe_comparison(compared: Comparison) -> str:
+    """Sum the comparison up, as Markdown."""
+    agreement, n = compared.agreement, len(compared.one)
+    names = [f"**{as_plain_markdown(analysis.model.id)}**" for analysis in (compared.one, compared.other)]
+    parts = [f"{names[0]} and {names[1]} on {n:,} {'sentence' if n == 1 else 'sentences'}."]
+    parts.append(
+        f"The class changes in **{agreement.n_class_changes:,}**."
+        if agreement.compares_classes
+        else "Their classes are not compared: a head is untrained, or the models have other classes."
+    )
+    parts.append(
+        f"Other entities are found in **{agreement.n_entity_changes:,}**."
+        if agreement.compares_entities
+        else "Their entities are not compared: a head is untrained, or the models have no type in common."
+    )
+    return " ".join([*parts, *_describe_spaces(agreement)])
+
+
+def _describe_spaces(agreement: Agreement) -> list[str]:
+    """Say whether both rank the same pairs as similar."""
+    value, shared = agreement.rank_correlation, agreement.shared_neighbours
+    if value is None:
+        return []
+    words = next(words for least, words in _ALIKE if value >= least)
+    told = [
+        f"They rank pairs by similarity **{words}**: Spearman's correlation of the cosines is {value:.2f} over "
+        f"{agreement.n_pairs:,} pairs."
+    ]
+    if shared is not None:
+        k = agreement.n_neighbours
+        told.append(f"Of a sentence's {k:,} nearest, they share {100 * shared:.0f}%.".replace("1 nearest", "nearest"))
+    return told
+
+
+def render_comparison(compared: Comparison) -> str:
+    """List sentences with the answers of both, disagreements first."""
+    rows = compared.agreement.rows[:MAX_LISTED]
+    items = "".join(_row(compared, row) for row in rows)
+    left_out = len(compared.agreement.rows) - len(rows)
+    more = f'<p class="waiting">{left_out:,} others, with smaller differences, are in the file.</p>' if left_out else ""
+    return f'<ol class="answers compared">{items}</ol>{more}'
+
+
+def tabulate_comparison(compared: Comparison) -> pd.DataFrame:
+    """Tabulate all sentences with what differs, disagreements first."""
+    texts = [sentence.text for sentence in compared.one]
+    return pd.DataFrame(
+        [
+            {
+                "sentence number": row.position + 1,
+                "sentence": texts[row.position],
+                "class": row.classes[0] if row.classes else None,
+                "other class": row.classes[1] if row.classes else None,
+                "difference of the probabilities": row.distance,
+                "entities of the first alone": _list_entities(row.only_one),
+                "entities of the other alone": _list_entities(row.only_other),
+                "shared neighbours": row.shared_neighbours,
+            }
+            for row in compared.agreement.rows
+        ]
+    )
+
+
+def _row(compared: Comparison, row: Disagreement) -> str:
+    flags = [
+        *(["class"] if row.changes_class else []),
+        *(["entities"] if row.changes_entities else []),
+    ]
+    told = f'<p class="differs">differs: {" and ".join(flags)}</p>' if flags else '<p class="pieces">the same answers</p>'
+    sides = "".join(
+        f'<div class="side"><p class="pieces">{html.escape(analysis.model.id)}</p>'
+        f"{_answer(analysis, analysis.sentences[row.position], compared.agreement)}</div>"
+        for analysis in (compared.one, compared.other)
+    )
+    return (
+        f'<li class="answer both"><span class="number">{row.position + 1}</span><div>{told}'
+        f'<div class="sides">{sides}</div></div></li>'
+    )
+
+
+def _answer(analysis: Analysis, sentence: SentenceAnalysis, agreement: Agreement) -> str:
+    """Write a sentence as one model reads it."""
+    info = analysis.model
+    text = mark_entities(sentence, color_types(info)) if agreement.compares_entities else html.escape(sentence.text)
+    its_class = draw_class(sentence, info) if agreement.compares_classes else ""
+    return f'<p class="text" dir="auto">{text}</p>{its_class}'
+
+
+def _list_entities(entities: tuple[Entity, ...]) -> str:
+    return "; ".join(f"{entity.text} ({entity.label})" for entity in entities)

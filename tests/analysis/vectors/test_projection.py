@@ -1,0 +1,113 @@
+import sys
+import types
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mtdemo.analysis.similarity import normalised
+from mtdemo.analysis.vectors import projection
+from mtdemo.analysis.vectors.projection import available_methods, find_neighbours, project
+from mtdemo.errors import InputError, UnknownNameError
+from tests.analysis.vectors.test_background import vectors
+
+
+@pytest.mark.parametrize("n_dimensions", [2, 3])
+def test_pca_is_that_of_scikit_learn(n_dimensions: int) -> None:
+    from sklearn.decomposition import PCA
+
+    rows = vectors(60, width=12) * np.linspace(1, 4, 12, dtype=np.float32)
+    found = project(rows, "PCA", n_dimensions)
+    pca = PCA(n_dimensions).fit(normalised(rows))
+    np.testing.assert_allclose(found.explained, pca.explained_variance_ratio_, rtol=1e-5)
+    np.testing.assert_allclose(found.places, pca.transform(normalised(rows)), atol=1e-5)
+
+
+def test_lengths_do_not_change_a_map_and_neither_does_the_order_of_sentences() -> None:
+    rows = vectors(30)
+    places = project(rows).places
+    np.testing.assert_allclose(project(rows * np.arange(1, 31, dtype=np.float32)[:, None]).places, places, atol=1e-5)
+    np.testing.assert_allclose(project(rows[::-1]).places[::-1], places, atol=1e-5)
+
+
+def test_the_judgement_is_that_of_scikit_learn() -> None:
+    from sklearn.manifold import trustworthiness
+
+    rows = vectors(80)
+    found = project(rows)
+    unit = normalised(rows)
+    assert found.trustworthiness == pytest.approx(trustworthiness(unit, found.places, n_neighbors=10), abs=1e-3)
+    assert found.continuity == pytest.approx(trustworthiness(found.places, unit, n_neighbors=10), abs=1e-3)
+    assert (found.n_neighbours, found.n_judged) == (10, 80)
+
+
+def test_a_map_that_loses_nothing_is_trusted_wholly() -> None:
+    angles = np.linspace(0, 3, 40)
+    flat = np.stack([np.cos(angles), np.sin(angles), np.zeros(40)], axis=1).astype(np.float32)
+    found = project(flat)
+    assert (found.trustworthiness, found.continuity) == (1.0, 1.0)
+    assert sum(found.explained) == pytest.approx(1.0)
+
+
+def test_many_sentences_are_judged_on_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projection, "_MAX_JUDGED", 50)
+    assert project(vectors(120)).n_judged == 40
+
+
+@pytest.mark.parametrize("n", [4, 5, 7, 21])
+def test_few_sentences_have_a_map_and_fewer_neighbours(n: int) -> None:
+    found = project(vectors(n))
+    assert found.places.shape == (n, 2)
+    assert found.n_neighbours < n / 2
+    assert found.trustworthiness is None or 0 <= found.trustworthiness <= 1
+
+
+def test_equal_sentences_have_one_place() -> None:
+    places = project(np.ones((6, 5), np.float32)).places
+    assert np.all(np.isfinite(places)) and np.ptp(places) < 1e-6
+
+
+def test_tsne_keeps_groups_together() -> None:
+    rows = np.concatenate([np.eye(4, dtype=np.float32)[k] + 0.05 * vectors(12, 4) for k in range(3)])
+    found = project(rows, "t-SNE")
+    assert found.explained == ()
+    near = np.linalg.norm(found.places[:, None] - found.places[None], axis=-1)
+    np.fill_diagonal(near, np.inf)
+    groups = np.repeat(range(3), 12)
+    assert (groups[near.argmin(axis=1)] == groups).mean() > 0.9
+
+
+def test_what_cannot_be_drawn_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="at least 4 sentences; there are 3"):
+        project(vectors(3))
+    with pytest.raises(UnknownNameError, match="no map by 'SOM'; there are PCA, t-SNE"):
+        project(vectors(5), "SOM")
+    monkeypatch.setattr(projection, "MAX_NEIGHBOUR_SENTENCES", 10)
+    with pytest.raises(InputError, match="t-SNE lays out at most 10 sentences; use PCA for 11"):
+        project(vectors(11), "t-SNE")
+
+
+def test_umap_is_there_when_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Umap:
+        def __init__(self, n_neighbors: int, n_components: int, **_: Any) -> None:
+            self.n = n_components
+
+        def fit_transform(self, rows: np.ndarray) -> np.ndarray:
+            return rows[:, : self.n]
+
+    module = types.ModuleType("umap")
+    module.UMAP = Umap  # type: ignore[attr-defined]
+    monkeypatch.setattr(projection.importlib.util, "find_spec", lambda name: module)
+    monkeypatch.setitem(sys.modules, "umap", module)
+    assert available_methods() == ("PCA", "t-SNE", "UMAP")
+    assert project(vectors(9), "UMAP", 3).places.shape == (9, 3)
+
+
+def test_neighbours_are_those_of_the_original_space() -> None:
+    from sklearn.neighbors import NearestNeighbors
+
+    rows = vectors(30)
+    distances, expected = NearestNeighbors(n_neighbors=6, metric="cosine").fit(rows).kneighbors(rows[4:5])
+    found = find_neighbours(rows, 4, 5)
+    assert [place for place, _ in found] == expected[0][1:].tolist()
+    np.testing.assert_allclose([cosine for _, cosine in found], 1 - distances[0][1:], atol=1e-5)

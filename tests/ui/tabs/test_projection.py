@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtdemo.serving.vector_service import SentenceMap, VectorService
+from mtdemo.ui.charts.vectors import MAX_COLORS, plot_map
+from mtdemo.ui.tabs.projection import COLORINGS, color_values, lay_out, redraw, show_neighbours
+from tests.ui.components.test_cards import HOSTILE, Reader
+
+TEXT = "\n".join(f"Ada saw {n} cats" if n % 3 else f"word number {n}" for n in range(24))
+
+
+def laid_out(vectors: VectorService, tmp_path: Path, **changes: Any) -> tuple[Any, ...]:
+    asked = {"text": TEXT, "model": None, "method": "PCA", "n_dimensions": 2, "n_clusters": 3, "drawn": None}
+    return lay_out(vectors, **(asked | changes), directory=str(tmp_path))
+
+
+def test_a_map_has_a_note_clusters_and_a_file(vectors: VectorService, tmp_path: Path) -> None:
+    drawn, note, clusters, csv = laid_out(vectors, tmp_path)
+    assert isinstance(drawn, SentenceMap)
+    for words in (
+        "**PCA** of the embeddings, each brought to length 1 first",
+        "of the variance",
+        "trustworthiness",
+        "k = 10",
+    ):
+        assert words in note
+    assert clusters["sentences"].sum() == 24
+    table = pd.read_csv(csv.value["path"])
+    assert list(table.columns) == ["sentence", "x", "y", "class", "entity type", "cluster"]
+    np.testing.assert_allclose(table[["x", "y"]], drawn.projection.places, rtol=1e-6)
+    assert set(table["entity type"]) == {"PER", "none"}
+
+
+def test_three_dimensions_have_three_axes(vectors: VectorService, tmp_path: Path) -> None:
+    drawn, note, *_ = laid_out(vectors, tmp_path, n_dimensions=3)
+    figure, _ = redraw(drawn, "class", "", False)
+    assert note.count("%") >= 4
+    assert figure.data[0].type == "scatter3d" and len(figure.data[0].z) == 24
+
+
+@pytest.mark.parametrize("coloring", COLORINGS)
+def test_every_sentence_is_one_point_whatever_it_is_coloured_by(
+    vectors: VectorService, tmp_path: Path, coloring: str
+) -> None:
+    drawn, *_ = laid_out(vectors, tmp_path)
+    figure, count = redraw(drawn, coloring, "", False)
+    assert sorted(n for trace in figure.data for n in trace.customdata) == list(range(1, 25))
+    assert count == ""
+    assert len({trace.marker.symbol for trace in figure.data}) == len(figure.data), "not by colour alone"
+
+
+def test_a_filter_leaves_colours_and_places_as_they_are(vectors: VectorService, tmp_path: Path) -> None:
+    drawn, *_ = laid_out(vectors, tmp_path)
+    figure, count = redraw(drawn, "entity type", r"number \d$", True)
+    shown = [n for trace in figure.data for n in trace.customdata]
+    assert shown == [1, 4, 7, 10]
+    assert count == "**4** of 24 sentences are shown."
+    with pytest.raises(gr.Error, match="no regular expression"):
+        redraw(drawn, "class", "(", True)
+
+
+def test_values_beyond_the_colours_are_one_group(vectors: VectorService, tmp_path: Path) -> None:
+    drawn, *_ = laid_out(vectors, tmp_path)
+    values = [f"kind {n}" for n in range(24)]
+    figure = plot_map(drawn, values, [True] * 24)
+    assert len(figure.data) == MAX_COLORS
+    assert figure.data[-1].name == "15 others (15)"
+    assert sum(len(trace.x) for trace in figure.data) == 24
+
+
+def test_many_points_are_drawn_by_webgl(vectors: VectorService) -> None:
+    drawn = vectors.draw_map([f"word {n % 7} {n}" for n in range(1_000)])
+    assert plot_map(drawn, drawn.classes, [True] * 1_000).data[0].type == "scatter"
+    many = SentenceMap(drawn.texts * 2, drawn.classes * 2, drawn.types * 2, drawn.projection, drawn.clusters)
+    object.__setattr__(many.projection, "places", np.tile(drawn.projection.places, (2, 1)))
+    assert plot_map(many, many.classes, [True] * 2_000).data[0].type == "scattergl"
+
+
+def test_a_map_is_laid_out_only_for_who_opened_it(vectors: VectorService, tmp_path: Path) -> None:
+    drawn, *_ = laid_out(vectors, tmp_path)
+    skipped = (gr.skip(),) * 4
+    for last, was_drawn in ((None, True), (drawn, False)):
+        answer = lay_out(vectors, TEXT, None, "PCA", 2, 3, last, directory=str(tmp_path), was_drawn=was_drawn)
+        assert answer == skipped
+    assert redraw(None, "class", "", False) == (None, "")
+
+
+def test_neighbours_are_listed_with_where_they_stand(vectors: VectorService) -> None:
+    markup = show_neighbours(vectors, TEXT, None, 2)
+    assert markup.count("<li") == 11
+    assert markup.index("Ada saw 1 cats") < markup.index("1.000")
+    assert "of random pairs" in markup
+    assert "is none of them" in show_neighbours(vectors, TEXT, None, 99)
+    assert show_neighbours(vectors, TEXT, None, None) == ""
+
+
+def test_what_was_typed_is_never_markup(vectors: VectorService, tmp_path: Path) -> None:
+    hostile = list(HOSTILE) * 2
+    drawn, *_ = laid_out(vectors, tmp_path, text="\n".join(hostile))
+    figure, _ = redraw(drawn, "class", "", False)
+    for trace in figure.data:
+        for text in trace.text:
+            assert "<" not in text.replace("<br>", "")
+    page = Reader(show_neighbours(vectors, "\n".join(hostile), None, 1))
+    assert page.tags <= {"ol", "li", "span", "p", "div", "b", "i"}
+
+
+def test_a_column_of_values_is_that_of_each_sentence(vectors: VectorService, tmp_path: Path) -> None:
+    drawn, *_ = laid_out(vectors, tmp_path)
+    assert set(color_values(drawn, "cluster")) == {"cluster 1", "cluster 2", "cluster 3"}
+    assert color_values(drawn, "entity type") == drawn.types
