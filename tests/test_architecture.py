@@ -30,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "laboratory": {"training", "evaluation", "serving", "planning", "inference", "models", "data"},
     "cli": {"training", "evaluation", "serving", "planning", "analysis", "models", "data"},
     "rest": {"serving", "planning", "analysis", "models", "text"},
-    "ui": {"analysis", "data", "laboratory", "rest", "serving", "planning", "models", "text"},
+    "ui": {"analysis", "data", "evaluation", "laboratory", "rest", "serving", "planning", "models", "text"},
 }
 
 # The two doors of the package: the lazy exports; and the program, which starts the page or the command line, so that

@@ -143,8 +143,8 @@ def _correlate(one: Analysis, other: Analysis) -> tuple[float | None, int]:
     cosines = [_cosines(normalised(analysis.embeddings), first, second) for analysis in (one, other)]
     if not all(np.ptp(values) for values in cosines):
         return None, len(first)
-    ranks = [pd.Series(values).rank().to_numpy() for values in cosines]
-    return float(np.corrcoef(*ranks)[0, 1]), len(first)
+    ranks = [np.asarray(pd.Series(values).rank(), dtype=np.float64) for values in cosines]
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1]), len(first)
 
 
 def _cosines(unit: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -72,7 +72,8 @@ def find_duplicates(embeddings: FloatArray, threshold: float) -> Duplicates:
         threshold: -1 to 1.
     """
     unit = normalised(embeddings).astype(np.float32)
-    n_pairs, best = 0, []
+    n_pairs = 0
+    best: list[tuple[float, int, int]] = []
     for first in range(0, len(unit), _BLOCK):
         cosines = np.clip(unit[first : first + _BLOCK] @ unit[first:].T, -1.0, 1.0)
         rows, columns = np.nonzero(np.triu(cosines >= threshold, k=1))

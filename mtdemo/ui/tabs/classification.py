@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
+from mtdemo.analysis.uncertainty import entropy, margin
 from mtdemo.models.parts import find_task
 from mtdemo.results import Analysis
 from mtdemo.serving.service import ModelService
@@ -17,7 +18,10 @@ from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.labels import describe_classes
 from mtdemo.ui.components.messages import as_plain_markdown, describe_answer
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, SentenceBox, ask
+from mtdemo.ui.tabs.class_scores import add_class_scores
 
+ALL = "all"
+ORDERS = ("as given", "least sure first", "most sure first")
 TASK = find_task("classification")
 
 _INTRODUCTION = (
@@ -43,6 +47,11 @@ def add_classification_tab(service: ModelService, box: SentenceBox, model: gr.St
     bars = gr.Label(label="Probabilities", show_label=False)
     rows = gr.HTML(apply_default_css=False, elem_id="classes")
     with gr.Accordion("As a table", open=False):
+        with gr.Row(elem_classes="controls"):
+            wanted = gr.Dropdown([ALL], value=ALL, label="Class", scale=2)
+            least = gr.Slider(0, 1, 0, step=0.01, label="Confidence at least", scale=2)
+            most = gr.Slider(0, 1, 1, step=0.01, label="Confidence at most", scale=2)
+            order = gr.Radio(ORDERS, value=ORDERS[0], label="Order", scale=3)
         table = gr.Dataframe(label="All sentences", interactive=False, wrap=True, max_chars=MAX_CHARACTERS, visible=False)
     box.fill_with(
         model,
@@ -52,7 +61,18 @@ def add_classification_tab(service: ModelService, box: SentenceBox, model: gr.St
         *(note, bars, table),
     )
     box.fill_with(model, None, "", partial(show_rows, service), rows)
+    box.fill_with(model, None, "", partial(reset_filter, service), wanted, least, most, order)
+    gr.on(
+        [wanted.input, least.release, most.release, order.input],
+        partial(filter_classes, service),
+        [box.asked, model, wanted, least, most, order],
+        table,
+        api_visibility="private",
+        show_progress="hidden",
+        trigger_mode="always_last",
+    )
     add_downloads(service, box, model, "classes", lambda answer: answer.classification_as_dict(), tabulate_classes)
+    add_class_scores(service, box, model)
     introduction = gr.Markdown(_INTRODUCTION, elem_classes="introduction")
     status.change(partial(introduce, service), model, introduction, show_progress="hidden", api_visibility="private")
 
@@ -61,6 +81,32 @@ def show_rows(service: ModelService, text: str, model: str | None, progress: gr.
     """Show the bars of several sentences, which one has larger."""
     analysis = ask(service, service.analyze, text, model, progress)
     return "" if len(analysis) == 1 else render_classes(analysis)
+
+
+def reset_filter(service: ModelService, text: str, model: str | None) -> tuple[Any, float, float, str]:
+    """Offer the classes of the model that answered."""
+    info = service.load(model)
+    return gr.Dropdown([ALL, *info.class_labels], value=ALL), 0, 1, ORDERS[0]
+
+
+@shows_errors
+def filter_classes(
+    service: ModelService,
+    text: str,
+    model: str | None,
+    wanted: str,
+    least: float,
+    most: float,
+    order: str,
+    progress: gr.Progress = gr.Progress(),
+) -> pd.DataFrame:
+    """Tabulate sentences of a class and a range of confidence."""
+    table = tabulate_classes(ask(service, service.analyze, text, model, progress))
+    sure = table[[name for name in table.columns if name.startswith("P(")]].max(axis=1)
+    kept = sure.between(least, most) & ((wanted == ALL) | (table["class"] == wanted))
+    if order != ORDERS[0]:
+        sure = sure.sort_values(ascending=order == ORDERS[1], kind="stable")
+    return table.loc[[place for place in sure.index if kept[place]]]
 
 
 def introduce(service: ModelService, model: str | None) -> str:
@@ -89,7 +135,10 @@ def show_classes(
 
 
 def tabulate_classes(analysis: Analysis) -> pd.DataFrame:
-    """Tabulate each sentence's class, and all probabilities, 0 to 1."""
+    """Tabulate each sentence's class, and all probabilities, 0 to 1.
+
+    With the margin to the next class and, in bits, the entropy.
+    """
     return pd.DataFrame(
         {
             "sentence": [sentence.text for sentence in analysis],
@@ -98,6 +147,8 @@ def tabulate_classes(analysis: Analysis) -> pd.DataFrame:
                 f"P({label})": [round(sentence.probabilities[label], 4) for sentence in analysis]
                 for label in analysis.model.class_labels
             },
+            "margin": [round(margin(sentence.probabilities.values()), 4) for sentence in analysis],
+            "entropy": [round(entropy(sentence.probabilities.values()), 4) for sentence in analysis],
             "tokens": [sentence.n_tokens for sentence in analysis],
             "cut": [sentence.n_truncated for sentence in analysis],
             "unknown": [sentence.n_unknown for sentence in analysis],

@@ -12,14 +12,17 @@ import pandas as pd
 from mtdemo.models.parts import find_task
 from mtdemo.results import Analysis, SentenceAnalysis
 from mtdemo.serving.service import ModelService
+from mtdemo.ui.components.cards import mark_entities
 from mtdemo.ui.components.downloads import add_downloads
 from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.labels import color_types, describe_types
 from mtdemo.ui.components.messages import as_plain_markdown, describe_answer
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, SentenceBox, ask
+from mtdemo.ui.tabs.entity_scores import add_entity_scores
 
 Highlights = list[tuple[str, str | None]]
 
+ALL = "all"
 TASK = find_task("ner")
 MAX_HIGHLIGHTED = 100  # sentences; a browser takes seconds to lay out thousands of spans
 
@@ -41,6 +44,9 @@ def add_entities_tab(service: ModelService, box: SentenceBox, model: gr.State, s
     note = gr.Markdown(elem_classes="note")
     spans = gr.HighlightedText(label="Entities", show_legend=False, show_label=False, elem_id="spans")
     with gr.Accordion("As a table, with scores and places", open=False):
+        with gr.Row(elem_classes="controls"):
+            wanted = gr.Dropdown([ALL], value=ALL, label="Type", scale=1)
+            least = gr.Slider(0, 1, 0, step=0.01, label="Score at least", scale=2)
         table = gr.Dataframe(label="All spans", interactive=False, wrap=True, max_chars=MAX_CHARACTERS)
     box.fill_with(
         model,
@@ -49,11 +55,62 @@ def add_entities_tab(service: ModelService, box: SentenceBox, model: gr.State, s
         partial(show_entities, service),
         *(note, spans, table),
     )
+    with gr.Accordion("Names and how often they are found", open=False):
+        names = gr.Dataframe(label="Names: choose one to see its sentences", interactive=False, wrap=True)
+        chosen = gr.HTML(apply_default_css=False, elem_id="name-sentences")
+    filtered = [box.asked, model, wanted, least]
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
+    box.fill_with(model, None, "", partial(reset_filter, service), wanted, least, names, chosen)
+    gr.on([wanted.input, least.release], partial(filter_entities, service), filtered, [table, names], **quiet)
+
+    def show_name(text: str, model: str | None, event: gr.SelectData) -> str:
+        return list_sentences(service, text, model, *event.row_value[:2])
+
+    names.select(show_name, [box.asked, model], chosen, **quiet)
     add_downloads(service, box, model, "entities", lambda answer: answer.entities_as_dict(), tabulate_entities)
+    add_entity_scores(service, box, model)
     introduction = gr.Markdown(_INTRODUCTION, elem_classes="introduction")
     status.change(
         partial(introduce, service), model, [introduction, spans], show_progress="hidden", api_visibility="private"
     )
+
+
+def reset_filter(
+    service: ModelService, text: str, model: str | None, progress: gr.Progress = gr.Progress()
+) -> tuple[Any, float, pd.DataFrame, str]:
+    """Offer the types of the model, and count names."""
+    analysis = ask(service, service.analyze, text, model, progress)
+    return gr.Dropdown([ALL, *analysis.model.entity_types], value=ALL), 0, count_names(analysis), ""
+
+
+@shows_errors
+def filter_entities(
+    service: ModelService, text: str, model: str | None, wanted: str, least: float, progress: gr.Progress = gr.Progress()
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tabulate and count spans of a type and score."""
+    analysis = ask(service, service.analyze, text, model, progress)
+    table = tabulate_entities(analysis)
+    return table[_keep(table, wanted, least)], count_names(analysis, wanted, least)
+
+
+@shows_errors
+def list_sentences(
+    service: ModelService, text: str, model: str | None, name: str, label: str, progress: gr.Progress = gr.Progress()
+) -> str:
+    """List the sentences with a name, as HTML."""
+    analysis = ask(service, service.analyze, text, model, progress)
+    colors = color_types(analysis.model)
+    found = [
+        (number, sentence)
+        for number, sentence in enumerate(analysis, start=1)
+        if any((entity.text, entity.label) == (name, label) for entity in sentence.entities)
+    ]
+    items = "".join(
+        f'<li class="answer both"><span class="number">{number}</span>'
+        f'<p class="text" dir="auto">{mark_entities(sentence, colors)}</p></li>'
+        for number, sentence in found[:MAX_HIGHLIGHTED]
+    )
+    return f'<ol class="answers">{items}</ol>' if items else ""
 
 
 def introduce(service: ModelService, model: str | None) -> tuple[str, Any]:
@@ -92,6 +149,21 @@ def tabulate_entities(analysis: Analysis) -> pd.DataFrame:
         ],
         columns=["sentence", "text", "label", "score", "start", "end"],
     )
+
+
+def count_names(analysis: Analysis, wanted: str = ALL, least: float = 0.0) -> pd.DataFrame:
+    """Count names by text and type, the commonest first."""
+    table = tabulate_entities(analysis)
+    groups = table[_keep(table, wanted, least)].groupby(["text", "label"], sort=True)
+    counted = groups.agg(
+        found=("score", "size"), score=("score", "mean"), sentences=("sentence", "nunique"), first=("sentence", "min")
+    ).reset_index()
+    counted = counted.sort_values(["found", "first"], ascending=[False, True], kind="stable").round({"score": 4})
+    return counted.rename(columns={"text": "name", "label": "type", "score": "mean score", "first": "first in sentence"})
+
+
+def _keep(table: pd.DataFrame, wanted: str, least: float) -> pd.Series[bool]:
+    return (table["score"] >= least) & ((table["label"] == wanted) | (wanted == ALL))
 
 
 def _pieces(sentence: SentenceAnalysis, number: int) -> Iterator[tuple[str, str | None]]:

@@ -25,10 +25,10 @@ from mtdemo.ui.components.downloads import add_figure_downloads
 from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.grid import render_grid
 from mtdemo.ui.components.messages import describe_answer
-from mtdemo.ui.components.scale import describe_scale
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, SentenceBox, ask
-from mtdemo.ui.tabs.projection import add_map
-from mtdemo.ui.tabs.ranking import add_ranking
+from mtdemo.ui.vectors.projection import add_map
+from mtdemo.ui.vectors.ranking import add_ranking
+from mtdemo.ui.vectors.scale import describe_scale
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

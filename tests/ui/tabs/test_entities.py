@@ -1,4 +1,12 @@
-from mtdemo.ui.tabs.entities import highlight, show_entities
+from mtdemo.ui.tabs.entities import (
+    ALL,
+    count_names,
+    filter_entities,
+    highlight,
+    list_sentences,
+    reset_filter,
+    show_entities,
+)
 from tests.ui.conftest import FakeService
 
 
@@ -25,3 +33,21 @@ def test_highlighting_is_limited_and_told(fake: FakeService) -> None:
     assert len(table) == 150
     assert "first 100 of 150" in note
     assert highlight([]) == []
+
+
+def test_names_are_counted_and_filtered(fake: FakeService) -> None:
+    text = "Ada met Bob\nAda left\nnobody"
+    names = count_names(fake.analyze(text.split("\n")))
+    assert names.values.tolist() == [["Ada", "PER", 2, 0.75, 2, 1], ["Bob", "PER", 1, 0.75, 1, 1]]
+    table, names = filter_entities(fake, text, None, "PER", 0.7)
+    assert len(table) == 3 and len(names) == 2
+    for wanted, least in (("ORG", 0.0), (ALL, 0.8)):
+        assert all(each.empty for each in filter_entities(fake, text, None, wanted, least))
+    types, least, names, chosen = reset_filter(fake, text, None)
+    assert (types.choices, least, len(names), chosen) == ([("all", "all"), ("PER", "PER")], 0, 2, "")
+
+
+def test_a_name_lists_its_sentences_as_text(fake: FakeService) -> None:
+    markup = list_sentences(fake, "Ada <b>met Bob\nAda left\nnobody", None, "Ada", "PER")
+    assert markup.count("<li") == 2 and "&lt;b&gt;" in markup and "<b>met" not in markup
+    assert list_sentences(fake, "Ada left", None, "Eve", "PER") == ""

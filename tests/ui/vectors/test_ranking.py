@@ -8,7 +8,7 @@ import pandas as pd
 
 from mtdemo.results import FrozenDict
 from mtdemo.serving.vector_service import VectorService
-from mtdemo.ui.tabs.ranking import show_duplicates, show_ranking, tabulate_ranking
+from mtdemo.ui.vectors.ranking import show_duplicates, show_ranking, tabulate_ranking
 from tests.ui.components.test_cards import HOSTILE, Reader
 from tests.ui.conftest import INFO, FakeService
 
@@ -19,7 +19,7 @@ def test_the_sentence_itself_is_the_nearest_and_the_file_holds_the_best(vectors:
     note, figure, best, csv = show_ranking(vectors, str(tmp_path), TEXT, None, " three ", 2)
     assert note.startswith("**2 of 4 sentences**, the nearest first. **Is a cosine high?**")
     assert figure.visible and figure.value["type"] == "plotly"
-    assert best.index("three") < best.index("1.000") < best.index("above all random pairs")
+    assert best.index("three") < best.index("1.000") < best.index("of random pairs")
     assert best.count("<li") == 2
     table = pd.read_csv(csv.value["path"])
     assert list(table.columns) == ["rank", "sentence number", "cosine", "% of random pairs below", "sentence"]

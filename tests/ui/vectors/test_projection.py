@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mtdemo.data.loaded_file import LoadedFile
 from mtdemo.serving.vector_service import SentenceMap, VectorService
 from mtdemo.ui.charts.vectors import MAX_COLORS, plot_map
-from mtdemo.ui.tabs.projection import COLORINGS, color_values, lay_out, redraw, show_neighbours
+from mtdemo.ui.vectors.projection import COLORINGS, color_values, lay_out, offer_columns, redraw, show_neighbours
 from tests.ui.components.test_cards import HOSTILE, Reader
 
 TEXT = "\n".join(f"Ada saw {n} cats" if n % 3 else f"word number {n}" for n in range(24))
@@ -116,3 +117,8 @@ def test_a_column_of_values_is_that_of_each_sentence(vectors: VectorService, tmp
     drawn, *_ = laid_out(vectors, tmp_path)
     assert set(color_values(drawn, "cluster")) == {"cluster 1", "cluster 2", "cluster 3"}
     assert color_values(drawn, "entity type") == drawn.types
+    texts = drawn.texts[:2]
+    file = LoadedFile("a.csv", texts, ("text", "kind"), ((texts[0], "odd"), (texts[1], "")), "text")
+    assert [value for _, value in offer_columns("", None, file).choices] == [*COLORINGS, "column: kind"]
+    assert list(color_values(drawn, "column: kind", file)) == ["odd", *["no value"] * 23]
+    assert color_values(drawn, "column: gone", file) == drawn.classes

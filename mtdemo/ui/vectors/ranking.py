@@ -17,9 +17,9 @@ from mtdemo.text.words import is_blank
 from mtdemo.ui.charts.vectors import plot_cosines
 from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.messages import as_plain_markdown, describe_answer
-from mtdemo.ui.components.ranked import render_ranked
-from mtdemo.ui.components.scale import describe_scale
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, SentenceBox, ask
+from mtdemo.ui.vectors.ranked import render_ranked
+from mtdemo.ui.vectors.scale import describe_scale
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -13,23 +13,25 @@ from gradio.processing_utils import save_bytes_to_cache
 
 from mtdemo.analysis.vectors.clusters import MAX_CLUSTERS
 from mtdemo.analysis.vectors.projection import Projection, available_methods, find_neighbours
+from mtdemo.data.loaded_file import LoadedFile
 from mtdemo.serving.vector_service import SentenceMap, VectorService
 from mtdemo.text.matching import match_texts
 from mtdemo.ui.charts.vectors import plot_map
 from mtdemo.ui.components.events import shows_errors
-from mtdemo.ui.components.ranked import render_ranked
-from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, SentenceBox, ask
+from mtdemo.ui.components.sentence_box import HOUR_S, MAX_CHARACTERS, SentenceBox, ask
+from mtdemo.ui.vectors.ranked import render_ranked
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+MAX_COLUMNS = 8  # of a file, that can be chosen from
+_COLUMN = "column: "  # before the name of one
 COLORINGS = ("class", "entity type", "cluster")
 _ABOUT = (
     "Each point is a sentence. Click one, or write its number, to see its neighbours in the original space: a map of two "
     "dimensions cannot show all of them side by side."
 )
 _TRUST = ((0.95, "nearly all"), (0.85, "most"), (0.7, "many"), (0.0, "few"))
-_HOUR_S = 3_600  # after which a map that nobody looks at is forgotten
 _QUIET: dict[str, Any] = {"api_visibility": "private", "trigger_mode": "always_last"}
 
 
@@ -42,7 +44,7 @@ def add_map(vectors: VectorService, box: SentenceBox, model: gr.State, opened: g
         model: the visitor's choice of model.
         opened: the tab that it stands in; a map is drawn when this is opened.
     """
-    drawn = gr.State(None, time_to_live=_HOUR_S)
+    drawn = gr.State(None, time_to_live=HOUR_S)
     with gr.Row(elem_classes="controls"):
         method = gr.Radio(available_methods(), value="PCA", label="Method", scale=2)
         n_dimensions = gr.Radio([("2-D", 2), ("3-D", 3)], value=2, label="Dimensions", scale=1, min_width=120)
@@ -60,7 +62,8 @@ def add_map(vectors: VectorService, box: SentenceBox, model: gr.State, opened: g
     with gr.Accordion("Clusters and the words that set them apart", open=False):
         clusters = gr.Dataframe(label="Clusters", interactive=False, wrap=True, max_chars=MAX_CHARACTERS)
     csv = gr.DownloadButton("Download the places as CSV", interactive=False, size="sm", elem_classes="single")
-    look = [drawn, coloring, pattern, is_regex]
+    look = [drawn, coloring, pattern, is_regex, box.file]
+    box.fill_with(model, None, "", offer_columns, coloring, also=[box.file])
     changes = [method.input, n_dimensions.input, n_clusters.release]
     # Only who opens this part has a map laid out, and then after each reading.
     for triggers, was_drawn in (([opened.select], False), ([box.n_answers.change], True), (changes, None)):
@@ -130,13 +133,15 @@ def lay_out(
 
 
 @shows_errors
-def redraw(drawn: SentenceMap | None, coloring: str, pattern: str, is_regex: bool) -> tuple[Figure | None, str]:
+def redraw(
+    drawn: SentenceMap | None, coloring: str, pattern: str, is_regex: bool, file: LoadedFile | None = None
+) -> tuple[Figure | None, str]:
     """Colour and filter a map that is laid out."""
     if drawn is None:
         return None, ""
     shown = match_texts(drawn.texts, pattern or "", is_regex)
     count = f"**{sum(shown):,}** of {len(shown):,} sentences are shown." if not all(shown) else ""
-    return plot_map(drawn, color_values(drawn, coloring), shown), count
+    return plot_map(drawn, color_values(drawn, coloring, file), shown), count
 
 
 @shows_errors
@@ -155,8 +160,18 @@ def show_neighbours(
     return render_ranked(texts, ranked, vectors.background_of(analysis, model))
 
 
-def color_values(drawn: SentenceMap, coloring: str) -> Sequence[str]:
+def offer_columns(text: str, model: str | None, file: LoadedFile | None) -> Any:
+    """Offer what points can be coloured by."""
+    columns = [name for name in file.columns if name != file.text_column][:MAX_COLUMNS] if file else []
+    return gr.Radio([*COLORINGS, *((f"column {name}", f"{_COLUMN}{name}") for name in columns)], value=COLORINGS[0])
+
+
+def color_values(drawn: SentenceMap, coloring: str, file: LoadedFile | None = None) -> Sequence[str]:
     """Return what each sentence is coloured by."""
+    column = coloring.removeprefix(_COLUMN)
+    if file and coloring.startswith(_COLUMN) and column in file.columns:
+        cells = file.values(column)
+        return ["no value" if row is None else cells[row] or "no value" for row in file.find_rows(drawn.texts)]
     if coloring == "cluster":
         return [f"cluster {number}" for number in drawn.cluster_numbers]
     return drawn.types if coloring == "entity type" else drawn.classes

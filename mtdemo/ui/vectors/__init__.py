@@ -1,0 +1,1 @@
+"""Parts of the page for many sentences: the scale of cosines, a ranking, a map."""
