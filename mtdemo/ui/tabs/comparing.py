@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ from gradio.processing_utils import save_bytes_to_cache
 
 from mtdemo.analysis.vectors.agreement import Agreement, Disagreement
 from mtdemo.config import EMBEDDED
+from mtdemo.data.loaded_file import LoadedFile
 from mtdemo.errors import CheckpointNotFoundError
+from mtdemo.evaluation.sources import estimate_difference
+from mtdemo.evaluation.tallies import Tally, entity_f1, macro_f1, tally_classes, tally_entities
 from mtdemo.models.catalog import KNOWN_MODELS
 from mtdemo.results import Analysis, Entity, SentenceAnalysis
 from mtdemo.serving.vector_service import Comparison, VectorService
@@ -22,6 +26,8 @@ from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.labels import color_types
 from mtdemo.ui.components.messages import as_plain_markdown
 from mtdemo.ui.components.sentence_box import SentenceBox, ask
+from mtdemo.ui.tabs.class_scores import FEW, label_rows
+from mtdemo.ui.tabs.entity_scores import tagged_rows
 
 MAX_LISTED = 50
 _ABOUT = (
@@ -56,7 +62,7 @@ def add_compare_tab(vectors: VectorService, box: SentenceBox, model: gr.State) -
     gr.Markdown(_ABOUT, elem_classes="introduction")
     button.click(
         partial(show_comparison, vectors, csv.GRADIO_CACHE),
-        [box.asked, model, other],
+        [box.asked, model, other, box.file],
         [note, rows, csv],
         api_visibility="private",
         show_progress_on=[rows],
@@ -78,6 +84,7 @@ def show_comparison(
     text: str,
     model: str | None,
     other: str | None,
+    file: LoadedFile | None = None,
     progress: gr.Progress = gr.Progress(),
 ) -> tuple[str, str, Any]:
     """Show a note, sentences with both answers, a file."""
@@ -86,8 +93,9 @@ def show_comparison(
     if vectors.service.loaded(other.strip()) is None:
         progress(None, desc="The other model is loading, which can take minutes")
     compared = ask(vectors.service, partial(vectors.compare, other=other.strip()), text, model, progress)
-    file = save_bytes_to_cache(tabulate_comparison(compared).to_csv(index=False).encode(), "comparison.csv", directory)
-    return describe_comparison(compared), render_comparison(compared), gr.DownloadButton(value=Path(file), interactive=True)
+    table = save_bytes_to_cache(tabulate_comparison(compared).to_csv(index=False).encode(), "comparison.csv", directory)
+    note = " ".join([describe_comparison(compared), *describe_scores(compared, file)])
+    return note, render_comparison(compared), gr.DownloadButton(value=Path(table), interactive=True)
 
 
 def describe_comparison(compared: Comparison) -> str:
@@ -106,6 +114,38 @@ def describe_comparison(compared: Comparison) -> str:
         else "Their entities are not compared: a head is untrained, or the models have no type in common."
     )
     return " ".join([*parts, *_describe_spaces(agreement)])
+
+
+def describe_scores(compared: Comparison, file: LoadedFile | None) -> list[str]:
+    """Compare the scores of both, where there are labels.
+
+    Both are scored on the same draws of sentences (a paired bootstrap), so that what is hard for both is no difference.
+    """
+    told = []
+    places, labelled = label_rows(compared.one, file)
+    if labelled and compared.agreement.compares_classes:
+        gold = [row.label for row in labelled]
+        sides = (analysis.sentences for analysis in (compared.one, compared.other))
+        tallies = [tally_classes(gold, [sentences[place].label for place in places]) for sentences in sides]
+        told.append(_describe_difference("macro-F1 of the classes", len(gold), tallies, macro_f1))
+    places, tagged = tagged_rows(compared.one, file)
+    if tagged and compared.agreement.compares_entities:
+        sides = (analysis.sentences for analysis in (compared.one, compared.other))
+        tallies = [tally_entities(tagged, [sentences[place] for place in places]) for sentences in sides]
+        told.append(_describe_difference("F1 of the entities", len(tagged), tallies, entity_f1))
+    return told
+
+
+def _describe_difference(name: str, n: int, tallies: list[Tally], score: Callable[[Tally], float]) -> str:
+    one, other = tallies
+    difference = estimate_difference(other, one, score)
+    lower, upper = difference.lower or 0.0, difference.upper or 0.0
+    verdict = "which chance hardly explains" if lower > 0 or upper < 0 else "which may be chance"
+    few = f" Fewer than {FEW} sentences are too few to conclude anything." if n < FEW else ""
+    return (
+        f"Against the labels of {n:,} sentences, the {name} is **{score(one):.3f}** and **{score(other):.3f}**; the second "
+        f"is ahead by {difference.phrase}, {verdict}.{few}"
+    )
 
 
 def _describe_spaces(agreement: Agreement) -> list[str]:

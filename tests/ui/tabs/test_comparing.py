@@ -7,6 +7,8 @@ import gradio as gr
 import pandas as pd
 import pytest
 
+from mtdemo.data.loaded_file import LoadedFile
+from mtdemo.data.records import make_tagged
 from mtdemo.results import Analysis
 from mtdemo.serving.vector_service import VectorService
 from mtdemo.ui.tabs.comparing import MAX_LISTED, show_comparison
@@ -73,3 +75,17 @@ def test_what_was_typed_is_never_markup(tmp_path: Path) -> None:
     page = Reader(rows)
     assert page.tags <= OURS
     assert not {name for name in page.attributes if name.startswith("on")}
+
+
+def test_scores_of_both_are_compared_where_the_file_has_labels_and_tags(tmp_path: Path) -> None:
+    texts = tuple(TEXT.split("\n"))
+    tags = (("B-PER", "O", "B-PER"), ("O", "O"), ("B-PER", "O", "O"), ("O",))
+    tagged = tuple(make_tagged(text.split(), its) for text, its in zip(texts, tags, strict=True))
+    file = LoadedFile("a", texts, ("text", "label"), tuple((text, "yes") for text in texts), "text", "label", tagged)
+    note, *_ = show_comparison(VectorService(Two()), str(tmp_path), TEXT, None, "other", file)
+    assert "the macro-F1 of the classes is **1.000** and **0.667**; the second is ahead by -0.333" in note
+    assert "the F1 of the entities is **1.000** and **0.000**" in note
+    assert note.count("Fewer than 30") == 2
+    same, *_ = show_comparison(VectorService(Two()), str(tmp_path), TEXT, None, "embedded", file)
+    assert same.count("ahead by 0.000 (0.000 to 0.000), which may be chance") == 2
+    assert "Against the labels" not in show_comparison(VectorService(Two()), str(tmp_path), TEXT, None, "other")[0]
