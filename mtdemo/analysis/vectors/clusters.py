@@ -73,7 +73,8 @@ def set_apart(texts: Sequence[str], groups: Sequence[Sequence[int] | npt.NDArray
     """Find the words that set groups of sentences apart.
 
     By the log-odds ratio with an informative Dirichlet prior, in standard errors (Monroe et al. 2008,
-    https://doi.org/10.1093/pan/mpn018). A word counts once per sentence, and is named where several of a group have it.
+    https://doi.org/10.1093/pan/mpn018). A word counts once per sentence, and is named where several of a group have it;
+    scikit-learn's list of English function words is left out.
 
     Args:
         texts: all sentences.
@@ -82,7 +83,9 @@ def set_apart(texts: Sequence[str], groups: Sequence[Sequence[int] | npt.NDArray
     Returns:
         At most `N_WORDS` words of each group.
     """
-    counts = [Counter(word for place in group for word in _words(texts[place])) for group in groups]
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    counts = [Counter(w for place in group for w in _words(texts[place]) - ENGLISH_STOP_WORDS) for group in groups]
     everywhere: Counter[str] = sum(counts, Counter())
     n_words = everywhere.total()
     found = []

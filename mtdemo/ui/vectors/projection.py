@@ -31,7 +31,7 @@ _ABOUT = (
     "Each point is a sentence. Click one, or write its number, to see its neighbours in the original space: a map of two "
     "dimensions cannot show all of them side by side."
 )
-_TRUST = ((0.95, "nearly all"), (0.85, "most"), (0.7, "many"), (0.0, "few"))
+_TRUST = ((0.95, "nearly all"), (0.85, "most"), (0.7, "some"), (0.0, "few"))
 _QUIET: dict[str, Any] = {"api_visibility": "private", "trigger_mode": "always_last"}
 
 

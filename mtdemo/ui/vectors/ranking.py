@@ -56,7 +56,7 @@ def add_ranking(vectors: VectorService, box: SentenceBox, model: gr.State) -> No
     with gr.Accordion("Near-duplicates", open=False):
         with gr.Row(elem_classes="controls"):
             threshold = gr.Slider(0.3, 1.0, _NEAR_DUPLICATE, step=0.01, label="Pairs whose cosine is at least", scale=3)
-            search = gr.Button("Find near-duplicates", scale=0, min_width=180)
+            search = gr.Button("Find near-duplicates", scale=0, min_width=230)
         found = gr.Markdown(elem_classes="note")
         pairs = gr.Dataframe(label="Near-duplicates", interactive=False, wrap=True, max_chars=MAX_CHARACTERS, visible=False)
         gr.on(
