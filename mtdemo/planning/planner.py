@@ -18,7 +18,7 @@ from mtdemo.planning.changes import changed_rates, describe_changes
 from mtdemo.planning.costs import Batch, StepCost, estimate_step, estimate_training_everything
 from mtdemo.planning.freezing import FreezingPlan, check_part_names, trainable_parts, unfrozen_parts
 from mtdemo.planning.optimizer import OptimizerPlan, OptimizerSettings, plan_optimizer
-from mtdemo.planning.scenarios import ADAPTERS, Scenario, find_scenario, starting_rates
+from mtdemo.planning.scenarios import ADAPTERS, Scenario, StartingRates, find_scenario, starting_rates
 from mtdemo.planning.script import write_script
 from mtdemo.planning.training_plan import WARMUP_SHARE, AdapterSettings, TrainingPlan
 from mtdemo.runtime import import_libraries, import_lock
@@ -74,6 +74,7 @@ class PlanReport:
         plan: the same as one thing that can be saved and given to the command line.
         script: the same as a PyTorch script.
         scenario_plan: what the scenario plans by itself.
+        starting_rates: the rates in it, and why.
         notes: those of the warnings that are true of the scenario as it is, whatever is changed of it.
     """
 
@@ -84,6 +85,7 @@ class PlanReport:
     plan: TrainingPlan
     script: str
     scenario_plan: TrainingPlan
+    starting_rates: StartingRates
     notes: tuple[str, ...]
 
     @property
@@ -188,6 +190,7 @@ class Planner:
             plan,
             write_script(request.backbone, self._checkpoint_from_here(), freezing, optimizer, plan),
             own,
+            self._starting_rates(request.backbone, find_scenario(request.scenario)),
             self._notes(request.backbone, own),
         )
 
@@ -199,7 +202,7 @@ class Planner:
         if trainable is None:
             trainable = trainable_parts(parts, scenario, request.n_frozen_layers, request.n_frozen_last_layers)
         check_part_names(parts, trainable)
-        rates = starting_rates(scenario, _read_config(request.backbone, self._checkpoint).backbone.hidden_size)
+        rates = self._starting_rates(request.backbone, scenario)
         return TrainingPlan(
             frozen=tuple(part.name for part in parts if part.name not in trainable),
             optimizer=request.optimizer or OptimizerSettings(rates.backbone, dict.fromkeys(HEAD_NAMES, rates.heads)),
@@ -209,6 +212,9 @@ class Planner:
             gradual=scenario.gradual if request.gradual is None else request.gradual,
             new_output_layer=has_output,
         )
+
+    def _starting_rates(self, backbone: str, scenario: Scenario) -> StartingRates:
+        return starting_rates(scenario, _read_config(backbone, self._checkpoint).backbone.hidden_size)
 
     def _notes(self, backbone: str, own: TrainingPlan) -> tuple[str, ...]:
         """Warn of what a scenario does by itself.

@@ -86,9 +86,19 @@ def describe_origin(plan: PlanReport, scenario: str) -> str:
     """Name the scenario, and what was changed of it."""
     chosen = find_scenario(scenario)
     if not plan.changes:
-        return f'<p class="origin"><b>{html.escape(chosen.title)}.</b> {html.escape(chosen.hint)}</p>'
+        return f'<p class="origin"><b>{html.escape(chosen.title)}.</b> {html.escape(chosen.hint)}</p>{_rates(plan)}'
     changes = html.escape("; ".join(plan.changes))
     return f'<p class="origin"><b>Custom</b> (from {html.escape(chosen.title)}). Changed by hand: {changes}.</p>'
+
+
+def _rates(plan: PlanReport) -> str:
+    """Say at which rates a scenario begins, and why."""
+    if not plan.freezing.n_trainable:
+        return ""
+    rates = plan.starting_rates
+    backbone = f"{rates.backbone:g} for the backbone, " if plan.freezing.backbone_state != "none" else ""
+    words = f"Learning rates: {backbone}{rates.heads:g} for heads. {rates.reason if backbone else ''}"
+    return f'<p class="origin-rates">{html.escape(words.strip())}</p>'
 
 
 def summarise(plan: PlanReport) -> str:

@@ -111,6 +111,17 @@ def test_lessons_of_a_scenario_are_no_warnings_and_what_a_person_did_is_one(form
     assert "the backbone's biases hardly move in a short run" in form.shown("summary")
 
 
+def test_a_scenario_says_its_rates_and_why(form: PlanForm) -> None:
+    form.change(fill_scenario, scenario="low_rank_adapters")
+    assert "Learning rates: 0.003 for the backbone, 0.003 for heads. Adapters are learned from" in form.shown("state")
+    form.change(fill_scenario, scenario="freeze_backbone")
+    assert "Learning rates: 0.003 for heads.</p>" in form.shown("state")
+    form.change(fill_scenario, scenario="freeze_network")
+    assert "Learning rates" not in form.shown("state")
+    form.change(backbone=1e-3)
+    assert "Learning rates" not in form.shown("state")
+
+
 def test_totals_are_figures_of_the_plan(planner: Planner) -> None:
     plan = planner.plan(PlanRequest("bert-base-uncased", "freeze_backbone"))
     assert "108,891,648" in summarise(plan)
