@@ -11,9 +11,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from mtdemo.cli.options import add_checkpoint, make_writable, positive, service_settings, validation_sets
+from mtdemo.cli.options import add_checkpoint, load_checkpoint, make_writable, positive, service_settings, validation_sets
 from mtdemo.cli.progress import ProgressBar
-from mtdemo.config import EMBEDDED
 from mtdemo.errors import UsageError
 
 
@@ -63,13 +62,10 @@ def add_calibrate(commands: Any) -> None:
 
 def _calibrate(options: argparse.Namespace) -> int:
     from mtdemo.evaluation.calibration import fit_temperatures
-    from mtdemo.models.checkpoints import load_directory, save_checkpoint
-    from mtdemo.models.hub import load_model
+    from mtdemo.models.checkpoints import save_checkpoint
 
     make_writable(options.output)
-    settings = service_settings(options.checkpoint)
-    is_directory = settings.model == EMBEDDED
-    model = load_directory(Path(settings.checkpoint).expanduser()) if is_directory else load_model(settings.model)
+    model = load_checkpoint(options.checkpoint)
     sets = validation_sets(options, model)
     if sets is None:
         raise UsageError("Sentences that were not trained on are needed: --ner, --classification or both.")

@@ -1,4 +1,4 @@
-"""The command line, `mtdemo annotate | evaluate | card | calibrate | train`: arguments in, messages out."""
+"""The command line, `mtdemo annotate | evaluate | card | calibrate | export | train`: arguments in, messages out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from mtdemo import __version__
 from mtdemo.cli.commands import add_annotate, add_calibrate
+from mtdemo.cli.export import add_export
 from mtdemo.cli.measuring import add_card, add_evaluate
 from mtdemo.cli.train import add_train
 from mtdemo.config import prepare_environment
@@ -55,6 +56,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mtdemo {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (add_annotate, add_evaluate, add_card, add_calibrate, add_train):
+    for add in (add_annotate, add_evaluate, add_card, add_calibrate, add_export, add_train):
         add(commands)
     return parser

@@ -103,6 +103,21 @@ def service_settings(checkpoint: str | None) -> Settings:
     return replace(settings, model=checkpoint)
 
 
+def load_checkpoint(checkpoint: str | None) -> LoadedModel:
+    """Load the model that `--checkpoint` names, the embedded one by default.
+
+    Raises:
+        CheckpointError: it cannot be loaded, or names several models put together.
+    """
+    from mtdemo.models.checkpoints import load_directory
+    from mtdemo.models.hub import load_model
+
+    settings = service_settings(checkpoint)
+    if settings.model == EMBEDDED:
+        return load_directory(Path(settings.checkpoint).expanduser(), name=settings.checkpoint_name)
+    return load_model(settings.model)
+
+
 def validation_sets(options: argparse.Namespace, base: LoadedModel) -> ValidationSets | None:
     """Read the held-out sentences; None where none are given.
 

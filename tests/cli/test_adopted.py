@@ -33,3 +33,24 @@ def test_an_adopted_model_learns_and_keeps_its_labels(
     assert after.info.class_labels == before.info.class_labels
     assert after.model.config.head_layers == before.model.config.head_layers
     assert head in after.info.trained_heads
+
+
+def test_a_part_is_exported_for_its_library(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = make_classifier(tmp_path / "base", "Roberta", "ForSequenceClassification", ["calm", "angry"])
+    given = ["export", "--to", "transformers", "--checkpoint", str(base), "--output"]
+    assert main([*given, str(tmp_path / "classes")]) == 0
+    told = capsys.readouterr().err
+    assert 'RobertaForSequenceClassification, for pipeline("text-classification"' in told
+    assert "Left behind: embedding" in told
+    assert load_directory(tmp_path / "classes").info.class_labels == ("calm", "angry")
+    assert main([*given, str(tmp_path / "embedding"), "--part", "embedding"]) == 0
+    assert (tmp_path / "embedding" / "modules.json").is_file()
+    assert "Left behind: classes" in capsys.readouterr().err
+    assert main([*given, str(tmp_path / "entities"), "--part", "entities"]) == 0
+    assert "untrained: what it says is noise" in capsys.readouterr().err
+
+
+@pytest.mark.model
+def test_a_model_of_two_heads_asks_which_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "--output", str(tmp_path)]) == 2
+    assert "--part classes or entities" in capsys.readouterr().err.replace("entities or classes", "classes or entities")

@@ -135,3 +135,10 @@ def dropout_of(config: PreTrainedConfig) -> float:
     """Return the dropout before the head."""
     found = (getattr(config, name, None) for name in _DROPOUTS)
     return float(next((value for value in found if value is not None), 0.1))
+
+
+def set_dropout(config: PreTrainedConfig, dropout: float) -> None:
+    """Set the dropout before the head, where it has one of its own."""
+    name = next((name for name in _DROPOUTS[:-1] if hasattr(config, name)), None)
+    if name is not None:
+        setattr(config, name, dropout)

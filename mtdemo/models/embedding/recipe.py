@@ -26,7 +26,7 @@ PROMPTS_FILE = "config_sentence_transformers.json"
 TRANSFORMER_FILES = tuple(
     f"sentence_{kind}_config.json" for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta")
 )
-_OLD_NAMES = {  # in the order in which they are put side by side
+OLD_POOLING_NAMES = {  # in the order in which they are put side by side
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
     "pooling_mode_mean_tokens": "mean",
@@ -136,7 +136,7 @@ def _transformer(recipe: EmbeddingRecipe, path: str, directory: Path, name: str)
 
 def _pooling(recipe: EmbeddingRecipe, path: str, directory: Path, name: str) -> EmbeddingRecipe:
     settings = _read(directory / path / "config.json", name)
-    old = [mode for key, mode in _OLD_NAMES.items() if settings.get(key)]
+    old = [mode for key, mode in OLD_POOLING_NAMES.items() if settings.get(key)]
     given = settings.get("pooling_mode", old or "mean")
     names = (given,) if isinstance(given, str) else tuple(given)
     unknown = [mode for mode in names if mode not in POOLINGS]
