@@ -25,6 +25,8 @@ MAX_RUNS_KEPT = 12  # of a visitor, to compare
 MAX_VISITORS = 64  # whose runs are kept
 MAX_TRAINED_MODELS = 4  # that are kept, of all visitors together; each takes as much memory as the model
 MAX_LENGTH = 128  # word pieces read for embedding and class, special ones included, where nothing else is asked for
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DTYPES = ("float32", "bfloat16", "float16")
 _OF_GRADIO = (("host", "GRADIO_SERVER_NAME"), ("port", "GRADIO_SERVER_PORT"))
 
 
@@ -66,8 +68,10 @@ class NumberRange:
         return value
 
 
-def _setting(default: Any, about: str, flag: bool = False, minimum: int | None = None) -> Any:
-    return field(default=default, metadata={"about": about, "flag": flag, "minimum": minimum})
+def _setting(
+    default: Any, about: str, flag: bool = False, minimum: int | None = None, choices: tuple[str, ...] = ()
+) -> Any:
+    return field(default=default, metadata={"about": about, "flag": flag, "minimum": minimum, "choices": choices})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,9 @@ class Settings:
 
     host: str = _setting("127.0.0.1", "address to listen on; 0.0.0.0 for every interface", flag=True)
     port: int = _setting(7860, "port to listen on", flag=True, minimum=1)
-    model: str = _setting(EMBEDDED, "model that answers first: 'embedded', or any model id of the hub", flag=True)
+    model: str = _setting(
+        EMBEDDED, "model that answers first: 'embedded', any model id of the hub, or three put together", flag=True
+    )
     checkpoint: str = _setting(str(EMBEDDED_CHECKPOINT), "directory of the checkpoint behind 'embedded'", flag=True)
     max_length: int = _setting(
         MAX_LENGTH, "word pieces read for embedding and class, special ones included", flag=True, minimum=MIN_LENGTH
@@ -91,10 +97,13 @@ class Settings:
     max_model_bytes: int = _setting(
         4_000_000_000, "bytes for the weights of these models; visitors' trained copies come on top", minimum=1
     )
+    max_disk_bytes: int = _setting(20_000_000_000, "bytes on disk of all models that visitors had downloaded", minimum=1)
     max_cache_bytes: int = _setting(64_000_000, "bytes of results kept, the least recently used leave", minimum=0)
     tokens_per_batch: int = _setting(2_048, "word pieces computed in one batch, padding counted", minimum=1)
     threads: int = _setting(0, "threads for long requests; 0 for one per core", minimum=0)
     threads_short: int = _setting(1, "threads for requests of at most 512 word pieces", minimum=1)
+    device: str = _setting("auto", "where networks compute; auto: on a GPU where there is one", choices=DEVICES)
+    dtype: str = _setting("float32", "precision of the networks that answer", choices=DTYPES)
     max_requests: int = _setting(
         200, "REST requests that wait or are answered at once; more are refused with 429", minimum=1
     )
@@ -115,6 +124,9 @@ class Settings:
             minimum, value = setting.metadata["minimum"], getattr(self, setting.name)
             if minimum is not None and value < minimum:
                 raise SettingsError(f"{setting.name} must be at least {minimum}, not {value}.")
+            choices = setting.metadata["choices"]
+            if choices and value not in choices:
+                raise SettingsError(f"{setting.name} is one of {', '.join(choices)}, not {value!r}.")
         if self.port > 65_535:
             raise SettingsError(f"port must be at most 65535, not {self.port}.")
 
@@ -143,6 +155,11 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
     }
     values |= {name: value for name, value in vars(_parser().parse_args(arguments)).items() if value is not None}
     return Settings(**{name: _convert(name, value) for name, value in values.items()})
+
+
+def on_zero_gpu() -> bool:
+    """Tell if this runs on ZeroGPU, which lends its GPU to functions."""
+    return bool(os.environ.get("SPACES_ZERO_GPU"))
 
 
 def count_cores() -> int:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
 Value = TypeVar("Value")
+ANSWER_PARTS = ("embedding", "classes", "entities")
 ProgressCallback = Callable[[str, int, int], None]  # what is being done, how many are done, how many there are (0: unknown)
 
 
@@ -109,6 +110,8 @@ class ModelInfo:
         prompts: what it can read instead, by name, such as `query` and `document`; mostly empty.
         multi_label: whether a sentence may have several classes, so that their probabilities do not sum to 1.
         note: what of the checkpoint was left out, and why; mostly empty.
+        place: the device, and the precision of the network where that is not float32: `cpu`, `cuda, bfloat16`.
+        sources: whose embedding, classes and entities these are, where several models were put together; empty otherwise.
     """
 
     id: str
@@ -126,6 +129,13 @@ class ModelInfo:
     prompts: FrozenDict[str] = field(default_factory=FrozenDict)
     multi_label: bool = False
     note: str = ""
+    place: str = "cpu"
+    sources: tuple[str, ...] = ()
+
+    @property
+    def passes_per_sentence(self) -> int:
+        """Forward passes for a sentence of one window."""
+        return len(set(self.sources)) or 1
 
     @property
     def classifies(self) -> bool:
@@ -140,6 +150,7 @@ class ModelInfo:
     def as_dict(self) -> dict[str, Any]:
         plain: dict[type, Callable[[Any], Any]] = {tuple: list, FrozenDict: dict}
         values = {each.name: getattr(self, each.name) for each in fields(self)}
+        values["passes_per_sentence"] = self.passes_per_sentence
         return {name: plain.get(type(value), lambda same: same)(value) for name, value in values.items()}
 
 
@@ -171,9 +182,29 @@ class Entity:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Counts of a sentence's word pieces, as in `SentenceAnalysis`."""
+
+    n_tokens: int
+    n_truncated: int
+    n_unknown: int
+
+    @property
+    def is_hardly_readable(self) -> bool:
+        """True where a third of the pieces is unknown.
+
+        Special ones are counted as known, so a text of a single unknown piece has a third: `[CLS] [UNK] [SEP]`. Answers to
+        such a text come from its position and length rather than from its words.
+        """
+        return 3 * self.n_unknown >= self.n_tokens
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SentenceAnalysis(ArrayRecord):
     """Everything that one forward pass says about one sentence.
+
+    Where several models were put together each has read it, and the counts are sums over their passes.
 
     Attributes:
         text: the sentence as it was given.
@@ -184,6 +215,7 @@ class SentenceAnalysis(ArrayRecord):
         probabilities: every class with its probability, in the order of the model's labels. They sum to 1, unless the model
             gives a sentence several classes.
         entities: ordered by start, never overlapping.
+        readings: the counts of those whose embedding, classes and entities these are; empty where it is one model.
     """
 
     text: str
@@ -193,6 +225,7 @@ class SentenceAnalysis(ArrayRecord):
     embedding: FloatArray
     probabilities: Mapping[str, float]
     entities: tuple[Entity, ...]
+    readings: tuple[Reading, Reading, Reading] | tuple[()] = ()
 
     def __post_init__(self) -> None:
         ArrayRecord.__post_init__(self)
@@ -200,12 +233,13 @@ class SentenceAnalysis(ArrayRecord):
 
     @property
     def is_hardly_readable(self) -> bool:
-        """True where a third of the pieces is unknown.
+        """True where a model knows too little of it, see `Reading`."""
+        return any(self.reading_of(part).is_hardly_readable for part in ANSWER_PARTS)
 
-        Special ones are counted as known, so a text of a single unknown piece has a third: `[CLS] [UNK] [SEP]`. Answers to
-        such a text come from its position and length rather than from its words.
-        """
-        return 3 * self.n_unknown >= self.n_tokens
+    def reading_of(self, part: str) -> Reading:
+        """Return the counts of the model that one of `ANSWER_PARTS` is of."""
+        whole = (Reading(self.n_tokens, self.n_truncated, self.n_unknown),)
+        return (self.readings or whole * len(ANSWER_PARTS))[ANSWER_PARTS.index(part)]
 
     @property
     def norm(self) -> float:
@@ -226,25 +260,22 @@ class SentenceAnalysis(ArrayRecord):
         """Return the cosine of two embeddings, -1 to 1."""
         return float(self.embedding @ other.embedding) / max(self.norm * other.norm, 1e-12)
 
-    def length_as_dict(self) -> dict[str, Any]:
-        return {
-            "text": self.text,
-            "n_tokens": self.n_tokens,
-            "n_truncated": self.n_truncated,
-            "n_unknown": self.n_unknown,
-        }
+    def length_as_dict(self, part: str | None = None) -> dict[str, Any]:
+        counts = self if part is None else self.reading_of(part)
+        return {"text": self.text, **{name: getattr(counts, name) for name in ("n_tokens", "n_truncated", "n_unknown")}}
 
     def embedding_as_dict(self) -> dict[str, Any]:
-        return {**self.length_as_dict(), "embedding": self.embedding.tolist(), "norm": self.norm}
+        return {**self.length_as_dict("embedding"), "embedding": self.embedding.tolist(), "norm": self.norm}
 
     def classification_as_dict(self) -> dict[str, Any]:
-        return {**self.length_as_dict(), "label": self.label, "probabilities": dict(self.probabilities)}
+        return {**self.length_as_dict("classes"), "label": self.label, "probabilities": dict(self.probabilities)}
 
     def entities_as_dict(self) -> dict[str, Any]:
-        return {**self.length_as_dict(), "entities": [entity.as_dict() for entity in self.entities]}
+        return {**self.length_as_dict("entities"), "entities": [entity.as_dict() for entity in self.entities]}
 
     def as_dict(self) -> dict[str, Any]:
-        return {**self.embedding_as_dict(), **self.classification_as_dict(), **self.entities_as_dict()}
+        parts = {**self.embedding_as_dict(), **self.classification_as_dict(), **self.entities_as_dict()}
+        return {**parts, **self.length_as_dict()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,11 +304,6 @@ class Analysis:
     def embeddings(self) -> FloatArray:
         """float32 (sentences, hidden)."""
         return np.stack([sentence.embedding for sentence in self.sentences])
-
-    @property
-    def n_truncated_sentences(self) -> int:
-        """Sentences with word pieces beyond the limit."""
-        return sum(sentence.n_truncated > 0 for sentence in self.sentences)
 
     @property
     def is_qualified(self) -> bool:

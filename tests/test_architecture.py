@@ -28,7 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "serving": {"analysis", "data", "inference", "models", "text"},
     "evaluation": {"serving", "inference", "models", "text", "data"},
     "laboratory": {"training", "evaluation", "serving", "planning", "inference", "models", "data"},
-    "cli": {"training", "evaluation", "serving", "planning", "analysis", "models", "data"},
+    "cli": {"training", "evaluation", "serving", "planning", "analysis", "inference", "models", "data"},
     "rest": {"serving", "planning", "analysis", "models", "text"},
     "ui": {"analysis", "data", "evaluation", "laboratory", "rest", "serving", "planning", "models", "text"},
 }

@@ -10,7 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from mtdemo.cli.options import add_settings, given_settings, make_writable, number, positive, validation_sets
+from mtdemo.cli.options import (
+    add_settings,
+    given_settings,
+    make_writable,
+    number,
+    positive,
+    service_settings,
+    validation_sets,
+)
 from mtdemo.cli.progress import ProgressBar
 from mtdemo.errors import UsageError
 from mtdemo.training.settings import TrainingSettings
@@ -80,6 +88,7 @@ def _train(options: argparse.Namespace) -> int:
     from mtdemo.analysis.comparison import compare
     from mtdemo.data.hub_datasets import labelled_from, tagged_from
     from mtdemo.data.subsets import subsample
+    from mtdemo.inference.placement import place
     from mtdemo.models.checkpoints import load_directory, save_checkpoint
     from mtdemo.models.hub import load_model
     from mtdemo.models.loaded import relabel
@@ -93,11 +102,13 @@ def _train(options: argparse.Namespace) -> int:
     tagged = [sentence for source in options.ner for sentence in tagged_from(source)]
     labelled = [sentence for source in options.classification for sentence in labelled_from(source)]
     texts = [*(sentence.text for sentence in tagged), *(sentence.text for sentence in labelled)]
-    base = relabel(load_model(options.base, plain_mean=options.plain_mean), options.class_labels, options.entity_types)
+    device = service_settings(None).device
+    model = place(load_model(options.base, plain_mean=options.plain_mean), device)
+    base = relabel(model, options.class_labels, options.entity_types)
     if options.emoji:
         base, emoji = add_emoji_tokens(base, texts)
         print(f"{len(emoji)} emoji have a place in the vocabulary now.", file=sys.stderr)
-    teachers = [load_model(teacher) for teacher in options.class_teacher]
+    teachers = [place(load_model(teacher), device) for teacher in options.class_teacher]
     validation = validation_sets(options, base)
     if settings.casing and not base.model.can_carry_case:
         print(f"{options.base} cannot carry the case of words; it learns without.", file=sys.stderr)

@@ -78,6 +78,6 @@ def _of_output_layer(loaded: LoadedModel, answers: Sequence[SentenceAnalysis]) -
     """Replace the classes by those of the new output layer."""
     layer: Any = loaded.model.output_layer
     with torch.inference_mode():
-        logits = layer(torch.from_numpy(np.stack([answer.embedding for answer in answers])))
+        logits = layer(torch.from_numpy(np.stack([answer.embedding for answer in answers])).to(loaded.model.device))
     names = [loaded.model.config.output_labels[index] for index in logits.argmax(dim=-1)]
     return [replace(answer, probabilities=FrozenDict({name: 1.0})) for answer, name in zip(answers, names, strict=True)]

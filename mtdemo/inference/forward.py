@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 
 from mtdemo.inference.packed import can_pack, run_packed
+from mtdemo.inference.placement import leave_gpu
 from mtdemo.models.answering import AnsweringModel, WindowOutput
 from mtdemo.text.tokenization import Window
 
@@ -25,7 +26,8 @@ class WindowRunner(Protocol):
 def run_windows(loaded: AnsweringModel, windows: Sequence[Window], n_threads: int) -> tuple[WindowOutput, ...]:
     """Run one forward pass over windows of similar length.
 
-    It is packed where that spares padding and the architecture allows it; the answers are the same.
+    It is packed where that spares padding and the architecture allows it; the answers are the same. Where the memory of a
+    GPU is full, the model goes on on the CPU.
 
     Args:
         loaded: the model.
@@ -33,5 +35,14 @@ def run_windows(loaded: AnsweringModel, windows: Sequence[Window], n_threads: in
         n_threads: how many threads torch may use for it; for the whole process, so one pass runs at a time.
     """
     torch.set_num_threads(n_threads)
+    try:
+        return _run(loaded, windows)
+    except torch.OutOfMemoryError:
+        if not leave_gpu(loaded):
+            raise
+    return _run(loaded, windows)
+
+
+def _run(loaded: AnsweringModel, windows: Sequence[Window]) -> tuple[WindowOutput, ...]:
     needs_padding = len({len(window.input_ids) for window in windows}) > 1
     return run_packed(loaded, windows) if needs_padding and can_pack(loaded) else loaded.run(windows)

@@ -57,7 +57,7 @@ def _count(input_ids: Tensor, backbone: Any) -> Tensor:
 
     `[[5, 6, 7]] -> [[0, 1, 2]]`
     """
-    return torch.arange(input_ids.shape[1]).expand_as(input_ids)
+    return torch.arange(input_ids.shape[1], device=input_ids.device).expand_as(input_ids)
 
 
 def _count_after_padding(input_ids: Tensor, backbone: Any) -> Tensor:
@@ -208,7 +208,7 @@ def _attend(
     for stretch in stretches:
         mask = None
         if sliding_window is not None and stretch.length > sliding_window:
-            places = torch.arange(stretch.length)
+            places = torch.arange(stretch.length, device=query.device)
             mask = ((places[:, None] - places).abs() < sliding_window)[None, None]
         q, k, v = (stretch.part(tensor, dim=2)[0].transpose(0, 1) for tensor in (query, key, value))
         output, _ = sdpa_attention_forward(module, q, k, v, mask, is_causal=False, **others)

@@ -47,14 +47,24 @@ class LoadedModel:
         return encode_sentences(self.tokenizer, texts, max_length, config.casing, before, config.pools_prompt)
 
     def pad(self, windows: Sequence[Window]) -> dict[str, Tensor]:
-        """Make the network's inputs from windows; see `pad_windows`."""
+        """Make the network's inputs from windows; see `pad_windows`.
+
+        They are where the network is.
+        """
         with_segments = "token_type_ids" in self.tokenizer.model_input_names or self.model.config.casing
-        return pad_windows(windows, self.tokenizer.pad_token_id or 0, with_segments)
+        inputs = pad_windows(windows, self.tokenizer.pad_token_id or 0, with_segments)
+        return {name: values.to(self.model.device) for name, values in inputs.items()}
 
     def run(self, windows: Sequence[Window]) -> tuple[WindowOutput, ...]:
         """Run one forward pass over windows of similar length."""
         with torch.inference_mode():
             return read_output(self.model(**self.pad(windows), pooling_mask=mask_pooling(windows)), windows)
+
+    @property
+    def place(self) -> str:
+        """Device, and precision where not float32: `cuda, bfloat16`."""
+        dtype = str(next(self.model.backbone.parameters()).dtype).removeprefix("torch.")
+        return self.model.device.type + (f", {dtype}" if dtype != "float32" else "")
 
     @property
     def n_bytes(self) -> int:
@@ -132,9 +142,9 @@ def _longest_input(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) ->
 
 def read_output(output: Any, windows: Sequence[Window]) -> tuple[WindowOutput, ...]:
     """Cut the output of a batch into its windows."""
-    embeddings = output.sentence_embedding.numpy()
-    classes = output.class_probabilities.numpy()
-    labels = output.ner_logits.softmax(dim=-1).numpy()
+    embeddings = output.sentence_embedding.cpu().numpy()
+    classes = output.class_probabilities.cpu().numpy()
+    labels = output.ner_logits.softmax(dim=-1).cpu().numpy()
     return tuple(
         WindowOutput(embeddings[row].copy(), classes[row].copy(), labels[row, window.content].copy())
         for row, window in enumerate(windows)

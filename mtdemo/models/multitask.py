@@ -57,6 +57,14 @@ class MultiTaskOutput(ModelOutput):
     ner_loss: Tensor | None = None
     output_loss: Tensor | None = None
 
+    def on_cpu(self) -> MultiTaskOutput:
+        """Return what the heads say as tensors of the CPU.
+
+        Gradients flow back to wherever the model is.
+        """
+        names = ("sentence_embedding", "classification_logits", "class_probabilities", "ner_logits", "output_logits")
+        return MultiTaskOutput(**{name: self[name].cpu() for name in names if name in self})
+
 
 class MultiTaskModel(PreTrainedModel):
     """One backbone without pooler and the heads that share it."""
@@ -146,17 +154,17 @@ class MultiTaskModel(PreTrainedModel):
         """Run pooling and heads on given hidden states.
 
         Args:
-            hidden_states: float (batch, tokens, hidden), the last ones.
-            pooling_mask: int64 (batch, tokens), 1 for tokens that count in the pooling.
+            hidden_states: float (batch, tokens, hidden), the last ones, in whatever precision the backbone has.
+            pooling_mask: int64 (batch, tokens), 1 for tokens that count in the pooling; on any device.
         """
-        config = self.config
-        embedding = self.embedding_layers(pool(hidden_states, pooling_mask, config.pooling))
-        output = MultiTaskOutput(last_hidden_state=hidden_states, sentence_embedding=embedding)
+        config, states, mask = self.config, hidden_states.float(), pooling_mask.to(hidden_states.device)
+        embedding = self.embedding_layers(pool(states, mask, config.pooling))
+        output = MultiTaskOutput(last_hidden_state=states, sentence_embedding=embedding)
         for row in HEADS:
             if (head := getattr(self, row.name)) is not None:
-                vectors = embedding if row.reads_sentences else hidden_states
+                vectors = embedding if row.reads_sentences else states
                 if row.name == "classification_head":
-                    vectors = pool(hidden_states, pooling_mask, [config.classification_pooling])
+                    vectors = pool(states, mask, [config.classification_pooling])
                 output[f"{row.output}_logits"] = head(vectors)
         logits: Any = output.classification_logits
         output.class_probabilities = logits.sigmoid() if config.multi_label else logits.softmax(dim=-1)

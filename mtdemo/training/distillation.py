@@ -39,7 +39,7 @@ class FrozenModel:
         """Answer sentences by their index, as float32 (sentences, width)."""
         windows = [self._windows[index] for index in indices]
         with torch.no_grad():
-            return self._read(self._copy.model(**self._copy.pad(windows), pooling_mask=mask_pooling(windows)))
+            return self._read(self._copy.model(**self._copy.pad(windows), pooling_mask=mask_pooling(windows))).cpu()
 
     @property
     def weights(self) -> dict[str, Tensor]:

@@ -165,13 +165,14 @@ class Objective:
     def _forward(self, each: ForwardPass) -> Any:
         """Run the model, or its heads alone.
 
-        They run alone where hidden states are kept, which have no noise.
+        They run alone where hidden states are kept, which have no noise. Losses are computed on the CPU, wherever the model
+        is.
         """
         model = self._loaded.model
         if self.hidden_states is not None:
             windows = [example.window for example in each.examples]
-            return model.apply_heads(*self.hidden_states(self._loaded, windows))
-        return model(**self._loaded.pad(each.windows), pooling_mask=mask_pooling(each.windows))
+            return model.apply_heads(*self.hidden_states(self._loaded, windows)).on_cpu()
+        return model(**self._loaded.pad(each.windows), pooling_mask=mask_pooling(each.windows)).on_cpu()
 
 
 def entity_loss(output: Any, examples: Sequence[EncodedExample]) -> dict[str, Tensor]:

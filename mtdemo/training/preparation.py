@@ -58,7 +58,7 @@ def prepare(
     adapters, new heads in the place of untrained ones. So the same seed gives the same model.
 
     Args:
-        base: the model, which is changed.
+        base: the model, which is changed; it trains where it is, in float32.
         tagged: sentences for the entity head; a task without sentences is not active.
         labelled: sentences for the classification head.
         settings: of the run.
@@ -71,7 +71,7 @@ def prepare(
         UnknownNameError: the plan names a part that the model does not have.
     """
     torch.manual_seed(settings.seed)
-    model = base.model
+    model = base.model.float()
     learns_casing = _learns_casing(base, settings)
     if learns_casing and not model.config.casing:
         model.add_casing()

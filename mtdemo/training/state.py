@@ -90,7 +90,7 @@ def load_state(path: Path, identity: RunIdentity) -> dict[str, Any]:
         ResumeError: there is none, or it is of an earlier version, or of another run.
     """
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:
         raise ResumeError(f"{path} cannot be read, so there is nothing to resume.") from error
     if "eval_fingerprint" not in state:

@@ -1,0 +1,75 @@
+"""Placement: the device that a model computes on, and the precision of its backbone.
+
+Heads, pooling and all that is returned are float32 in any case. With float32 a GPU multiplies without TF32, as torch does
+unless TORCH_ALLOW_TF32_CUBLAS_OVERRIDE is set.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+
+from mtdemo.config import on_zero_gpu
+from mtdemo.errors import SettingsError
+from mtdemo.models.loaded import LoadedModel
+
+_log = logging.getLogger(__name__)
+_FULL = "The memory of the GPU is full, so %s answers on the CPU from now on. Set MTDEMO_DEVICE=cpu, or free some."
+
+
+def choose_device(wanted: str) -> str:
+    """Choose where to compute.
+
+    On ZeroGPU torch finds a GPU that no program has outside of its own functions, so `auto` stays on the CPU there.
+
+    Args:
+        wanted: `auto` for a GPU where there is one, or `cpu`, `cuda` or `mps`.
+
+    Raises:
+        SettingsError: there is no such device.
+    """
+    found = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    found["cuda"] = found["cuda"] and not on_zero_gpu()
+    if wanted == "auto":
+        return next((device for device in ("cuda", "mps") if found[device]), "cpu")
+    if not found[wanted]:
+        reason = "ZeroGPU lends its GPU to single functions only" if on_zero_gpu() else "torch finds none here"
+        raise SettingsError(f"MTDEMO_DEVICE is {wanted}, but {reason}. Set auto or cpu.")
+    return wanted
+
+
+def place(loaded: LoadedModel, device: str, dtype: str = "float32") -> LoadedModel:
+    """Bring a model to where it computes; the model itself moves.
+
+    Args:
+        loaded: a model that nobody else has yet.
+        device: as for `choose_device`.
+        dtype: of the backbone: `float32`, `bfloat16` or `float16`.
+
+    Raises:
+        SettingsError: there is no such device.
+    """
+    chosen = choose_device(device)
+    backbone: Any = loaded.model.backbone
+    backbone.to(getattr(torch, dtype))
+    try:
+        loaded.model.to(chosen)  # type: ignore[arg-type]
+    except torch.OutOfMemoryError:
+        leave_gpu(loaded)
+    return loaded
+
+
+def leave_gpu(loaded: object) -> bool:
+    """Bring a model back to the CPU, in float32.
+
+    Returns:
+        False where it is there already, or is none of ours.
+    """
+    if not isinstance(loaded, LoadedModel) or loaded.model.device.type == "cpu":
+        return False
+    _log.warning(_FULL, loaded.info.id)
+    loaded.model.to("cpu").float()  # type: ignore[arg-type]
+    torch.cuda.empty_cache()
+    return True
