@@ -76,7 +76,7 @@ def _print_notes(scores: Scores, task: str, service: ModelService) -> None:
     if unknown:
         print(f"Note: the model does not know {', '.join(unknown)}, so it never finds them.", file=sys.stderr)
     n_touching = getattr(scores, "n_touching", 0)
-    if n_touching and not service.get_model().scheme.tells_touching_apart:
+    if n_touching and not service.get_model(part="entities").scheme.tells_touching_apart:
         print(
             f"Note: {n_touching:,} entities of the file directly follow another of their type and count as conlleval "
             "counts them; the IO labels of this model cannot tell the two apart.",

@@ -25,6 +25,11 @@ from mtdemo.models.repository.files import describe_others
 from mtdemo.runtime import import_lock
 from mtdemo.text.entity_spans import TagScheme
 
+_REFUSED = {  # kinds of models that transformers calls encoders, and what they lack here
+    "dpr": "a DPR model: it gives one vector by a projection of its own, and no hidden states of words",
+    "xlnet": "an XLNet: it has no longest input, and its special pieces stand at the end, where no window has them",
+}
+_OWN_CODE = "brings code of its own (auto_map), which never runs here"
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json")
 
 
@@ -139,7 +144,13 @@ def _read_format(directory: Path, name: str) -> tuple[CheckpointFormat, MultiTas
         format_ = find_format(found)
         config = format_.configure(found)
     except Exception as error:
+        if "trust_remote_code" in str(error):
+            raise InvalidCheckpointError(
+                f"{name!r} {_OWN_CODE}. Choose a model of a kind that transformers has."
+            ) from error
         raise InvalidCheckpointError(f"The config.json of {name!r} cannot be used: {_told(error, directory)}") from error
+    if found.model_type in _REFUSED:
+        raise InvalidCheckpointError(f"{name!r} is {_REFUSED[found.model_type]}.")
     if getattr(config.backbone, "is_encoder_decoder", False) or getattr(config.backbone, "is_decoder", False):
         raise InvalidCheckpointError(
             f"{name!r} ({getattr(config.backbone, 'model_type', '?')}) is not an encoder: it has a decoder."
@@ -203,8 +214,9 @@ def _check_report(report: dict[str, Any], model: MultiTaskModel, name: str) -> N
     missing = sorted(report["missing_keys"])
     of_backbone = [key for key in missing if key.partition(".")[0] not in HEAD_NAMES]
     if of_backbone:
+        code = f" It {_OWN_CODE}, and may need it." if getattr(model.config.backbone, "auto_map", None) else ""
         raise InvalidCheckpointError(
-            f"{name!r} lacks {len(of_backbone)} weights of its backbone, {of_backbone[0]} for instance."
+            f"{name!r} lacks {len(of_backbone)} weights of its backbone, {of_backbone[0]} for instance.{code}"
         )
     without_weights = sorted({key.partition(".")[0] for key in missing})
     model.renew_heads(without_weights, SEED_OF_UNTRAINED)

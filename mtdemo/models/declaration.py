@@ -28,7 +28,8 @@ def declare_parts(model: nn.Module, n_layers: int) -> Parts:
         Parts with at least one parameter. A backbone whose layers are not found is `embeddings` and `backbone_rest`.
     """
     # All parts in their order first; parameters come in the order of their modules, which may be another.
-    prefix_of_layers = _prefix_of_layers(model, n_layers)
+    layers = find_layers(model, n_layers)
+    prefix_of_layers = f"{layers}." if layers else None
     grouped: dict[tuple[str, PartKind], list[ParameterSpec]] = {
         ("embeddings", PartKind.EMBEDDINGS): [],
         **{(f"layer_{index}", PartKind.LAYER): [] for index in range(n_layers if prefix_of_layers else 0)},
@@ -40,15 +41,18 @@ def declare_parts(model: nn.Module, n_layers: int) -> Parts:
     return tuple(Part(name, kind, tuple(specs)) for (name, kind), specs in grouped.items() if specs)
 
 
-def _prefix_of_layers(model: nn.Module, n_layers: int) -> str | None:
-    """Find the stack of layers; None where there is none."""
+def find_layers(model: nn.Module, n_layers: int) -> str | None:
+    """Find the place of the stack of layers.
+
+    None where there is none.
+    """
     for path in (f"backbone.{path}" for path in _LAYER_PATHS):
         try:
             found = model.get_submodule(path)
         except AttributeError:
             continue
         if isinstance(found, nn.ModuleList) and len(found) == n_layers:
-            return f"{path}."
+            return path
     return None
 
 

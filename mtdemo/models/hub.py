@@ -8,20 +8,21 @@ holds the whole model.
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_download, hf_hub_url, snapshot_download
-from huggingface_hub.file_download import repo_folder_name
+from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
 
 from mtdemo.errors import CheckpointError, CheckpointNotFoundError, InvalidCheckpointError, ModelTooLargeError
 from mtdemo.models.checkpoints import check_size, load_directory, read_config
 from mtdemo.models.loaded import LoadedModel
+from mtdemo.models.repository.cache import bytes_of, check_room, find_whole, remember_public
 from mtdemo.models.repository.fetching import explain, is_silence, run_within
 from mtdemo.models.repository.files import CONFIG, describe_others, is_weights, needed_files
 from mtdemo.models.repository.ids import HubId, read_hub_id
+from mtdemo.models.repository.together import is_put_together, read_parts, refuse_to_train
+from mtdemo.results import ProgressCallback, no_progress
 
 SILENCE_S = 20.0  # for the first answer
 STALL_S = 45.0  # without a byte
@@ -41,6 +42,9 @@ def load_model(id_or_directory: str, max_bytes: int | None = None, plain_mean: b
     Raises:
         CheckpointError: one of its kinds, each naming what was looked for.
     """
+    parts = read_parts(id_or_directory) if is_put_together(id_or_directory) else None
+    if parts is not None:
+        raise refuse_to_train(id_or_directory, parts)
     if is_directory_name(id_or_directory):
         return load_directory(Path(id_or_directory).expanduser(), max_bytes, id_or_directory, plain_mean)
     directory = download(id_or_directory, max_bytes, with_login=True)
@@ -50,19 +54,30 @@ def load_model(id_or_directory: str, max_bytes: int | None = None, plain_mean: b
 def is_directory_name(id_or_directory: str) -> bool:
     """Tell a directory from an id of the hub.
 
-    A name is one of a directory where that exists, and where it cannot be an id.
+    A name is one of a directory where that exists, and where it can be neither an id nor those of models put together.
     """
+    if is_put_together(id_or_directory):
+        return False
     looks_like_path = id_or_directory.startswith((".", "/", "~")) or read_hub_id(id_or_directory) is None
     return looks_like_path or Path(id_or_directory).is_dir()
 
 
-def download(hub_id: str, max_bytes: int | None = None, with_login: bool = False) -> Path:
+def download(
+    hub_id: str,
+    max_bytes: int | None = None,
+    with_login: bool = False,
+    max_disk_bytes: int | None = None,
+    progress: ProgressCallback = no_progress,
+) -> Path:
     """Bring a model of the hub into the local cache.
 
     Args:
         hub_id: `name` or `owner/name`, maybe with `@revision`, or the address of its page. It is never taken for a path.
         max_bytes: the most that is downloaded, and the most memory that its weights may take.
-        with_login: whether a login of this machine (HF_TOKEN) may be used, which opens what is private.
+        with_login: whether a login of this machine (HF_TOKEN) may be used, which opens what is private. Without it a silent
+            hub opens only what came without one before.
+        max_disk_bytes: the most that all models may take on the disk that came without a login; any number by default.
+        progress: told of the bytes that have come, and of those of the whole model.
 
     Returns:
         The directory to load it from.
@@ -79,14 +94,17 @@ def download(hub_id: str, max_bytes: int | None = None, with_login: bool = False
         )
     name = hub_id.strip()
     try:
-        return _Download(wanted, name, None if with_login else False).fetch(max_bytes)
+        root = _Download(wanted, name, None if with_login else False, progress).fetch(max_bytes, max_disk_bytes)
     except CheckpointError:
         raise
     except Exception as error:  # of the hub's client, the network libraries under it, Xet, or the disk
-        cached = _cached(wanted) if is_silence(error) else None
+        cached = find_whole(wanted, public_only=not with_login) if is_silence(error) else None
         if cached is None:
             raise explain(error, name) from error
         return cached
+    if not with_login:
+        remember_public(wanted, root)
+    return root
 
 
 class _Download:
@@ -96,13 +114,15 @@ class _Download:
         wanted: the repository.
         name: as the person wrote it.
         token: False for none, None for that of this machine.
+        progress: told of bytes done and bytes in all.
     """
 
-    def __init__(self, wanted: HubId, name: str, token: bool | None) -> None:
-        self._wanted, self._name, self._token = wanted, name, token
+    def __init__(self, wanted: HubId, name: str, token: bool | None, progress: ProgressCallback) -> None:
+        self._wanted, self._name, self._token, self._progress = wanted, name, token, progress
+        self._n_before = self._n_bytes = 0
         self._api = HfApi(endpoint=constants.ENDPOINT, token=token)
 
-    def fetch(self, max_bytes: int | None) -> Path:
+    def fetch(self, max_bytes: int | None, max_disk_bytes: int | None) -> Path:
         sizes = run_within(SILENCE_S, self._sizes)
         files = needed_files(sizes)
         self._check_contents(sizes, files)
@@ -112,6 +132,9 @@ class _Download:
                 f"{self._name!r} would be a download of {total / 1e9:.1f} GB; {max_bytes / 1e9:.1f} GB are allowed. Choose "
                 "a smaller model, or raise MTDEMO_MAX_MODEL_BYTES."
             )
+        if max_disk_bytes is not None and self._token is False:
+            check_room(self._wanted, total, max_disk_bytes)
+        self._n_before, self._n_bytes = bytes_of(self._wanted), total
         root, revision = self._root(files[0])
         for file in [file for file in files[1:] if not is_weights(file)]:
             self._bring(file, revision)
@@ -160,38 +183,10 @@ class _Download:
             cache_dir=constants.HF_HUB_CACHE,
             endpoint=constants.ENDPOINT,
         )
-        return Path(run_within(STALL_S, work, partial(_bytes_in, _folder(self._wanted))))
+        return Path(run_within(STALL_S, work, self._measure))
 
-
-def _folder(wanted: HubId) -> Path:
-    return Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=wanted.name, repo_type="model"))
-
-
-def _bytes_in(folder: Path) -> int:
-    """Count the bytes that have come."""
-    try:
-        return sum(path.stat().st_size for path in (folder / "blobs").glob("*"))
-    except OSError:  # a file was renamed meanwhile
-        return -1
-
-
-def _cached(wanted: HubId) -> Path | None:
-    """Find a whole model in the local cache."""
-    try:
-        root = Path(
-            snapshot_download(
-                wanted.name, revision=wanted.revision, cache_dir=constants.HF_HUB_CACHE, local_files_only=True
-            )
-        )
-    except (OSError, ValueError):  # it is not there, or not readable
-        return None
-    folders = {path.parent for path in root.rglob(CONFIG) if (path.parent / "tokenizer_config.json").exists()}
-    return root if any(_is_whole(folder) for folder in folders) else None
-
-
-def _is_whole(folder: Path) -> bool:
-    """Tell if a folder has all its weights."""
-    index = folder / "model.safetensors.index.json"
-    if (folder / "model.safetensors").is_file() or not index.is_file():
-        return (folder / "model.safetensors").is_file()
-    return all((folder / shard).is_file() for shard in set(json.loads(index.read_text())["weight_map"].values()))
+    def _measure(self) -> int:
+        """Count the bytes that have come, and tell of them."""
+        n_bytes = bytes_of(self._wanted)
+        self._progress("downloading", min(max(0, n_bytes - self._n_before), self._n_bytes), self._n_bytes)
+        return n_bytes

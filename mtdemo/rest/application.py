@@ -84,7 +84,7 @@ def build_rest(service: ModelService, planner: Planner) -> ASGIApp:
     for endpoint in ENDPOINTS:
         desk.add(app, endpoint)
     _add_states(app, service, metrics)
-    return CountedApp(app, metrics, {PREFIX + endpoint.path for endpoint in ENDPOINTS})
+    return CountedApp(app, metrics, {PREFIX + path for path in ("model", *(endpoint.path for endpoint in ENDPOINTS))})
 
 
 def _add_states(app: FastAPI, service: ModelService, metrics: Metrics) -> None:
@@ -99,6 +99,11 @@ def _add_states(app: FastAPI, service: ModelService, metrics: Metrics) -> None:
         info = service.loaded()
         response.status_code = 200 if info else 503
         return {"status": "ready", "model": info.id} if info else {"status": "loading"}
+
+    @app.get(PREFIX + "model")
+    def model() -> dict[str, Any]:
+        """Describe the model: labels, pooling, prompts, what it is put together from, and passes a sentence."""
+        return service.load().as_dict()
 
     @app.get("/metrics", include_in_schema=False)
     async def numbers() -> Response:

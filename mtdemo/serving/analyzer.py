@@ -15,7 +15,7 @@ from typing import NamedTuple
 from mtdemo.config import Settings
 from mtdemo.results import ProgressCallback, SentenceAnalysis, no_progress
 from mtdemo.serving.lru_cache import LruCache
-from mtdemo.serving.model_store import ModelEntry
+from mtdemo.serving.model_entry import Entry, ModelEntry
 from mtdemo.serving.pass_queue import PassQueue, Request, always
 
 
@@ -25,12 +25,12 @@ class Answers(NamedTuple):
     Attributes:
         results: one per sentence.
         n_passes: forward passes that had sentences of this question.
-        n_cached: sentences that did not have to be computed for it.
+        were_known: for each sentence, whether it did not have to be computed for it.
     """
 
     results: tuple[SentenceAnalysis, ...]
     n_passes: int
-    n_cached: int
+    were_known: tuple[bool, ...]
 
 
 class _Key(NamedTuple):
@@ -89,22 +89,22 @@ class Analyzer:
 
     def analyze(
         self,
-        entry: ModelEntry,
+        entry: Entry,
         sentences: Sequence[str],
         max_length: int,
         progress: ProgressCallback = no_progress,
         is_wanted: Callable[[], bool] = always,
         prompt: str | None = None,
     ) -> Answers:
-        """Analyse sentences, each different one at most once.
+        """Analyse sentences, each different one at most once by a network.
 
         Args:
-            entry: the model.
+            entry: the model; where it is put together, each of its networks reads the sentences by itself.
             sentences: checked and not blank.
-            max_length: word pieces per window, special ones included.
+            max_length: word pieces per window, special ones included; at most what a network can.
             progress: told of windows done and windows in all, when there is more than one pass.
             is_wanted: False where nobody waits for the results any more; asked before each pass.
-            prompt: what is read before each sentence; None for what the model reads by default.
+            prompt: what is read before each sentence for the embedding; None for what the model reads by default.
 
         Returns:
             One result per sentence, in the given order, and what they took.
@@ -112,7 +112,28 @@ class Analyzer:
         Raises:
             RequestGoneError: they are not wanted any more.
         """
-        keys = [_Key(entry.number, max_length, prompt, sentence) for sentence in sentences]
+        answers = [
+            self._analyze(model, sentences, max_length, progress, is_wanted, None if number else prompt)
+            for number, model in enumerate(entry.models)
+        ]
+        return Answers(
+            tuple(map(entry.join, zip(*(answer.results for answer in answers), strict=True))),
+            sum(answer.n_passes for answer in answers),
+            tuple(map(all, zip(*(answer.were_known for answer in answers), strict=True))),
+        )
+
+    def _analyze(
+        self,
+        model: ModelEntry,
+        sentences: Sequence[str],
+        max_length: int,
+        progress: ProgressCallback,
+        is_wanted: Callable[[], bool],
+        prompt: str | None,
+    ) -> Answers:
+        """Let one network read the sentences."""
+        max_length = min(max_length, model.info.max_length)
+        keys = [_Key(model.number, max_length, prompt, sentence) for sentence in sentences]
         results: dict[_Key, SentenceAnalysis] = {}
         computed_here: set[_Key] = set()
         n_passes = 0
@@ -122,7 +143,7 @@ class Analyzer:
             if claimed:
                 try:
                     texts = [key.sentence for key in claimed]
-                    request = Request(entry.loaded, texts, max_length, is_wanted, prompt)
+                    request = Request(model.loaded, texts, max_length, is_wanted, prompt)
                     computed = self._compute(request, progress)
                 except BaseException as error:
                     self._settle(claimed, error)
@@ -132,7 +153,7 @@ class Analyzer:
                 n_passes += request.n_passes
                 self._settle(claimed, results)
             results |= {key: future.result() for key, future in pending.items() if future.exception() is None}
-        return Answers(tuple(results[key] for key in keys), n_passes, sum(key not in computed_here for key in keys))
+        return Answers(tuple(results[key] for key in keys), n_passes, tuple(key not in computed_here for key in keys))
 
     def _claim(
         self, keys: Sequence[_Key]

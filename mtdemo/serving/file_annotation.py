@@ -186,7 +186,7 @@ def _problem(line: _Line, answer: SentenceAnalysis | InputError) -> str | None:
 def _record(number: int, line: _Line, answer: SentenceAnalysis | InputError) -> dict[str, Any]:
     if isinstance(answer, InputError):
         return {"line": number, "text": line.text, "error": answer.reason}
-    return {"line": number, **answer.classification_as_dict(), **answer.entities_as_dict()}
+    return {"line": number, **answer.classification_as_dict(), **answer.entities_as_dict(), **answer.length_as_dict()}
 
 
 def _check_different(*paths: Path | None) -> None:

@@ -44,6 +44,11 @@ class LruCache(Generic[Key, Value]):
             self._entries.move_to_end(key)
             return self._entries[key]
 
+    def values(self) -> tuple[Value, ...]:
+        """List all entries, without using them."""
+        with self._lock:
+            return tuple(self._entries.values())
+
     def drop(self, key: Key) -> None:
         """Let an entry go; nothing happens where there is none."""
         with self._lock:

@@ -6,34 +6,51 @@ import hmac
 import logging
 import secrets
 import threading
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtdemo.config import EMBEDDED, MAX_TRAINED_MODELS, Settings
-from mtdemo.errors import CheckpointNotFoundError
+from mtdemo.errors import CheckpointNotFoundError, ModelTooLargeError, TooBusyError
+from mtdemo.models.repository.together import SEPARATOR, PartNames, read_part_names, read_parts
+from mtdemo.models.repository.variants import Variant, read_variant
 from mtdemo.runtime import import_libraries, import_lock
 from mtdemo.serving.lru_cache import LruCache
+from mtdemo.serving.model_entry import Entry, ModelEntry, TogetherEntry
 
 if TYPE_CHECKING:
     from mtdemo.models.loaded import LoadedModel
 
 _TRAINED = "trained: "  # before a word that nobody can guess, in the name of a trained model
 _MAX_NAME_CHARACTERS = 256
+MAX_LOADING = 16  # models at once; more are refused, so that whoever wants one that is in memory never waits
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class ModelEntry:
-    """A model in memory and the number of its load.
+class Download:
+    """A download that is going on.
 
-    A model that left and came back is another one to the cache.
+    Attributes:
+        n_done: bytes that have come.
+        n_bytes: bytes in all.
+        since: when it began, in seconds of a monotonic clock.
+        now: when these bytes were counted.
     """
 
-    number: int
-    loaded: LoadedModel
+    n_done: int
+    n_bytes: int
+    since: float
+    now: float
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time left at the mean rate so far; None before the first bytes."""
+        return (self.now - self.since) * (self.n_bytes / self.n_done - 1) if self.n_done else None
 
 
 class ModelStore:
@@ -45,43 +62,59 @@ class ModelStore:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._entries: LruCache[str, ModelEntry] = LruCache(
-            settings.max_model_bytes, lambda entry: entry.loaded.n_bytes, settings.max_models
-        )
-        self._trained: LruCache[str, ModelEntry] = LruCache(
-            settings.max_model_bytes, lambda entry: entry.loaded.n_bytes, MAX_TRAINED_MODELS
-        )
+        bound = settings.max_model_bytes
+        self._entries: LruCache[str, Entry] = LruCache(bound, lambda entry: entry.n_bytes, settings.max_models)
+        self._trained: LruCache[str, Entry] = LruCache(bound, lambda entry: entry.n_bytes, MAX_TRAINED_MODELS)
         self._secret = secrets.token_bytes(32)
         self._numbers = count()
-        self._loading: dict[str, Future[ModelEntry]] = {}
+        self._loading: dict[str, Future[Entry]] = {}
+        self._downloads: dict[str, Download] = {}
         self._loading_lock = threading.Lock()
 
-    def find(self, name: str) -> ModelEntry | None:
-        """Look a model up in memory, without loading or waiting."""
-        return (self._trained if name.startswith(_TRAINED) else self._entries).get(name)
+    def find(self, name: str) -> Entry | None:
+        """Look a model up in memory, without loading or waiting.
 
-    def get(self, name: str) -> ModelEntry:
+        Those that others are put together from are in memory, too.
+        """
+        entry = (self._trained if name.startswith(_TRAINED) else self._entries).get(name)
+        own = (model for each in self._entries.values() for model in each.models)
+        return entry or next((model for model in own if model.name == name), None)
+
+    def get(self, name: str) -> Entry:
         """Load a model, or wait for whoever is loading it.
 
         Args:
-            name: `embedded`, the settings' model or, where the settings allow it, an id of the hub.
+            name: `embedded`, the settings' model or, where the settings allow it, an id of the hub, or three of these put
+                together (`mtdemo.models.repository.together`), or a variant (`mtdemo.models.repository.variants`).
 
         Raises:
             CheckpointError: it cannot be loaded. Models in memory stay.
         """
-        if len(name) > _MAX_NAME_CHARACTERS:
+        return self._get(name, keep=True)
+
+    def _get(self, name: str, keep: bool) -> Entry:
+        """Load a model, and keep it unless another one will."""
+        if any(len(part) > _MAX_NAME_CHARACTERS for part in name.split(SEPARATOR, 2)):
             raise CheckpointNotFoundError(f"The name of a model has at most {_MAX_NAME_CHARACTERS} characters.")
+        if name.startswith(_TRAINED) and not keep:  # it leaves with its visitor
+            raise CheckpointNotFoundError(
+                "A model that you trained answers as it is, and is not made into another one here."
+            )
         with self._loading_lock:
             entry = self.find(name)
             if entry is not None:
                 return entry
             others = self._loading.get(name)
             mine = self._loading.setdefault(name, Future())
+            if others is None and len(self._loading) > MAX_LOADING:
+                del self._loading[name]
+                raise TooBusyError(f"{MAX_LOADING} models are being loaded for others already. Try again in a minute.")
         if others is not None:
             return others.result()
         try:
-            entry = ModelEntry(next(self._numbers), self._load(name))
-            self._entries.put(name, entry)
+            entry = self._make(name)
+            if keep:
+                self._entries.put(name, entry)
             mine.set_result(entry)
             return entry
         except BaseException as error:
@@ -90,6 +123,13 @@ class ModelStore:
         finally:
             with self._loading_lock:
                 del self._loading[name]
+                self._downloads.pop(name, None)
+
+    def downloading(self, name: str) -> Download | None:
+        """Tell how far the download of a model is, or of its parts."""
+        names = {name, *name.split(SEPARATOR)}
+        found = [download for part, download in tuple(self._downloads.items()) if part in names]
+        return max(found, key=lambda download: download.n_bytes - download.n_done, default=None)
 
     def register(self, loaded: LoadedModel, owner: str) -> str:
         """Keep a trained model instead of its owner's last one.
@@ -104,23 +144,77 @@ class ModelStore:
             The name to ask for it by. It cannot be made from the owner's, which others may see.
         """
         name = self._name_of(owner)
-        self._trained.put(name, ModelEntry(next(self._numbers), loaded))
+        self._trained.put(name, ModelEntry(next(self._numbers), name, loaded))
         return name
 
     def drop(self, owner: str) -> None:
         """Forget the trained model of an owner, if any."""
         self._trained.drop(self._name_of(owner))
 
+    def _tell(self, name: str, phrase: str, n_done: int, n_bytes: int) -> None:
+        """Note how far a download is."""
+        known = self._downloads.get(name)
+        since = known.since if known else time.monotonic()
+        self._downloads[name] = Download(n_done, n_bytes, since, time.monotonic())
+
     def _name_of(self, owner: str) -> str:
         return _TRAINED + hmac.new(self._secret, owner.encode(), "sha256").hexdigest()
 
+    def _parts_of(self, name: str) -> PartNames | None:
+        """Read the names in a name; a file is the operator's alone."""
+        return read_parts(name) if name == self._settings.model else read_part_names(name)
+
+    def _is_operators(self, name: str) -> bool:
+        """Tell if the operator named this model, or a part of it."""
+        own = self._settings.model
+        return name == own or (own != EMBEDDED and name in (self._parts_of(own) or ()))
+
+    def _make(self, name: str) -> Entry:
+        """Load, put together or vary, as the name says."""
+        names, variant = self._parts_of(name), read_variant(name)
+        if names is not None:
+            return self._put_together(name, names)
+        return self._vary(name, variant) if variant else ModelEntry(next(self._numbers), name, self._load(name))
+
+    def _vary(self, name: str, variant: Variant) -> Entry:
+        """Make another embedding of a model.
+
+        What reads it after an earlier layer has no heads there, so classes and entities stay the whole model's.
+        """
+        base = self._get(variant.base, keep=False).parts
+        is_whole = variant.layer in (None, base[0].info.n_layers)
+        with import_lock:
+            from mtdemo.models.embedding.variation import vary_embedding
+
+            title = Variant(base[0].info.id, variant.pooling, variant.layer).name
+            loaded = vary_embedding(base[0].loaded, variant.pooling, variant.layer, title)
+        mine = ModelEntry(next(self._numbers), name if is_whole else "", loaded)  # what has no heads is not found alone
+        embedding, classes, entities = (
+            mine if part is base[0] and (is_whole or not place) else part for place, part in enumerate(base)
+        )
+        same = embedding is classes is entities
+        return embedding if same else TogetherEntry((embedding, classes, entities))
+
+    def _put_together(self, name: str, names: PartNames) -> TogetherEntry:
+        """Load the models of embedding, classes and entities."""
+        bound = self._settings.max_model_bytes
+        loaded = {part: self._get(part, keep=False).parts for part in dict.fromkeys(names)}
+        entry = TogetherEntry((loaded[names.embedding][0], loaded[names.classes][1], loaded[names.entities][2]))
+        if entry.n_bytes > bound:
+            raise ModelTooLargeError(
+                f"The weights of {name!r} would take {entry.n_bytes / 1e9:.1f} GB of memory together; {bound / 1e9:.1f} GB "
+                "are allowed. Choose smaller models, or raise MTDEMO_MAX_MODEL_BYTES."
+            )
+        return entry
+
     def _load(self, name: str) -> LoadedModel:
         import_libraries()
+        from mtdemo.inference.placement import choose_device, place
         from mtdemo.models.checkpoints import load_directory
-        from mtdemo.models.hub import download
+        from mtdemo.models.hub import download, is_directory_name
 
         _logger.info("loading %s", name)
-        settings = self._settings
+        settings, is_operators = self._settings, self._is_operators(name)
         if name.startswith(_TRAINED):
             raise CheckpointNotFoundError(
                 "The model that you trained had to make room for those of others. Ask again for it under the run that "
@@ -128,11 +222,15 @@ class ModelStore:
             )
         if name == EMBEDDED:
             directory, name = Path(settings.checkpoint), settings.checkpoint_name
-        elif settings.hub_models or name == settings.model:
-            with_login = settings.hub_login or name == settings.model  # the operator named this one
-            directory = download(name, settings.max_model_bytes, with_login)
+        elif is_operators and is_directory_name(name):
+            directory = Path(name).expanduser()
+        elif settings.hub_models or is_operators:
+            with_login = settings.hub_login or is_operators
+            tell = partial(self._tell, name)
+            directory = download(name, settings.max_model_bytes, with_login, settings.max_disk_bytes, tell)
             name = name.strip()
         else:
             raise CheckpointNotFoundError("Loading other models is switched off on this page; it serves one model only.")
+        choose_device(settings.device)  # which may be none that there is
         with import_lock:  # downloads may overlap, but not this
-            return load_directory(directory, settings.max_model_bytes, name)
+            return place(load_directory(directory, settings.max_model_bytes, name), settings.device, settings.dtype)

@@ -16,7 +16,7 @@ from mtdemo.config import MIN_LENGTH, Settings
 from mtdemo.errors import EmptyInputError, InputError, TooMuchInputError, UnknownNameError
 from mtdemo.results import Analysis, ModelInfo, ProgressCallback, SentenceAnalysis, Similarity, no_progress
 from mtdemo.serving.analyzer import Analyzer, ServiceCounts
-from mtdemo.serving.model_store import ModelStore
+from mtdemo.serving.model_store import Download, ModelStore
 from mtdemo.serving.pass_queue import always
 from mtdemo.text.words import is_blank
 
@@ -63,26 +63,35 @@ class ModelService:
     def loaded(self, model: str | None = None) -> ModelInfo | None:
         """Describe a model in memory; never load and never wait."""
         entry = self._models.find(model or self.settings.model)
-        return entry.loaded.info if entry else None
+        return entry.info if entry else None
 
     def load(self, model: str | None = None) -> ModelInfo:
         """Load a model, or wait for whoever is loading it.
 
         Args:
-            model: `embedded` or an id of the hub; the settings' model by default.
+            model: `embedded`, an id of the hub, or three with + between them (whose embedding, classes and entities); the
+                settings' model by default.
 
         Raises:
             CheckpointError: it cannot be loaded. Models in memory stay.
         """
-        return self._models.get(model or self.settings.model).loaded.info
+        return self._models.get(model or self.settings.model).info
 
-    def get_model(self, model: str | None = None) -> LoadedModel:
+    def downloading(self, model: str) -> Download | None:
+        """Tell how far a model's download is; None without one."""
+        return self._models.downloading(model)
+
+    def get_model(self, model: str | None = None, part: str | None = None) -> LoadedModel:
         """Get a model to copy or measure, never to change.
 
+        Args:
+            model: as in `load`.
+            part: one of `ANSWER_PARTS`: whose network, where several were put together.
+
         Raises:
-            CheckpointError: it cannot be loaded.
+            CheckpointError: it cannot be loaded, or several were put together and no part is named.
         """
-        return self._models.get(model or self.settings.model).loaded
+        return self._models.get(model or self.settings.model).model_of(part)
 
     def register(self, loaded: LoadedModel, name: str, owner: str) -> str:
         """Let a trained model answer.
@@ -133,10 +142,9 @@ class ModelService:
         if wanted < MIN_LENGTH:
             raise InputError(f"max_length must be at least {MIN_LENGTH} word pieces, not {wanted}.")
         entry = self._models.get(model or self.settings.model)
-        info = entry.loaded.info
-        before = _find_prompt(info, prompt)
-        answers = self._analyzer.analyze(entry, sentences, min(wanted, info.max_length), progress, self._is_wanted, before)
-        return Analysis(info, *answers)
+        before = _find_prompt(entry.info, prompt)
+        answers = self._analyzer.analyze(entry, sentences, wanted, progress, self._is_wanted, before)
+        return Analysis(entry.info, answers.results, answers.n_passes, sum(answers.were_known))
 
     def analyze_stream(self, sentences: Iterable[str], model: str | None = None) -> Iterator[SentenceAnalysis | InputError]:
         """Analyse any number of sentences in portions within the limits.

@@ -140,7 +140,25 @@ def test_code_of_a_checkpoint_never_runs(tiny: Write, monkeypatch: pytest.Monkey
     (directory / "config.json").write_text(json.dumps(config))
     (directory / "evil.py").write_text("raise SystemExit('ran')")
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked the person whether to run code"))
-    with pytest.raises(InvalidCheckpointError, match="cannot be used"):
+    with pytest.raises(InvalidCheckpointError, match="brings code of its own"):
+        load_directory(directory)
+
+
+@pytest.mark.parametrize(("kind", "words"), [("dpr", "no hidden states of words"), ("xlnet", "no longest input")])
+def test_kinds_that_lack_something_say_what(tiny: Write, kind: str, words: str) -> None:
+    directory = tiny()
+    (directory / "config.json").write_text(json.dumps({"model_type": kind}))
+    with pytest.raises(InvalidCheckpointError, match=words):
+        load_directory(directory)
+
+
+def test_weights_that_lack_because_of_own_code_say_so(tiny: Write) -> None:
+    directory = tiny()
+    config = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps({**config["backbone"], "auto_map": {"AutoModel": "jina.JinaBert"}}))
+    weights = load_file(directory / "model.safetensors")
+    save_file({"other": weights["ner_head.linear.bias"]}, directory / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InvalidCheckpointError, match=r"lacks .* brings code of its own .* and may need it"):
         load_directory(directory)
 
 
@@ -201,7 +219,7 @@ def test_after_an_error_the_model_in_use_stays_in_use(tiny: Write) -> None:
     before = service.load()
     with pytest.raises(CheckpointNotFoundError):
         service.load("../not/an/id")
-    assert service.loaded() is before
+    assert service.loaded() == before
     assert len(service.analyze(["the cat"])) == 1
 
 

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from huggingface_hub import constants
@@ -169,6 +170,56 @@ def test_a_login_of_the_machine_opens_nothing_to_visitors(local: FakeHub, monkey
     assert ModelService(Settings(hub_login=True)).load("owner/name").id == "owner/name"
     assert ModelService(Settings(model="owner/name")).load().id == "owner/name", "the operator named it"
     assert load_model("owner/name").info.id == "owner/name", "so did whoever wrote a command"
+
+
+def test_what_came_with_a_login_stays_closed_to_strangers_while_the_hub_is_silent(
+    local: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    local.faults["owner/name"] = {"private": True, "token": "hf_secret"}
+    download("owner/name", with_login=True)
+    local.faults["owner/name"] = {"status": 503}
+    with pytest.raises(HubUnreachableError, match="503"):
+        download("owner/name")
+    with pytest.raises(HubUnreachableError, match="503"):
+        ModelService(Settings()).load("owner/name")
+    assert download("owner/name", with_login=True).is_dir()
+    local.faults["owner/name"] = {}  # it is made public
+    download("owner/name")
+    local.faults["owner/name"] = {"status": 503}
+    assert download("owner/name").is_dir()
+
+
+def test_a_cache_that_cannot_be_marked_only_waits_for_the_hub(local: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.write_text
+
+    def refuse(path: Path, *given: Any, **named: Any) -> int:
+        if path.name == "public_revisions":
+            raise PermissionError(errno.EACCES, "no")
+        return real(path, *given, **named)
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    assert download("owner/name").is_dir()
+
+
+def test_models_of_visitors_have_a_bound_on_the_disk(local: FakeHub) -> None:
+    make_encoder(local.root / "owner" / "other")
+    first = download("owner/name", max_disk_bytes=10**6)
+    size = sum(path.stat().st_size for path in first.glob("*"))
+    with pytest.raises(ModelTooLargeError, match="models that visitors chose take"):
+        download("owner/other", max_disk_bytes=size + 1000)
+    assert download("owner/name", max_disk_bytes=size) == first, "what is there takes no more"
+    assert download("owner/other", with_login=True, max_disk_bytes=size).is_dir(), "an operator's own do not count"
+
+
+def test_a_download_tells_of_its_bytes(local: FakeHub) -> None:
+    told: list[tuple[str, int, int]] = []
+    root = download("owner/name", progress=lambda *progress: told.append(progress))
+    size = sum(path.stat().st_size for path in root.glob("*"))
+    assert {(phrase, n_bytes) for phrase, _, n_bytes in told} == {("downloading", size)}
+    counts = [n_done for _, n_done, _ in told]
+    assert counts == sorted(counts)
+    assert 0 < counts[-1] <= size
 
 
 @pytest.mark.parametrize(

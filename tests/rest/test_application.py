@@ -100,6 +100,12 @@ def test_every_endpoint_answers_what_its_question_gives_in_the_shape_that_it_pro
     assert len(response.headers["x-request-id"]) == 32
 
 
+def test_the_model_that_answers_is_described(client: httpx.Client, small: ModelService) -> None:
+    answer = client.get(f"{PREFIX}model").json()
+    assert answer == json.loads(json.dumps(small.load().as_dict()))
+    assert (answer["sources"], answer["passes_per_sentence"], answer["place"]) == ([], 1, "cpu")
+
+
 def test_embeddings_come_as_bytes_on_wish(client: httpx.Client) -> None:
     for name in ("embed", "analyze"):
         numbers, text = (

@@ -7,9 +7,10 @@ from time import sleep
 import pytest
 
 from mtdemo.config import MAX_TRAINED_MODELS, Settings
-from mtdemo.errors import CheckpointNotFoundError
+from mtdemo.errors import CheckpointNotFoundError, TooBusyError
 from mtdemo.models import hub
-from mtdemo.serving.model_store import ModelStore
+from mtdemo.results import ProgressCallback
+from mtdemo.serving.model_store import MAX_LOADING, Download, ModelStore
 
 Write = Callable[..., Path]
 
@@ -19,7 +20,7 @@ def loads(tiny: Write, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A hub that gives a tiny model for any id, and the ids it was asked for."""
     directory, asked = tiny(), []
 
-    def download(hub_id: str, max_bytes: int | None = None, with_login: bool = False) -> Path:
+    def download(hub_id: str, max_bytes: int | None = None, *_: object) -> Path:
         asked.append(hub_id)
         return directory
 
@@ -43,7 +44,7 @@ def test_who_waits_for_a_load_that_fails_shares_its_error_and_the_next_one_tries
     store, started, fail = ModelStore(Settings()), Event(), Event()
     real = hub.download
 
-    def download(hub_id: str, max_bytes: int | None = None, with_login: bool = False) -> Path:
+    def download(hub_id: str, max_bytes: int | None = None, *_: object) -> Path:
         started.set()
         if not fail.is_set():
             assert fail.wait(10)
@@ -62,6 +63,49 @@ def test_who_waits_for_a_load_that_fails_shares_its_error_and_the_next_one_tries
     assert loads == ["failed"]
     store.get("a")
     assert loads == ["failed", "a"]
+
+
+def test_so_many_load_at_once_and_whoever_wants_one_in_memory_does_not_wait(
+    loads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, go_on = ModelStore(Settings()), Event()
+    known = store.get("known")
+
+    def download(hub_id: str, *_: object) -> Path:
+        assert go_on.wait(10)
+        raise CheckpointNotFoundError("gone")
+
+    monkeypatch.setattr(hub, "download", download)
+    with ThreadPoolExecutor(MAX_LOADING) as pool:
+        hanging = [pool.submit(store.get, f"silent-{number}") for number in range(MAX_LOADING)]
+        while len(store._loading) < MAX_LOADING:
+            sleep(0.01)
+        with pytest.raises(TooBusyError, match="being loaded for others"):
+            store.get("one-too-many")
+        assert store.get("known") is known
+        go_on.set()
+        assert {type(each.exception()) for each in hanging} == {CheckpointNotFoundError}
+    with pytest.raises(CheckpointNotFoundError, match="gone"):
+        store.get("one-too-many")
+
+
+def test_a_download_says_how_far_it_is(loads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    store, seen = ModelStore(Settings()), []
+    directory = hub.download("x")
+
+    def download(hub_id: str, max_bytes: int, with_login: bool, max_disk_bytes: int, progress: ProgressCallback) -> Path:
+        for n_done in (0, 25, 50):
+            progress("downloading", n_done, 100)
+            seen.append(store.downloading("a+embedded+embedded"))
+        return directory
+
+    monkeypatch.setattr(hub, "download", download)
+    assert store.downloading("a") is None
+    store.get("a")
+    assert [(each.n_done, each.n_bytes) for each in seen if each] == [(0, 100), (25, 100), (50, 100)]
+    assert store.downloading("a") is None
+    assert Download(0, 100, 5.0, 9.0).seconds_left is None
+    assert Download(25, 100, 5.0, 9.0).seconds_left == 12.0
 
 
 def test_the_least_recently_used_model_leaves(loads: list[str]) -> None:
@@ -86,9 +130,9 @@ def test_memory_bounds_the_number_too(loads: list[str]) -> None:
 
 def test_a_model_that_comes_back_has_another_number(loads: list[str]) -> None:
     store = ModelStore(Settings(max_models=1))
-    first = store.get("a").number
+    first = store.get("a").models[0].number
     store.get("b")
-    assert store.get("a").number != first
+    assert store.get("a").models[0].number != first
     assert loads == ["a", "b", "a"]
 
 
@@ -102,7 +146,7 @@ def test_visitors_load_nothing_where_that_is_switched_off(loads: list[str]) -> N
 
 def test_models_made_here_never_push_out_loaded_ones_and_leave_in_their_turn(loads: list[str]) -> None:
     store = ModelStore(Settings(max_models=1))
-    loaded = store.get("a").loaded
+    loaded = store.get("a").models[0].loaded
     names = [store.register(loaded, f"owner {number}") for number in range(MAX_TRAINED_MODELS + 1)]
     assert store.find("a") is not None
     assert [name for name in names if store.find(name) is None] == names[:1]
@@ -126,6 +170,14 @@ def test_the_name_of_a_trained_model_cannot_be_made_from_its_owners(loads: list[
     assert stores[0].register(loaded, "visitor") == names[0]
     with pytest.raises(CheckpointNotFoundError):
         stores[0].get("trained: visitor")
+
+
+def test_what_a_visitor_trained_becomes_no_part_of_what_stays(loads: list[str]) -> None:
+    store = ModelStore(Settings())
+    name = store.register(store.get("a").models[0].loaded, "visitor")
+    for other in (f"{name}#cls", f"{name}+a+a"):
+        with pytest.raises(CheckpointNotFoundError, match="answers as it is"):
+            store.get(other)
 
 
 def test_a_name_that_is_no_name_is_not_repeated(loads: list[str]) -> None:

@@ -14,7 +14,13 @@ import numpy as np
 from mtdemo.analysis.vectors.background import Background
 from mtdemo.results import Analysis, ModelInfo, SentenceAnalysis, Similarity
 from mtdemo.ui.components.labels import color_classes, color_types
-from mtdemo.ui.components.messages import is_in_fragments, pieces_per_word, shorten, warn_untrained
+from mtdemo.ui.components.messages import (
+    describe_sources,
+    is_in_fragments,
+    pieces_per_word,
+    shorten,
+    warn_untrained,
+)
 
 MAX_CARDS = 50
 ROWS_PER_PAGE = 50
@@ -30,7 +36,10 @@ def render_answers(similarity: Similarity, background: Background | None = None)
     A neighbour's cosine is put beside those of random pairs, where the background is given.
     """
     analysis = similarity.analysis
-    warnings = "".join(f'<p class="warning">{html.escape(words)}</p>' for words in warn_untrained(analysis.model))
+    sources = describe_sources(analysis.model)
+    warnings = f'<p class="sources">{html.escape(sources)}</p>' * bool(sources) + "".join(
+        f'<p class="warning">{html.escape(words)}</p>' for words in warn_untrained(analysis.model)
+    )
     neighbours = find_neighbours(similarity)
     if len(analysis) > MAX_CARDS:
         return warnings + _table(analysis, neighbours, background)
@@ -47,7 +56,7 @@ def find_neighbours(similarity: Similarity) -> list[tuple[int, float] | None]:
     It is None where there is no other, or where the model can hardly read the sentence; those are near to nothing.
     """
     matrix = np.array(similarity.matrix, dtype=np.float64)
-    readable = np.array([not sentence.is_hardly_readable for sentence in similarity.analysis])
+    readable = np.array([not sentence.reading_of("embedding").is_hardly_readable for sentence in similarity.analysis])
     np.fill_diagonal(matrix, -np.inf)
     matrix[:, ~readable] = -np.inf
     matrix[~readable] = -np.inf
@@ -138,7 +147,11 @@ def _remark(sentence: SentenceAnalysis) -> str:
 
 
 def _class(sentence: SentenceAnalysis, info: ModelInfo) -> str:
-    return '<span class="none">no class</span>' if sentence.is_hardly_readable else draw_class(sentence, info)
+    return (
+        '<span class="none">no class</span>'
+        if sentence.reading_of("classes").is_hardly_readable
+        else draw_class(sentence, info)
+    )
 
 
 def _nearest(analysis: Analysis, neighbour: tuple[int, float] | None, background: Background | None) -> str:

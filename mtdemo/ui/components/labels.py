@@ -41,7 +41,7 @@ def describe_classes(info: ModelInfo) -> str:
     return _join(info.class_labels, ", ")
 
 
-_POOLINGS = {  # several stand side by side, each with its name
+POOLING_WORDS = {  # several stand side by side, each with its name
     "cls": "the first token",
     "max": "the maximum over all tokens",
     "mean": "the mean of all tokens",
@@ -53,7 +53,7 @@ _POOLINGS = {  # several stand side by side, each with its name
 
 def describe_embedding(info: ModelInfo) -> str:
     """Say how the model makes an embedding, as Markdown."""
-    pooled = " beside ".join(_POOLINGS[name] for name in info.pooling)
+    pooled = " beside ".join(POOLING_WORDS[name] for name in info.pooling)
     length = ", brought to length 1" if info.is_normalized else ""
     prompt = f" It reads “{as_plain_markdown(info.prompt)}” before every sentence." if info.prompt else ""
     return f"Its embedding is {pooled} ({info.hidden_size} numbers){length}.{prompt}"

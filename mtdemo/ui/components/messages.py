@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterator, Sequence
 
 from mtdemo.models.parts import HEADS, LEARNED_TASKS, Task
-from mtdemo.results import Analysis, ModelInfo, SentenceAnalysis
+from mtdemo.results import ANSWER_PARTS, Analysis, ModelInfo, SentenceAnalysis
 from mtdemo.text.words import word_spans
 
 _SENTENCE_HEADS = {head.name for head in HEADS if head.reads_sentences}
@@ -30,10 +30,24 @@ def describe_model(info: ModelInfo) -> str:
         f"{task.singular} head {'trained' if task.head in info.trained_heads else '**untrained**'}"
         for task in reversed(LEARNED_TASKS)
     )
+    sources = f" {as_plain_markdown(describe_sources(info))}" if info.sources else ""
     return (
         f"`{info.id}`: {info.architecture}, {info.n_layers} layers, {info.n_parameters / 1e6:.1f} million parameters; "
-        f"{heads}.{f' {as_plain_markdown(info.note)}' if info.note else ''}"
+        f"{heads}.{sources}{f' {as_plain_markdown(info.note)}' if info.note else ''}"
     )
+
+
+def describe_sources(info: ModelInfo) -> str:
+    """Say which models were put together, and what it costs.
+
+    Empty for a model that is one.
+    """
+    if not info.sources:
+        return ""
+    named = ", ".join(f"{part} from {source}" for part, source in zip(ANSWER_PARTS, info.sources, strict=True))
+    n = info.passes_per_sentence
+    cost = "one pass a sentence" if n == 1 else f"{n} passes a sentence, one for each different model"
+    return f"Put together: {named}; {cost}."
 
 
 def describe_answer(analysis: Analysis, task: Task | None = None) -> str:
@@ -48,7 +62,7 @@ def describe_answer(analysis: Analysis, task: Task | None = None) -> str:
     reservations = (
         *_untrained(analysis.model, task),
         *_truncated(analysis, task),
-        *_unknown(analysis),
+        *_unknown(analysis, task),
         *_fragments(analysis),
     )
     return "\n\n".join(reservations)
@@ -72,7 +86,8 @@ def _truncated(analysis: Analysis, task: Task | None) -> Iterator[str]:
 
     Entities are read from the whole text, so nothing is said there.
     """
-    longer = [(number, sentence) for number, sentence in enumerate(analysis, start=1) if sentence.n_truncated]
+    readings = [sentence.reading_of(_part(task)) for sentence in analysis]
+    longer = [(number, reading) for number, reading in enumerate(readings, start=1) if reading.n_truncated]
     if not longer or (task is not None and task.head not in _SENTENCE_HEADS):
         return
     what = task.singular if task else "embedding"
@@ -82,25 +97,31 @@ def _truncated(analysis: Analysis, task: Task | None) -> Iterator[str]:
             f"**Cut:** {len(longer)} sentences were too long to be read whole for the {what} ({numbers}, …); the table "
             "says by how much."
         )
-    for number, sentence in longer[:_MANY] if len(longer) <= _MANY else ():
+    for number, reading in longer[:_MANY] if len(longer) <= _MANY else ():
         yield (
-            f"**Cut:** sentence {number} has {sentence.n_tokens:,} word pieces. Its {what} comes from the first "
-            f"{sentence.n_tokens - sentence.n_truncated:,}; the other {sentence.n_truncated:,} were not read."
+            f"**Cut:** sentence {number} has {reading.n_tokens:,} word pieces. Its {what} comes from the first "
+            f"{reading.n_tokens - reading.n_truncated:,}; the other {reading.n_truncated:,} were not read."
         )
 
 
-def _unknown(analysis: Analysis) -> Iterator[str]:
+def _part(task: Task | None) -> str:
+    """Name the part of an answer that a task is about."""
+    return task.title if task and task.title in ANSWER_PARTS else "embedding"
+
+
+def _unknown(analysis: Analysis, task: Task | None) -> Iterator[str]:
     """Tell which sentences have pieces unknown to the model."""
-    numbered = [(number, sentence) for number, sentence in enumerate(analysis, start=1) if sentence.n_unknown]
-    hardly = [number for number, sentence in numbered if sentence.is_hardly_readable]
+    readings = [sentence.reading_of(_part(task)) for sentence in analysis]
+    numbered = [(number, reading) for number, reading in enumerate(readings, start=1) if reading.n_unknown]
+    hardly = [number for number, reading in numbered if reading.is_hardly_readable]
     if hardly:
         yield (
             f"**Hardly readable:** {_list_numbers(hardly)}. A third or more of the word pieces are unknown to this model, "
             "so no answer about such a sentence means anything. Is it in another language than the model's?"
         )
-    partly = [number for number, sentence in numbered if not sentence.is_hardly_readable]
+    partly = [number for number, reading in numbered if not reading.is_hardly_readable]
     if partly:
-        n_pieces = sum(sentence.n_unknown for _, sentence in numbered if not sentence.is_hardly_readable)
+        n_pieces = sum(reading.n_unknown for _, reading in numbered if not reading.is_hardly_readable)
         yield (
             f"**Unknown:** {_list_numbers(partly)}: {n_pieces:,} word {'piece is' if n_pieces == 1 else 'pieces are'} not "
             "in the model's vocabulary, emoji often; they all read alike and add nothing to the answers."
@@ -110,9 +131,10 @@ def _unknown(analysis: Analysis) -> Iterator[str]:
 def pieces_per_word(sentence: SentenceAnalysis) -> float:
     """Count word pieces per word.
 
-    The two special pieces are taken off; a word is as `mtdemo.text.words` says.
+    The two special pieces are taken off; a word is as `mtdemo.text.words` says. Of models put together the one with most.
     """
-    return (sentence.n_tokens - 2) / max(1, len(word_spans(sentence.text)))
+    n_tokens = max(sentence.reading_of(part).n_tokens for part in ANSWER_PARTS)
+    return (n_tokens - 2) / max(1, len(word_spans(sentence.text)))
 
 
 def is_in_fragments(sentence: SentenceAnalysis) -> bool:

@@ -5,29 +5,47 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import gradio as gr
 
 from mtdemo.config import EMBEDDED
-from mtdemo.errors import CheckpointNotFoundError, MtdemoError
+from mtdemo.errors import CheckpointError, CheckpointNotFoundError, MtdemoError
 from mtdemo.models.catalog import KNOWN_MODELS, KnownModel
+from mtdemo.models.repository.together import SEPARATOR, read_parts
+from mtdemo.models.repository.variants import POOLINGS, Variant, read_variant
+from mtdemo.results import ANSWER_PARTS, ModelInfo
+from mtdemo.serving.model_store import Download
 from mtdemo.serving.service import ModelService
-from mtdemo.ui.components.labels import describe_embedding
+from mtdemo.ui.components.labels import POOLING_WORDS, describe_embedding
 from mtdemo.ui.components.messages import as_plain_markdown, describe_model
 
-OTHER = "other"
+OTHER, TOGETHER = "other", "together"
+_TOGETHER_EXPECTATION = (
+    "Each of the three may be `embedded` or an id of the hub. A sentence is read once by each **different** model: name "
+    "one twice, and it costs one pass less. Each answers exactly as it does alone."
+)
 _OTHER_EXPECTATION = (
     "Before you load it: any encoder of the Hugging Face hub works by its id. A classifier or an entity tagger brings its "
     "head and its labels; any other head is new and **untrained**, so its answers will be random. Its embeddings are made "
     "as its files for sentence-transformers say (pooling, normalisation, prompt); without such files they are the mean of "
     "its last hidden states."
 )
+_VARIANTS = (
+    "The same network and weights, pooled otherwise or read after an earlier layer; normalisation and dense layers of its "
+    "makers belong to their own pooling. Classes and entities stay as they are: an earlier layer costs a second pass."
+)
+_POOLINGS = [
+    ("as its makers meant", ""),
+    *((POOLING_WORDS[name], name) for name in POOLINGS),
+]
 _FIRST_SECTIONS = ("## How good it is", "## What it is bad at")
 _TOGGLE = "() => document.querySelector('#panel .toggle-button, .sidebar .toggle-button').click()"
+_LOOK_S = 1.0  # between two looks at a download
 _LOADING = "**Loading the model.** Read on, and ask already: your question is answered as soon as it is there."
 
 
@@ -54,6 +72,8 @@ def add_model_panel(service: ModelService, page: gr.Blocks, badge: gr.Button) ->
         if service.settings.hub_models:
             with gr.Accordion("Choose another model", open=False):
                 _add_choice(service, model, status, watching)
+        with gr.Accordion("Change how its embedding is made", open=False, elem_id="variants"):
+            _add_variants(service, model, status)
         reading = gr.Markdown(describe_reading(service))
         card = read_card(Path(service.settings.checkpoint))
         if card:
@@ -67,13 +87,16 @@ def add_model_panel(service: ModelService, page: gr.Blocks, badge: gr.Button) ->
 def describe_badge(service: ModelService, model: str | None) -> str:
     """Name the model that answers, in a few words."""
     info = service.loaded(model)
-    return f"{info.id} · {info.architecture} · {info.n_layers} layers" if info else "No model yet"
+    if info and info.sources:
+        return f"put together · {_count_passes(info.passes_per_sentence)}"
+    place = f" · {info.place}" if info and info.place != "cpu" else ""
+    return f"{info.id} · {info.architecture} · {info.n_layers} layers{place}" if info else "No model yet"
 
 
 def describe_reading(service: ModelService, model: str | None = None) -> str:
     """Describe how much is read, and how embeddings are made."""
     info = service.loaded(model)
-    embedding = f" {describe_embedding(info)}" if info else ""
+    embedding = f" {describe_embedding(info)} It computes on: {info.place}." if info else ""
     return (
         "## How it reads\n\n"
         f"Of each sentence the first {service.settings.max_length} word pieces make embedding and class, or fewer where "
@@ -102,32 +125,57 @@ def read_card(directory: Path) -> str:
 
 
 def _add_choice(service: ModelService, model: gr.State, status: gr.Markdown, watching: Any) -> None:
+    own = service.settings.model
+    names = () if own == EMBEDDED else _own_parts(own)
+    first = own if own in _known_ids() else TOGETHER if names else OTHER
     choice = gr.Radio(
-        [*((_title(service, known), known.id) for known in KNOWN_MODELS), ("Another model of the hub", OTHER)],
-        value=service.settings.model if service.settings.model in _known_ids() else OTHER,
+        [
+            *((_title(service, known), known.id) for known in KNOWN_MODELS),
+            ("Another model of the hub", OTHER),
+            ("Three models put together", TOGETHER),
+        ],
+        value=first,
         label="Model",
         info="Your choice is yours alone; other visitors keep theirs.",
     )
-    first = service.settings.model
     hub_id = gr.Textbox(
-        "" if first in _known_ids() else first,
-        label="Model id",
-        placeholder="owner/name",
-        visible=first not in _known_ids(),
-        max_lines=1,
+        own if first == OTHER else "", label="Model id", placeholder="owner/name", visible=first == OTHER, max_lines=1
     )
+    with gr.Group(visible=first == TOGETHER, elem_id="together") as together:
+        parts = [
+            gr.Textbox(name, label=f"{part.capitalize()} from", placeholder="embedded, or owner/name", max_lines=1)
+            for part, name in zip(ANSWER_PARTS, names or [EMBEDDED] * len(ANSWER_PARTS), strict=True)
+        ]
     expectation = gr.Markdown(_expectation(service, first))
     load = gr.Button("Load and use this model")
     choice.change(
-        partial(show_expectation, service), choice, [expectation, hub_id], show_progress="hidden", api_visibility="private"
+        partial(show_expectation, service),
+        choice,
+        [expectation, hub_id, together],
+        show_progress="hidden",
+        api_visibility="private",
     )
     load.click(
         partial(use_model, service),
-        [choice, hub_id, model],
+        [choice, hub_id, *parts, model],
         [model, status],
         api_visibility="private",
-        concurrency_limit=16,  # who chooses a model in memory does not wait for those who wait for the hub
+        concurrency_limit=None,  # how many load at once the store bounds; who chooses one in memory waits for nobody
         cancels=watching,  # whose last word would be of the default model
+    )
+
+
+def _add_variants(service: ModelService, model: gr.State, status: gr.Markdown) -> None:
+    gr.Markdown(_VARIANTS)
+    pooling = gr.Radio(_POOLINGS, value="", label="Pooling")
+    layer = gr.Number(None, label="Read after layer", info="from 1; empty for the last", precision=0, minimum=1)
+    use = gr.Button("Use this embedding")
+    use.click(
+        partial(use_variant, service),
+        [pooling, layer, model],
+        [model, status],
+        api_visibility="private",
+        concurrency_limit=None,
     )
 
 
@@ -141,52 +189,84 @@ def watch_loading(service: ModelService) -> Iterator[str]:
         yield _failure(f"**The model could not be loaded.** {as_plain_markdown(str(error))}")
 
 
-def show_expectation(service: ModelService, choice: str) -> tuple[str, Any]:
+def show_expectation(service: ModelService, choice: str) -> tuple[str, Any, Any]:
     """Say what to expect of a model.
 
-    It is not loaded yet. The field for an id is shown where one is needed.
+    It is not loaded yet. The fields for ids are shown where they are needed.
     """
-    return _expectation(service, choice), gr.Textbox(visible=choice == OTHER)
+    return _expectation(service, choice), gr.Textbox(visible=choice == OTHER), gr.Group(visible=choice == TOGETHER)
 
 
-def use_model(service: ModelService, choice: str, hub_id: str, current: str | None) -> Iterator[tuple[Any, str]]:
+def use_model(
+    service: ModelService, choice: str, hub_id: str, embedding: str, classes: str, entities: str, current: str | None
+) -> Iterator[tuple[Any, str]]:
     """Load a model for this visitor.
 
     If that fails, the one in use stays in use, be it another one by then.
     """
-    chosen = choice if choice != OTHER else hub_id.strip()
-    pool = ThreadPoolExecutor(1)
+    together = SEPARATOR.join(name.strip() or EMBEDDED for name in (embedding, classes, entities))
+    yield from _load_for(service, {OTHER: hub_id.strip(), TOGETHER: together}.get(choice, choice), current)
+
+
+def use_variant(service: ModelService, pooling: str, layer: float | None, current: str | None) -> Iterator[tuple[Any, str]]:
+    """Give this visitor's model another embedding."""
+    embedding, *others = (current or service.settings.model).split(SEPARATOR)
+    known = read_variant(embedding)
+    chosen = Variant(known.base if known else embedding, pooling or None, int(layer) if layer else None).name
+    yield from _load_for(service, SEPARATOR.join([chosen, *others]), current)
+
+
+def _load_for(service: ModelService, chosen: str, current: str | None) -> Iterator[tuple[Any, str]]:
+    """Load a model beside the one in use, and tell how far it is."""
     began = time.monotonic()
     try:
         if not chosen:
             raise CheckpointNotFoundError("No model id was given. Write one as on the hub, such as bert-base-uncased.")
-        loading = pool.submit(describe_ready, service, chosen)
+        loading = _load_beside(service, chosen)
         while True:
-            yield gr.skip(), _describe_loading(chosen, time.monotonic() - began)
-            if wait([loading], timeout=1.0).done:
+            yield gr.skip(), _describe_loading(chosen, time.monotonic() - began, service.downloading(chosen))
+            if wait([loading], timeout=_LOOK_S).done:
                 break
-        ready = loading.result()
+        ready = f"**Ready.** {describe_model(loading.result())}"
     except MtdemoError as error:
         in_use = service.loaded(current)
         stays = f" **The model in use stays in use.** **Ready.** {describe_model(in_use)}" if in_use else ""
         yield gr.skip(), _failure(f"{as_plain_markdown(str(error))}{stays}")
     else:
         yield chosen, ready
-    finally:
-        pool.shutdown(wait=False)  # a visitor who leaves is not waited for
 
 
-def _describe_loading(chosen: str, seconds: float) -> str:
+def _describe_loading(chosen: str, seconds: float, download: Download | None) -> str:
     waited = f" {seconds:.0f} s so far." if seconds >= 1 else ""
-    return (
-        f"**Loading {_code(chosen)}.**{waited} A model of the hub is downloaded first, which can take minutes; a hub "
-        "that is silent for 20 s is given up."
-    )
+    return f"**Loading {_code(chosen)}.**{waited} {describe_download(download)}"
 
 
 def _failure(text: str) -> str:
     """Quote a failure, which has the colour of warnings."""
     return f"> {text}"
+
+
+def _load_beside(service: ModelService, model: str) -> Future[ModelInfo]:
+    """Load a model in a thread of its own."""
+    result: Future[ModelInfo] = Future()
+
+    def load() -> None:
+        try:
+            result.set_result(service.load(model))
+        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+            result.set_exception(error)
+
+    Thread(target=load, daemon=True, name="loading").start()
+    return result
+
+
+def describe_download(download: Download | None) -> str:
+    """Say how far a download is, in megabytes and time left."""
+    if download is None or not download.n_done:
+        return "A model of the hub is downloaded first, which can take minutes; a hub that is silent for 20 s is given up."
+    left = download.seconds_left or 0.0
+    time_left = f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min"
+    return f"{download.n_done / 1e6:,.0f} of {download.n_bytes / 1e6:,.0f} MB have come, about {time_left} left."
 
 
 def describe_ready(service: ModelService, model: str | None) -> str:
@@ -202,7 +282,21 @@ def _title(service: ModelService, known: KnownModel) -> str:
 def _expectation(service: ModelService, choice: str) -> str:
     if choice == EMBEDDED and service.settings.checkpoint_name != EMBEDDED:
         return "The checkpoint that this page was started with. Nothing is downloaded."
+    if choice == TOGETHER:
+        return _TOGETHER_EXPECTATION
     return next((known.expectation for known in KNOWN_MODELS if known.id == choice), _OTHER_EXPECTATION)
+
+
+def _own_parts(model: str) -> tuple[str, ...]:
+    """Name the models that the page's own is put together from."""
+    try:
+        return tuple(read_parts(model) or ())
+    except CheckpointError:  # which loading it tells
+        return ()
+
+
+def _count_passes(number: int) -> str:
+    return "one pass a sentence" if number == 1 else f"{number} passes a sentence"
 
 
 def _known_ids() -> tuple[str, ...]:

@@ -79,6 +79,8 @@ def add_laboratory(
         f"{MAX_RUN_SECONDS / 60:.0f} minutes at the latest, and is yours alone. The trained copy of your last run is kept, "
         f"as long as fewer than {MAX_TRAINED_MODELS} others train one after it; pack it to take it with you."
     )
+    whose = gr.Markdown(elem_classes="note")
+    shared.status.change(partial(describe_trained_model, service), shared.model, whose, **_QUIET)
     visitor = gr.State("")
     page.load(_visitor, None, visitor, **_QUIET)
     page.unload(_forget_in(laboratory))
@@ -128,6 +130,19 @@ def _connect_results(
     view.pack.click(partial(pack_last, laboratory, packed.GRADIO_CACHE), visitor, packed, **_PRIVATE)
     view.use.click(partial(use_trained, service, laboratory), visitor, [shared.model, shared.status], **_PRIVATE)
     view.back.click(partial(use_served, service), None, [shared.model, shared.status], **_PRIVATE)
+
+
+def describe_trained_model(service: ModelService, model: str | None) -> str:
+    """Tell who sees several models put together which one trains."""
+    info = service.loaded(model)
+    if info is None or not info.sources:
+        return ""
+    others = [source for source in dict.fromkeys(info.sources) if source != EMBEDDED]
+    elsewhere = f" To train another of them, choose one: `mtdemo train --base {others[0]}`." if others else ""
+    return (
+        "The model that answers is put together from several, so it has no single backbone to train. What trains here is "
+        f"a copy of the embedded model.{elsewhere}"
+    )
 
 
 def _visitor(request: gr.Request) -> str:

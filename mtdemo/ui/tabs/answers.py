@@ -38,7 +38,7 @@ def add_answers_tab(vectors: VectorService, box: SentenceBox, model: gr.State) -
 
 def as_record(sentence: SentenceAnalysis) -> dict[str, Any]:
     """Make a line of JSON, with the keys of `annotate`."""
-    return {**sentence.classification_as_dict(), **sentence.entities_as_dict()}
+    return {**sentence.classification_as_dict(), **sentence.entities_as_dict(), **sentence.length_as_dict()}
 
 
 def tabulate_answers(analysis: Analysis) -> pd.DataFrame:

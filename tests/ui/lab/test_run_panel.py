@@ -4,6 +4,7 @@ import csv
 import json
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from mtdemo.models.checkpoints import load_directory
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.lab.run_controls import describe_file
-from mtdemo.ui.lab.run_panel import compare_runs, pack_last, use_served, use_trained
+from mtdemo.ui.lab.run_panel import compare_runs, describe_trained_model, pack_last, use_served, use_trained
 from mtdemo.ui.lab.run_view import describe_outcome
+from tests.ui.conftest import INFO, FakeService
 from tests.ui.lab.conftest import RunForm
 
 HEADS = json.dumps(TrainingPlan(("backbone", "ner_head")).as_dict())
@@ -186,3 +188,11 @@ def test_a_new_output_layer_is_measured(laboratory: Laboratory) -> None:
     frozen = ("backbone", "classification_head", "ner_head")
     *_, last = run(laboratory, json.dumps(TrainingPlan(frozen, new_output_layer=True).as_dict()))
     assert "New output layer: macro-F1" in last["result"] and "(untrained)" in last["result"]
+
+
+def test_who_sees_models_put_together_is_told_which_one_trains() -> None:
+    assert describe_trained_model(FakeService(), None) == ""
+    together = FakeService(replace(INFO, id="embedded+a/b+embedded", sources=("embedded", "a/b", "embedded")))
+    told = describe_trained_model(together, None)
+    assert "no single backbone to train" in told
+    assert "`mtdemo train --base a/b`" in told
