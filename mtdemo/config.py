@@ -158,7 +158,10 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
 
 
 def on_zero_gpu() -> bool:
-    """Tell if this runs on ZeroGPU, which lends its GPU to functions."""
+    """Tell if this runs on ZeroGPU.
+
+    It lends its GPU to single functions, though torch finds one everywhere.
+    """
     return bool(os.environ.get("SPACES_ZERO_GPU"))
 
 

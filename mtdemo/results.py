@@ -233,11 +233,11 @@ class SentenceAnalysis(ArrayRecord):
 
     @property
     def is_hardly_readable(self) -> bool:
-        """True where a model knows too little of it, see `Reading`."""
+        """True where a model knows too little of it."""
         return any(self.reading_of(part).is_hardly_readable for part in ANSWER_PARTS)
 
     def reading_of(self, part: str) -> Reading:
-        """Return the counts of the model that one of `ANSWER_PARTS` is of."""
+        """Return the counts of the model of an answer's part."""
         whole = (Reading(self.n_tokens, self.n_truncated, self.n_unknown),)
         return (self.readings or whole * len(ANSWER_PARTS))[ANSWER_PARTS.index(part)]
 

@@ -104,7 +104,7 @@ def service_settings(checkpoint: str | None) -> Settings:
 
 
 def load_checkpoint(checkpoint: str | None) -> LoadedModel:
-    """Load the model that `--checkpoint` names, the embedded one by default.
+    """Load the model that `--checkpoint` names, else the embedded.
 
     Raises:
         CheckpointError: it cannot be loaded, or names several models put together.

@@ -41,7 +41,7 @@ def choose_device(wanted: str) -> str:
 
 
 def place(loaded: LoadedModel, device: str, dtype: str = "float32") -> LoadedModel:
-    """Bring a model to where it computes; the model itself moves.
+    """Move a model to where it computes.
 
     Args:
         loaded: a model that nobody else has yet.

@@ -102,7 +102,7 @@ def _add_states(app: FastAPI, service: ModelService, metrics: Metrics) -> None:
 
     @app.get(PREFIX + "model")
     def model() -> dict[str, Any]:
-        """Describe the model: labels, pooling, prompts, what it is put together from, and passes a sentence."""
+        """Describe the model that answers: labels, pooling, prompts, sources."""
         return service.load().as_dict()
 
     @app.get("/metrics", include_in_schema=False)

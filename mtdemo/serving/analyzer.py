@@ -96,7 +96,7 @@ class Analyzer:
         is_wanted: Callable[[], bool] = always,
         prompt: str | None = None,
     ) -> Answers:
-        """Analyse sentences, each different one at most once by a network.
+        """Analyse sentences, each network each different one once.
 
         Args:
             entry: the model; where it is put together, each of its networks reads the sentences by itself.

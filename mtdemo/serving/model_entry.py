@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Entry(Protocol):
-    """A model that the service asks: of one network, or of several.
+    """A model that is asked, of one network or several.
 
     Attributes:
         info: what people are told.
@@ -40,7 +40,7 @@ class Entry(Protocol):
         """
 
     def join(self, readings: Sequence[SentenceAnalysis]) -> SentenceAnalysis:
-        """Make one answer of those of the networks, in their order."""
+        """Make one answer of those of the networks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,27 @@ class TogetherEntry:
             entities=entities.entities,
             readings=(_counts_of(embedding), _counts_of(classes), _counts_of(entities)),
         )
+
+
+def join_variant(
+    base: tuple[ModelEntry, ModelEntry, ModelEntry], number: int, name: str, variant: LoadedModel
+) -> ModelEntry | TogetherEntry:
+    """Put another embedding into the place of a model's own.
+
+    Args:
+        base: the models of embedding, classes and entities.
+        number: of the load.
+        name: of the variant.
+        variant: the first of them with another embedding. Where it was cut after an earlier layer it has no heads, so it is
+            found under no name of its own, and classes and entities stay those of `base`.
+    """
+    is_whole = variant.info.n_layers == base[0].info.n_layers
+    mine = ModelEntry(number, name if is_whole else "", variant)
+    embedding, classes, entities = (
+        mine if part is base[0] and (is_whole or not place) else part for place, part in enumerate(base)
+    )
+    same = embedding is classes is entities
+    return mine if same else TogetherEntry((embedding, classes, entities))
 
 
 def _counts_of(reading: SentenceAnalysis) -> Reading:

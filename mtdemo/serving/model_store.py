@@ -20,7 +20,7 @@ from mtdemo.models.repository.together import SEPARATOR, PartNames, read_part_na
 from mtdemo.models.repository.variants import Variant, read_variant
 from mtdemo.runtime import import_libraries, import_lock
 from mtdemo.serving.lru_cache import LruCache
-from mtdemo.serving.model_entry import Entry, ModelEntry, TogetherEntry
+from mtdemo.serving.model_entry import Entry, ModelEntry, TogetherEntry, join_variant
 
 if TYPE_CHECKING:
     from mtdemo.models.loaded import LoadedModel
@@ -49,7 +49,7 @@ class Download:
 
     @property
     def seconds_left(self) -> float | None:
-        """Time left at the mean rate so far; None before the first bytes."""
+        """Time left at the mean rate; None before any bytes."""
         return (self.now - self.since) * (self.n_bytes / self.n_done - 1) if self.n_done else None
 
 
@@ -126,7 +126,7 @@ class ModelStore:
                 self._downloads.pop(name, None)
 
     def downloading(self, name: str) -> Download | None:
-        """Tell how far the download of a model is, or of its parts."""
+        """Look at the download of a model or its parts."""
         names = {name, *name.split(SEPARATOR)}
         found = [download for part, download in tuple(self._downloads.items()) if part in names]
         return max(found, key=lambda download: download.n_bytes - download.n_done, default=None)
@@ -161,11 +161,14 @@ class ModelStore:
         return _TRAINED + hmac.new(self._secret, owner.encode(), "sha256").hexdigest()
 
     def _parts_of(self, name: str) -> PartNames | None:
-        """Read the names in a name; a file is the operator's alone."""
+        """Read the names in a name.
+
+        A file is read for the operator alone.
+        """
         return read_parts(name) if name == self._settings.model else read_part_names(name)
 
     def _is_operators(self, name: str) -> bool:
-        """Tell if the operator named this model, or a part of it."""
+        """Tell if the operator named this model."""
         own = self._settings.model
         return name == own or (own != EMBEDDED and name in (self._parts_of(own) or ()))
 
@@ -182,18 +185,12 @@ class ModelStore:
         What reads it after an earlier layer has no heads there, so classes and entities stay the whole model's.
         """
         base = self._get(variant.base, keep=False).parts
-        is_whole = variant.layer in (None, base[0].info.n_layers)
         with import_lock:
             from mtdemo.models.embedding.variation import vary_embedding
 
             title = Variant(base[0].info.id, variant.pooling, variant.layer).name
             loaded = vary_embedding(base[0].loaded, variant.pooling, variant.layer, title)
-        mine = ModelEntry(next(self._numbers), name if is_whole else "", loaded)  # what has no heads is not found alone
-        embedding, classes, entities = (
-            mine if part is base[0] and (is_whole or not place) else part for place, part in enumerate(base)
-        )
-        same = embedding is classes is entities
-        return embedding if same else TogetherEntry((embedding, classes, entities))
+        return join_variant(base, next(self._numbers), name, loaded)
 
     def _put_together(self, name: str, names: PartNames) -> TogetherEntry:
         """Load the models of embedding, classes and entities."""

@@ -138,7 +138,7 @@ def dropout_of(config: PreTrainedConfig) -> float:
 
 
 def set_dropout(config: PreTrainedConfig, dropout: float) -> None:
-    """Set the dropout before the head, where it has one of its own."""
+    """Set the dropout of the head, where there is one."""
     name = next((name for name in _DROPOUTS[:-1] if hasattr(config, name)), None)
     if name is not None:
         setattr(config, name, dropout)

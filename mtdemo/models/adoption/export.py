@@ -76,7 +76,7 @@ def check_reading(config: MultiTaskConfig, what: str) -> None:
 
 
 def _find_row(config: MultiTaskConfig, head: str) -> Architecture:
-    """Find the class of a backbone's kind that has such a head."""
+    """Find the class of this backbone with such a head."""
     kind = config.backbone.model_type  # type: ignore[union-attr]
     names = (
         MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES if head == CLASSES else MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES

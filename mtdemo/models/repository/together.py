@@ -42,7 +42,7 @@ def is_put_together(name: str) -> bool:
 
 
 def read_parts(name: str) -> PartNames | None:
-    """Read a name that an operator gives: of a file, or of models.
+    """Read an operator's name, of a file or of models.
 
     Raises:
         CheckpointNotFoundError, InvalidCheckpointError: as `read_part_file` and `read_part_names`.
@@ -92,7 +92,7 @@ def read_part_file(path: Path) -> PartNames:
 
 
 def refuse_to_train(name: str, parts: PartNames) -> CheckpointError:
-    """Make the error for who wants one model out of several."""
+    """Make the error for who wants one backbone."""
     choices = ", ".join(dict.fromkeys(parts))
     return InvalidCheckpointError(
         f"{name!r} is put together from several models, so it has no single backbone to train, measure or save. Choose one "
@@ -105,6 +105,6 @@ def _is_name(value: object) -> bool:
 
 
 def _canonical(name: str) -> str:
-    """Write an id in one way, so that the same model is one."""
+    """Write an id in one way only."""
     found = read_hub_id(name)
     return name.strip() if found is None else f"{found.name}@{found.revision}" if found.revision else found.name

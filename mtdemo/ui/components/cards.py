@@ -26,6 +26,8 @@ MAX_CARDS = 50
 ROWS_PER_PAGE = 50
 NEAR = 0.3  # below this cosine no sentence is called near, where the model's scale is not known
 _NEAR_PERCENT = 99  # and where it is, below so many percent of random pairs
+THRESHOLD = 0.5  # from this probability on a sentence has one of several classes, as their losses are trained
+_N_NAMED = 3
 _N_OTHERS = 6  # classes beside the first that are listed
 _COLUMNS = ("", "sentence and its names", "class", "nearest", "pieces")
 
@@ -108,9 +110,21 @@ def draw_class(sentence: SentenceAnalysis, info: ModelInfo) -> str:
     )
     return (
         f'<div class="class" tabindex="0" role="img" aria-label="Class: {html.escape(words)}">'
-        f'<b class="hue-{colors[label]}">{html.escape(label)} {probability:.2f}</b><span class="bar">{segments}</span>'
+        f'<b class="hue-{colors[label]}">{_headline(ranked, info)}</b><span class="bar">{segments}</span>'
         f'<span class="others">{lines}{more}</span></div>'
     )
+
+
+def _headline(ranked: Sequence[tuple[str, float]], info: ModelInfo) -> str:
+    """Name the likeliest class, or all that a sentence has.
+
+    Of several classes a sentence has those from `THRESHOLD` on, maybe none.
+    """
+    reached = [item for item in ranked if item[1] >= THRESHOLD] if info.multi_label else ranked[:1]
+    shown = ", ".join(f"{html.escape(name)} {value:.2f}" for name, value in reached[:_N_NAMED])
+    more = f" and {len(reached) - _N_NAMED} more" if len(reached) > _N_NAMED else ""
+    name, value = ranked[0]
+    return f"{shown}{more}" if reached else f"none; the likeliest is {html.escape(name)} {value:.2f}"
 
 
 def count_pieces(sentence: SentenceAnalysis) -> str:

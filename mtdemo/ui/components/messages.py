@@ -105,7 +105,7 @@ def _truncated(analysis: Analysis, task: Task | None) -> Iterator[str]:
 
 
 def _part(task: Task | None) -> str:
-    """Name the part of an answer that a task is about."""
+    """Name the part of an answer of a task."""
     return task.title if task and task.title in ANSWER_PARTS else "embedding"
 
 

@@ -217,7 +217,7 @@ def use_variant(service: ModelService, pooling: str, layer: float | None, curren
 
 
 def _load_for(service: ModelService, chosen: str, current: str | None) -> Iterator[tuple[Any, str]]:
-    """Load a model beside the one in use, and tell how far it is."""
+    """Load a model beside the one in use, and tell."""
     began = time.monotonic()
     try:
         if not chosen:
@@ -261,7 +261,7 @@ def _load_beside(service: ModelService, model: str) -> Future[ModelInfo]:
 
 
 def describe_download(download: Download | None) -> str:
-    """Say how far a download is, in megabytes and time left."""
+    """Describe a download in megabytes and time left."""
     if download is None or not download.n_done:
         return "A model of the hub is downloaded first, which can take minutes; a hub that is silent for 20 s is given up."
     left = download.seconds_left or 0.0
@@ -288,7 +288,7 @@ def _expectation(service: ModelService, choice: str) -> str:
 
 
 def _own_parts(model: str) -> tuple[str, ...]:
-    """Name the models that the page's own is put together from."""
+    """Name the parts of the page's own model."""
     try:
         return tuple(read_parts(model) or ())
     except CheckpointError:  # which loading it tells

@@ -30,7 +30,7 @@ _INTRODUCTION = (
 )
 _INTRODUCTION_OF_SEVERAL = (
     "A small head reads what that one pass made of the sentence and gives each **class** a probability of its own: a "
-    "sentence may have several classes or none, so they do not sum to 1."
+    "sentence has those from 0.5 on, several or none, so they do not sum to 1."
 )
 
 

@@ -72,10 +72,12 @@ SPOKEN = ("john sings in paris", "the cat sat on the mats", "paris paris john si
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("without_o", [False, True])
 @pytest.mark.parametrize("name", ["Bert", "Electra", "DebertaV2"])
-def test_spans_are_those_of_the_average_strategy(name: str, tmp_path: Path) -> None:
+def test_spans_are_those_of_the_average_strategy(name: str, without_o: bool, tmp_path: Path) -> None:
     """With a label for each type, plain words and no possessives, where the two rules say the same."""
     loaded = load_directory(make_classifier(tmp_path / "t", name, "ForTokenClassification", ["O", "PER", "LOC"]))
+    loaded.model.ner_head.linear.bias.data[0] -= 100 * without_o
     export_head(loaded, "ner_head", tmp_path / "back")
     asked = pipeline("token-classification", model=str(tmp_path / "back"), device="cpu", aggregation_strategy="average")
     n_found = 0
@@ -85,7 +87,7 @@ def test_spans_are_those_of_the_average_strategy(name: str, tmp_path: Path) -> N
         assert [(each["start"], each["end"], each["entity_group"]) for each in theirs] == list(ours.entity_spans)
         np.testing.assert_allclose([each["score"] for each in theirs], [each.score for each in ours.entities], atol=1e-6)
         n_found += len(theirs)
-    assert n_found > 0
+    assert n_found > 0 or not without_o
 
 
 def test_a_head_that_no_class_computes_is_refused(tiny: Write, tmp_path: Path) -> None:
