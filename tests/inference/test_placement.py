@@ -14,13 +14,15 @@ import torch
 from mtdemo.analysis.comparison import compare
 from mtdemo.config import EMBEDDED_CHECKPOINT, Settings
 from mtdemo.errors import SettingsError
-from mtdemo.inference import forward, placement
-from mtdemo.inference.pipeline import analyze_batches
+from mtdemo.inference import forward, packed, placement
+from mtdemo.inference.packed import can_pack
+from mtdemo.inference.pipeline import analyze_batches, windows_of
 from mtdemo.inference.placement import choose_device, place
 from mtdemo.models.checkpoints import load_directory
-from mtdemo.models.loaded import LoadedModel
+from mtdemo.models.loaded import LoadedModel, mask_pooling
 from mtdemo.models.multitask import MultiTaskModel
 from mtdemo.serving.service import ModelService
+from tests.repositories import make_classifier
 
 Write = Callable[..., Path]
 TEXTS = ("the cat sat on the mat .", "john sings", "paris " * 90)
@@ -119,6 +121,23 @@ def test_a_shortage_on_the_cpu_is_no_reason_to_try_again(tiny: Write) -> None:
     loaded.model.backbone = Full(loaded.model.backbone)
     with pytest.raises(torch.OutOfMemoryError):
         forward.run_windows(loaded, loaded.encode(["the cat"], 16)[0].windows, 1)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("name", ["Bert", "Roberta", "DistilBert", "ModernBert", "DebertaV2", "Electra", "Albert"])
+def test_nothing_is_left_on_the_cpu_where_a_model_is_elsewhere(name: str, tmp_path: Path) -> None:
+    """On the device `meta`, which has shapes alone and refuses to be mixed with the CPU."""
+    loaded = load_directory(make_classifier(tmp_path, name, "ForSequenceClassification", ["no", "yes"]))
+    windows = sorted(windows_of(loaded.encode(TEXTS, 32)), key=lambda window: len(window.input_ids))
+    loaded.model.to("meta")
+    with torch.inference_mode():
+        if can_pack(loaded):
+            _, states = packed._hidden_states(loaded, windows)
+            output = loaded.model.apply_heads(states, torch.ones(states.shape[:2]))
+        else:
+            output = loaded.model(**loaded.pad(windows), pooling_mask=mask_pooling(windows))
+    assert {values.device.type for values in output.values()} == {"meta"}
+    assert {values.dtype for values in output.values()} == {torch.float32}
 
 
 @pytest.mark.gpu
