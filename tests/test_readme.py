@@ -39,7 +39,10 @@ def commands(document: str) -> list[str]:
 
 def test_the_code_for_clients_runs_against_the_app(app: AppProcess, capsys: pytest.CaptureFixture[str]) -> None:
     for word, expected in (
-        ("gradio_client", ["PER John 0 4", "596744 108891648", "0 A dog barks.", "['embedded', 'embedded'] 0 1.0"]),
+        (
+            "gradio_client",
+            ["PER John 0 4", "596744 108891648", "0 A dog barks.", "['embedded', 'embedded'] 0 1.0", "[1]\n", "'type': 1"],
+        ),
         ("base64", ["(2, 384)", "422 Sentence 2: It is blank."]),
     ):
         (code,) = blocks("docs/api.md", "python", word)

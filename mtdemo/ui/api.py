@@ -12,13 +12,16 @@ from mtdemo.rest.questions import Questions
 from mtdemo.rest.vector_questions import VectorQuestions
 from mtdemo.serving.vector_service import VectorService
 from mtdemo.ui.components.events import shows_errors
+from mtdemo.ui.label_questions import LabelQuestions
 
 
 def add_endpoints(vectors: VectorService, planner: Planner) -> None:
     """Add the endpoints that are not tabs."""
     its, of_many = Questions(vectors.service, planner), VectorQuestions(vectors)
+    of_labels = LabelQuestions(vectors.service)
     questions = (
         *(its.embed, its.similarity, its.classify, its.entities, its.analyze, its.freezing_plan),
+        *(of_labels.examine_classes, of_labels.examine_entities),
         *(of_many.scale, of_many.rank, of_many.duplicates, of_many.map, of_many.compare),
     )
     for question in questions:
