@@ -28,15 +28,18 @@ _INVITATION = (
 _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
-def add_class_scores(service: ModelService, box: SentenceBox, model: gr.State) -> None:
+def add_class_scores(service: ModelService, box: SentenceBox, model: gr.State) -> gr.Markdown:
     """Add the part, seen while the box holds labels.
 
     Args:
         service: answers.
         box: holds the sentences and the file that they came from.
         model: the visitor's choice of model.
+
+    Returns:
+        What stands there without them, still to be rendered.
     """
-    invitation = gr.Markdown(_INVITATION, elem_classes="introduction")
+    invitation = gr.Markdown(_INVITATION, elem_classes="introduction", render=False)
     with gr.Column(visible=False) as part:
         gr.Markdown("### Against the labels of the file")
         note = gr.Markdown(elem_classes="note")
@@ -66,6 +69,7 @@ def add_class_scores(service: ModelService, box: SentenceBox, model: gr.State) -
 
     confusion.select(show_cell, given, [caption, sentences], **_QUIET)
     gr.on([threshold.input, note.change], partial(abstain, service), [*given, threshold], abstention, **_QUIET)
+    return invitation
 
 
 def label_rows(analysis: Analysis, file: LoadedFile | None) -> tuple[list[int], list[LabelledSentence]]:

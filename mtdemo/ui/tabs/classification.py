@@ -44,6 +44,7 @@ def add_classification_tab(service: ModelService, box: SentenceBox, model: gr.St
         status: changes when another model is ready.
     """
     note = gr.Markdown(elem_classes="note")
+    invitation = add_class_scores(service, box, model)
     bars = gr.Label(label="Probabilities", show_label=False)
     rows = gr.HTML(apply_default_css=False, elem_id="classes")
     with gr.Accordion("As a table", open=False):
@@ -72,7 +73,7 @@ def add_classification_tab(service: ModelService, box: SentenceBox, model: gr.St
         trigger_mode="always_last",
     )
     add_downloads(service, box, model, "classes", lambda answer: answer.classification_as_dict(), tabulate_classes)
-    add_class_scores(service, box, model)
+    invitation.render()
     introduction = gr.Markdown(_INTRODUCTION, elem_classes="introduction")
     status.change(partial(introduce, service), model, introduction, show_progress="hidden", api_visibility="private")
 

@@ -42,6 +42,7 @@ def add_entities_tab(service: ModelService, box: SentenceBox, model: gr.State, s
         status: changes when another model is ready.
     """
     note = gr.Markdown(elem_classes="note")
+    invitation = add_entity_scores(service, box, model)
     spans = gr.HighlightedText(label="Entities", show_legend=False, show_label=False, elem_id="spans")
     with gr.Accordion("As a table, with scores and places", open=False):
         with gr.Row(elem_classes="controls"):
@@ -68,7 +69,7 @@ def add_entities_tab(service: ModelService, box: SentenceBox, model: gr.State, s
 
     names.select(show_name, [box.asked, model], chosen, **quiet)
     add_downloads(service, box, model, "entities", lambda answer: answer.entities_as_dict(), tabulate_entities)
-    add_entity_scores(service, box, model)
+    invitation.render()
     introduction = gr.Markdown(_INTRODUCTION, elem_classes="introduction")
     status.change(
         partial(introduce, service), model, [introduction, spans], show_progress="hidden", api_visibility="private"

@@ -29,15 +29,18 @@ _MEANINGS = (
 )
 
 
-def add_entity_scores(service: ModelService, box: SentenceBox, model: gr.State) -> None:
+def add_entity_scores(service: ModelService, box: SentenceBox, model: gr.State) -> gr.Markdown:
     """Add the part, seen while the box holds tags.
 
     Args:
         service: answers.
         box: holds the sentences and the file that they came from.
         model: the visitor's choice of model.
+
+    Returns:
+        What stands there without them, still to be rendered.
     """
-    invitation = gr.Markdown(_INVITATION, elem_classes="introduction")
+    invitation = gr.Markdown(_INVITATION, elem_classes="introduction", render=False)
     with gr.Column(visible=False) as part:
         gr.Markdown("### Against the tags of the file")
         note = gr.Markdown(elem_classes="note")
@@ -60,6 +63,7 @@ def add_entity_scores(service: ModelService, box: SentenceBox, model: gr.State) 
         api_visibility="private",
         show_progress="hidden",
     )
+    return invitation
 
 
 def tagged_rows(analysis: Analysis, file: LoadedFile | None) -> tuple[list[int], list[TaggedSentence]]:
