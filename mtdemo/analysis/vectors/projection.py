@@ -17,7 +17,7 @@ from mtdemo.errors import InputError, UnknownNameError
 from mtdemo.results import ArrayRecord, FloatArray
 
 MIN_SENTENCES = 4
-MAX_NEIGHBOUR_SENTENCES = 3_000  # that t-SNE and UMAP lay out; it takes about ten seconds on one core
+MAX_NEIGHBOUR_SENTENCES = 3_000  # that t-SNE and UMAP lay out, in one go that cannot be stopped
 N_NEIGHBOURS = 10
 _MAX_JUDGED = 1_000  # sentences; the judgement compares all of them with all
 _SEED = 0
