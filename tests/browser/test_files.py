@@ -44,6 +44,7 @@ def test_a_table_is_opened_its_column_changed_and_it_leaves_with_its_texts(
         expect(told).to_contain_text("1 row of more cells than columns left out, line 5 first")
         expect(page.locator("#stale")).to_be_empty()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        check_buttons_are_within(page, width)
         assert violations(page) == []
         page.get_by_label("label: positive").click()
         expect(page.locator("#sentences textarea")).to_have_value("positive\nnegative\nneutral")
@@ -73,13 +74,20 @@ def test_a_file_is_dropped_on_the_box_and_beside_it_nothing_happens(visit: Visit
         expect(page.locator("#sentences textarea")).to_have_value("One <b>.\nTwo.")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_splitting_is_offered_for_long_lines_and_can_be_undone(visit: Visit, theme: str) -> None:
-    with visit(theme=theme) as page:
+def check_buttons_are_within(page: Page, width: int) -> None:
+    for button in page.locator("#actions button").locator("visible=true").all():
+        box = button.bounding_box()
+        assert box and box["x"] >= 0 and box["x"] + box["width"] <= width - 12, button.inner_text()
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (375, "dark")])
+def test_splitting_is_offered_for_long_lines_and_can_be_undone(visit: Visit, width: int, theme: str) -> None:
+    with visit(width, theme) as page:
         split, box = page.locator("#split"), page.locator("#sentences textarea")
         expect(split).to_be_hidden()
         box.fill(LONG)
         expect(split).to_be_visible()
+        check_buttons_are_within(page, width)
         assert violations(page) == []
         split.click()
         expect(page.locator("#answers .answer")).to_have_count(5)
