@@ -7,6 +7,7 @@ import pytest
 
 from mtdemo.config import Settings
 from mtdemo.errors import DataFileError, InputError
+from mtdemo.serving import service
 from mtdemo.serving.file_annotation import AnnotationReport, annotate_file
 from mtdemo.serving.service import ModelService
 
@@ -102,19 +103,21 @@ def test_a_full_disk_is_told(tmp_path: Path, tiny: Callable[..., Path], n_lines:
             annotate_file(service, source, output, embeddings)
 
 
-def test_lines_that_are_cut_are_counted_and_blank_lines_do_not_pile_up(tmp_path: Path, tiny: Callable[..., Path]) -> None:
+def test_lines_that_are_cut_are_counted_and_blank_lines_do_not_pile_up(
+    tmp_path: Path, tiny: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "in.txt").write_text("\n" * 2000 + "the cat sat " * 40)
-    service = ModelService(Settings(checkpoint=str(tiny()), max_length=16))
+    asked = ModelService(Settings(checkpoint=str(tiny()), max_length=16))
     portions: list[int] = []
-    analyze = service._portions
+    part = service._portions
 
-    def counted(sentences: Iterable[str]) -> Iterator[list[str | InputError]]:
-        for portion in analyze(sentences):
+    def counted(by: ModelService, sentences: Iterable[str]) -> Iterator[list[str | InputError]]:
+        for portion in part(by, sentences):
             portions.append(len(portion))
             yield portion
 
-    service._portions = counted  # type: ignore[method-assign]
-    report = annotate_file(service, tmp_path / "in.txt", tmp_path / "out.jsonl")
+    monkeypatch.setattr(service, "_portions", counted)
+    report = annotate_file(asked, tmp_path / "in.txt", tmp_path / "out.jsonl")
     assert (report.n_lines, report.n_blank, report.n_truncated) == (2001, 2000, 1)
     assert "1 were too long to be read whole" in report.summary
     assert report.n_unknown == 0
