@@ -33,6 +33,7 @@ class LabDataset:
         tagged, labelled: to learn from, for the entity head and for the classification head.
         tagged_heldout, labelled_heldout: to measure on.
         note: what a person should know of their file; empty where there is nothing.
+        name: what to call it beside others.
     """
 
     tagged: tuple[TaggedSentence, ...]
@@ -40,6 +41,7 @@ class LabDataset:
     tagged_heldout: tuple[TaggedSentence, ...]
     labelled_heldout: tuple[LabelledSentence, ...]
     note: str = ""
+    name: str = "the project's sample"
 
     @classmethod
     def from_sample(cls, sample: Sample) -> LabDataset:
@@ -94,6 +96,7 @@ def read_dataset(path: Path | None = None) -> LabDataset:
         _check_lengths([(sentence.place, len(sentence.text.strip())) for sentence in places])
     return replace(
         dataset,
+        name=path.name,
         note=_note(learned, heldout),
         tagged_heldout=tuple(subsample(dataset.tagged_heldout, MAX_HELD_OUT)),
         labelled_heldout=tuple(subsample(dataset.labelled_heldout, MAX_HELD_OUT)),

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 
 from mtdemo.evaluation.metrics import Validation
+from mtdemo.evaluation.tallies import tally_classes, tally_entities
 from mtdemo.inference.pipeline import analyze_batches
 from mtdemo.laboratory.dataset import LabDataset
-from mtdemo.laboratory.outcome import TaskDrift
+from mtdemo.laboratory.outcome import AnswerChange, TaskDrift
 from mtdemo.models.loaded import LoadedModel
 from mtdemo.models.parts import Parts
 from mtdemo.results import SentenceAnalysis
@@ -58,10 +59,11 @@ def collect_answers(model: LoadedModel, dataset: LabDataset, own: Sequence[str],
     )
 
 
-def entity_drift(before: Answers, after: Answers, first: Validation, last: Validation) -> TaskDrift:
+def entity_drift(dataset: LabDataset, before: Answers, after: Answers, first: Validation, last: Validation) -> TaskDrift:
     """Compare the entities found before and after training.
 
     Args:
+        dataset: whose held-out sentences were read.
         before: answers of a model.
         after: answers of the same model later.
         first: its scores before.
@@ -73,25 +75,57 @@ def entity_drift(before: Answers, after: Answers, first: Validation, last: Valid
         last.entity_f1 or 0.0,
         float(np.mean([a.entity_spans != b.entity_spans for a, b in pairs])),
         all(a.entities == b.entities for a, b in pairs),
+        *(tally_entities(dataset.tagged_heldout, answers.tagged) for answers in (before, after)),
     )
 
 
-def class_drift(before: Answers, after: Answers, first: Validation, last: Validation) -> TaskDrift:
+def class_drift(dataset: LabDataset, before: Answers, after: Answers, first: Validation, last: Validation) -> TaskDrift:
     """Compare the classes given before and after training.
 
     Args:
+        dataset: whose held-out sentences were read.
         before: answers of a model.
         after: answers of the same model later.
         first: its scores before.
         last: its scores after.
     """
     pairs = list(zip(before.labelled, after.labelled, strict=True))
+    gold = [sentence.label for sentence in dataset.labelled_heldout]
     return TaskDrift(
         first.macro_f1 or 0.0,
         last.macro_f1 or 0.0,
         float(np.mean([a.label != b.label for a, b in pairs])),
         all(a.probabilities == b.probabilities for a, b in pairs),
+        *(tally_classes(gold, [answer.label for answer in answers.labelled]) for answers in (before, after)),
     )
+
+
+def changed_answers(dataset: LabDataset, before: Answers, after: Answers) -> tuple[AnswerChange, ...]:
+    """List the held-out sentences with another answer than before.
+
+    A class counts where the sentence is held out for classes, entities where it is held out for entities.
+
+    Args:
+        dataset: whose held-out sentences were read.
+        before: answers of a model.
+        after: answers of the same model later.
+    """
+    gold = {sentence.text: sentence.label for sentence in dataset.labelled_heldout}
+    tagged = {sentence.text for sentence in dataset.tagged_heldout}
+    changes = []
+    for a, b in zip(before.heldout, after.heldout, strict=True):
+        has_class, has_entities = a.text in gold, a.text in tagged
+        change = AnswerChange(
+            a.text,
+            gold.get(a.text, ""),
+            a.label if has_class else "",
+            b.label if has_class else "",
+            tuple(e for e, s in zip(a.entities, a.entity_spans, strict=True) if has_entities and s not in b.entity_spans),
+            tuple(e for e, s in zip(b.entities, b.entity_spans, strict=True) if has_entities and s not in a.entity_spans),
+        )
+        if change.flips_class or change.lost or change.found:
+            changes.append(change)
+    return tuple(changes)
 
 
 def embedding_cosine(before: Answers, after: Answers) -> float:

@@ -22,9 +22,20 @@ from mtdemo.evaluation.validation import ValidationSets
 from mtdemo.inference.forward import run_windows
 from mtdemo.inference.hidden_state_cache import CachedRunner, HiddenStateCache
 from mtdemo.laboratory.dataset import LabDataset, check_labels
-from mtdemo.laboratory.drift import Answers, class_drift, collect_answers, embedding_cosine, entity_drift, relative_change
+from mtdemo.laboratory.drift import (
+    Answers,
+    changed_answers,
+    class_drift,
+    collect_answers,
+    embedding_cosine,
+    entity_drift,
+    relative_change,
+)
 from mtdemo.laboratory.outcome import CacheSpeedup, Ending, ExperimentSettings, Outcome, Snapshot
+from mtdemo.laboratory.receipt import FreezeReceipt, copy_weights, write_receipt
+from mtdemo.laboratory.representation import collect_hidden_states, compare_layers
 from mtdemo.models.loaded import LoadedModel
+from mtdemo.results import FloatArray
 from mtdemo.training.preparation import prepare
 from mtdemo.training.settings import TrainingSettings
 from mtdemo.training.step_losses import StepLosses
@@ -41,7 +52,8 @@ class Experiment:
     """One run of the laboratory.
 
     `run` may be called once; `stop` may be called from any thread at any time. At the end `outcome` tells what the run did,
-    and `trained` is the copy: an ordinary model, since adapters have become part of its matrices.
+    and `trained` is the copy: an ordinary model, since adapters have become part of its matrices. Weights that did not
+    change are those of the base, so the copy takes `n_own_bytes` of memory.
 
     Args:
         base: the model whose copy is trained.
@@ -57,12 +69,14 @@ class Experiment:
         self.dataset = dataset
         self.outcome: Outcome | None = None
         self.trained: LoadedModel | None = None
+        self.n_own_bytes = 0
         self._base = base
         self._n_threads = n_threads or count_cores()
         self._stop = threading.Event()
         self._is_late = False
         self._watch = _Stopwatch(settings.n_steps)
         self._history: list[Snapshot] = []  # those with a new measurement
+        self._receipt: FreezeReceipt | None = None
         self._random: torch.Tensor  # the state of torch's random numbers between two steps of this run
 
     def stop(self) -> None:
@@ -81,19 +95,22 @@ class Experiment:
         Raises:
             PlanError: nothing trains in this plan.
             UnknownNameError: the plan names a part that the model does not have.
-            TrainingError: the loss is no number any more, such as where rates are too high.
+            TrainingError: the loss is no number any more, such as where rates are too high; or the first step did not
+                freeze what the plan freezes.
             DataFileError: the dataset has a label that the model does not have.
         """
         self._watch.start()
         copied = replace(self._base, model=copy.deepcopy(self._base.model), tokenizer=copy.deepcopy(self._base.tokenizer))
         check_labels(self.dataset, self._base.info.class_labels, self._base.info.entity_types)
         before = self._collect_answers(copied)
+        states = self._collect_states(copied, before)
         with _turn:
             trainer = _make_trainer(copied, self.dataset, self.settings)
             self._random = torch.get_rng_state()
         yield from self._train(trainer, copied)
         self.trained = trained = trainer.finished()
-        self.outcome = self._conclude(before, trained, trainer.hidden_states)
+        self.n_own_bytes = _share_unchanged(self._base.model, trained.model)
+        self.outcome = self._conclude(before, states, trained, trainer.hidden_states)
         yield self._history[-1]
 
     def _train(self, trainer: Trainer, copied: LoadedModel) -> Iterator[Snapshot]:
@@ -139,28 +156,43 @@ class Experiment:
         with _turn:
             torch.set_num_threads(self._n_threads)  # torch counts them per thread, and steps come from several
             torch.set_rng_state(self._random)
+            weights = copy_weights(trainer.model) if trainer.n_done == 0 else None
             losses = self._watch.time_step(trainer)
             self._random = torch.get_rng_state()
+        if weights is not None:
+            prepared = trainer.prepared
+            self._receipt = write_receipt(
+                weights, trainer.model, prepared.settings.plan.freezing_at(prepared.freezing, 0.0)
+            )
+            self._receipt.check()
         return losses
 
     def _collect_answers(self, model: LoadedModel) -> Answers:
         torch.set_num_threads(self._n_threads)
         return collect_answers(model, self.dataset, self.settings.own_sentences, MAX_LENGTH)
 
-    def _conclude(self, before: Answers, trained: LoadedModel, features: HiddenStateCache | None) -> Outcome:
+    def _collect_states(self, model: LoadedModel, answers: Answers) -> list[FloatArray]:
+        return collect_hidden_states(model, [answer.text for answer in answers.heldout], MAX_LENGTH)
+
+    def _conclude(
+        self, before: Answers, states: list[FloatArray], trained: LoadedModel, features: HiddenStateCache | None
+    ) -> Outcome:
         after = self._collect_answers(trained)
         first, last = self._history[0].scores, self._history[-1].scores
         return Outcome(
             snapshots=tuple(self._history),
             training_s=self._watch.training_s,
-            entities=entity_drift(before, after, first, last),
-            classes=class_drift(before, after, first, last),
+            entities=entity_drift(self.dataset, before, after, first, last),
+            classes=class_drift(self.dataset, before, after, first, last),
             embedding_cosine=embedding_cosine(before, after),
             movement=relative_change(self._base, trained, self._base.model.parts()),
             own_before=before.own,
             own_after=after.own,
             ending=self._ending(self._history[-1].n_done),
             reuse=self._watch.speedup(features),
+            receipt=self._receipt,
+            layers=compare_layers(states, self._collect_states(trained, after)),
+            changes=changed_answers(self.dataset, before, after),
         )
 
     def _ending(self, n_done: int) -> Ending:
@@ -233,3 +265,22 @@ def _make_trainer(model: LoadedModel, dataset: LabDataset, settings: ExperimentS
         max_feature_bytes=_MAX_FEATURE_BYTES,
     )
     return Trainer(prepare(model, dataset.tagged, dataset.labelled, training))
+
+
+def _share_unchanged(base: torch.nn.Module, trained: torch.nn.Module) -> int:
+    """Let a trained model share its base's equal weights.
+
+    Both are only read from now on. What the model says stays the same, bit for bit.
+
+    Returns:
+        Bytes of the trained model's own weights.
+    """
+    theirs, n_bytes = dict(base.named_parameters()), 0
+    for name, parameter in trained.named_parameters():
+        parameter.grad = None
+        other = theirs.get(name)
+        if other is not None and torch.equal(other, parameter):
+            parameter.data = other.data
+        else:
+            n_bytes += parameter.nbytes
+    return n_bytes

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mtdemo.laboratory.run_queue import Run
+    from mtdemo.laboratory.run_store import Run
     from mtdemo.models.loaded import LoadedModel
 
 CHECKPOINT = "checkpoint"

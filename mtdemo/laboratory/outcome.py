@@ -8,9 +8,11 @@ from typing import Any, Literal
 
 from mtdemo.errors import PlanError
 from mtdemo.evaluation.metrics import Validation
+from mtdemo.evaluation.tallies import Tally
+from mtdemo.laboratory.receipt import FreezeReceipt
 from mtdemo.models.parts import LEARNED_TASKS
 from mtdemo.planning.training_plan import TrainingPlan
-from mtdemo.results import SentenceAnalysis
+from mtdemo.results import ArrayRecord, Entity, SentenceAnalysis
 from mtdemo.training.step_losses import StepLosses
 
 MAX_STEPS, MAX_SENTENCES_PER_STEP = 1_000, 64
@@ -105,19 +107,77 @@ class Snapshot:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class TaskDrift:
+@dataclass(frozen=True, slots=True, eq=False)
+class TaskDrift(ArrayRecord):
     """Change of a task's answers on the held-out sentences.
 
     Attributes:
         score_before, score_after: entity F1, macro-F1 of classes, 0 to 1.
         changed_fraction: sentences whose answer is another now, 0 to 1.
         is_identical: whether every probability of a class, or of an entity found, is what it was, bit for bit.
+        tally_before, tally_after: float64 (sentences, …), the counts that the score is made of, as
+            `mtdemo.evaluation.tallies` gives them.
     """
 
     score_before: float
     score_after: float
     changed_fraction: float
+    is_identical: bool
+    tally_before: Tally
+    tally_after: Tally
+
+    @property
+    def n_sentences(self) -> int:
+        """Held-out sentences of the task."""
+        return len(self.tally_before)
+
+    @property
+    def n_changed(self) -> int:
+        """Sentences whose answer is another now."""
+        return round(self.changed_fraction * self.n_sentences)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerChange:
+    """A held-out sentence with another answer than before.
+
+    Attributes:
+        text: the sentence.
+        label: its class as people gave it; empty where it has none.
+        class_before, class_after: what the model said; equal where only entities changed.
+        lost, found: entities that it named before and not now, and the other way round, type and both ends counting.
+    """
+
+    text: str
+    label: str
+    class_before: str
+    class_after: str
+    lost: tuple[Entity, ...]
+    found: tuple[Entity, ...]
+
+    @property
+    def flips_class(self) -> bool:
+        """True where the class is another now."""
+        return self.class_before != self.class_after
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerDrift:
+    """Change of the hidden states at one level.
+
+    Attributes:
+        name: `embeddings`, `layer_0`, …: their output.
+        cka: linear CKA of all word pieces before and after, 0 to 1.
+        cosine: mean over word pieces of the cosine of the two vectors, -1 to 1.
+        is_identical: whether all are the same, bit for bit; both numbers are 1 then.
+    """
+
+    name: str
+    cka: float
+    cosine: float
     is_identical: bool
 
 
@@ -149,6 +209,9 @@ class Outcome:
         own_before, own_after: what the model said, and says, of the person's sentences.
         ending: why it ended.
         reuse: what reusing hidden states was worth; None where the backbone trained or no step could reuse all.
+        receipt: what was frozen, as asked and as done; None where no step was taken.
+        layers: drift of the hidden states, lowest level first.
+        changes: the held-out sentences with another answer.
     """
 
     snapshots: tuple[Snapshot, ...]
@@ -161,6 +224,9 @@ class Outcome:
     own_after: tuple[SentenceAnalysis, ...]
     ending: Ending
     reuse: CacheSpeedup | None
+    receipt: FreezeReceipt | None
+    layers: tuple[LayerDrift, ...]
+    changes: tuple[AnswerChange, ...]
 
     def as_dict(self) -> dict[str, Any]:
         last = self.snapshots[-1]
@@ -178,4 +244,8 @@ class Outcome:
             "embedding_cosine": self.embedding_cosine,
             "movement": self.movement,
             "reuse": None if self.reuse is None else asdict(self.reuse),
+            "n_heldout": {"entities": self.entities.n_sentences, "classes": self.classes.n_sentences},
+            "freeze_receipt": None if self.receipt is None else self.receipt.as_dict(),
+            "layers": [asdict(layer) for layer in self.layers],
+            "changed_answers": [change.as_dict() for change in self.changes],
         }

@@ -6,24 +6,23 @@ A run is an iterator; whoever stops asking for its next step, because a tab was 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mtdemo.config import (
     EMBEDDED,
+    KEPT_AFTER_LEAVING_S,
     MAX_RUN_SECONDS,
     MAX_RUNS_AT_ONCE,
-    MAX_RUNS_KEPT,
     MAX_RUNS_WAITING,
-    MAX_TRAINED_MODELS,
-    MAX_VISITORS,
     count_cores,
 )
 from mtdemo.errors import LaboratoryError
 from mtdemo.laboratory.dataset import LabDataset, read_dataset
 from mtdemo.laboratory.outcome import ExperimentSettings, Outcome, Snapshot
+from mtdemo.laboratory.run_store import Run, RunStore, name_owner
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.runtime import import_libraries
 from mtdemo.serving.service import ModelService
@@ -43,27 +42,6 @@ class Waiting:
     place: int
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A finished run in numbers, to compare.
-
-    Attributes:
-        number: of this visitor's runs, from 1.
-        title: what to call it.
-        plan: what trained, and how fast.
-        n_trainable: parameters.
-        n_bytes: estimated memory of a step.
-        report: the outcome as plain data.
-    """
-
-    number: int
-    title: str
-    plan: TrainingPlan
-    n_trainable: int
-    n_bytes: int
-    report: dict[str, Any]
-
-
 @dataclass(slots=True)
 class _VisitorState:
     """State of one visitor.
@@ -72,15 +50,65 @@ class _VisitorState:
         running: the experiment, once it has a place.
         active: from joining the line to the end of the run.
         cancelled: the run was stopped, or the line left.
-        outcome: of the last finished run.
-        runs: finished ones, oldest first.
+        session: the page that began the run.
+        sessions: the visitor's open pages.
+        left_at: when the last of them was closed, on the monotonic clock; None while one is open.
     """
 
     running: Experiment | None = None
     active: bool = False
     cancelled: bool = False
-    outcome: Outcome | None = None
-    runs: list[Run] = field(default_factory=list)
+    session: str = ""
+    sessions: set[str] = field(default_factory=set)
+    left_at: float | None = None
+
+
+class _Line:
+    """Places for runs, and the line before them.
+
+    Args:
+        changed: held while places change, and told of it.
+        max_running: runs at once.
+        max_waiting: runs in line; more are refused.
+    """
+
+    def __init__(self, changed: threading.Condition, max_running: int, max_waiting: int) -> None:
+        self._changed = changed
+        self._max_running = max_running
+        self._max_waiting = max_waiting
+        self._tickets: list[object] = []
+        self._n_running = 0
+
+    def join(self, ticket: object) -> None:
+        """Join the line at its end, or raise LaboratoryError."""
+        with self._changed:
+            if len(self._tickets) >= self._max_waiting:
+                n = len(self._tickets)
+                raise LaboratoryError(f"{n} runs are waiting already, which is the limit. Try again soon.")
+            self._tickets.append(ticket)
+
+    def take_place(self, ticket: object) -> bool:
+        """Take a free place, if it is this one's turn."""
+        with self._changed:
+            if self._n_running >= self._max_running or self._tickets[0] is not ticket:
+                return False
+            self._tickets.pop(0)
+            self._n_running += 1
+            return True
+
+    def place(self, ticket: object) -> int:
+        """Return the place in line, 1 being next."""
+        with self._changed:
+            return self._tickets.index(ticket) + 1
+
+    def leave(self, ticket: object, had_place: bool) -> None:
+        """Free the place, or leave the line."""
+        with self._changed:
+            if had_place:
+                self._n_running -= 1
+            else:
+                self._tickets.remove(ticket)
+            self._changed.notify_all()
 
 
 class Laboratory:
@@ -96,16 +124,19 @@ class Laboratory:
         self, service: ModelService, max_running: int = MAX_RUNS_AT_ONCE, max_waiting: int = MAX_RUNS_WAITING
     ) -> None:
         self._service = service
-        self._max_running = max_running
-        self._max_waiting = max_waiting
-        self._states: OrderedDict[str, _VisitorState] = OrderedDict()
-        self._trained: OrderedDict[str, tuple[Run, LoadedModel]] = OrderedDict()  # by visitor, the last one at the end
-        self._line: list[object] = []
-        self._n_running = 0
-        self._changed = threading.Condition()
+        self._states: dict[str, _VisitorState] = {}
+        self._finished = RunStore()
+        self._changed = threading.Condition()  # of states and places
+        self._line = _Line(self._changed, max_running, max_waiting)
 
     def run(
-        self, visitor: str, plan: TrainingPlan, title: str, dataset: LabDataset | None = None, **settings: Any
+        self,
+        visitor: str,
+        plan: TrainingPlan,
+        title: str,
+        dataset: LabDataset | None = None,
+        session: str = "",
+        **settings: Any,
     ) -> Iterator[Waiting | Snapshot]:
         """Wait in line, then train a copy of the model.
 
@@ -114,6 +145,7 @@ class Laboratory:
             plan: what trains, and how fast.
             title: what to call the run.
             dataset: sentences to learn from and to measure on; the project's own by default.
+            session: the page that asks; the run ends when it is closed.
             **settings: fields of `ExperimentSettings`.
 
         Yields:
@@ -128,11 +160,11 @@ class Laboratory:
 
         wanted = ExperimentSettings(plan=plan, **{"max_seconds": MAX_RUN_SECONDS, **settings})
         ticket = object()
-        state = self._enter(visitor, ticket)
+        state = self._join(visitor, session, ticket)
         has_place = False
         try:
-            while not (has_place := self._take_place(ticket)):
-                yield Waiting(self._place(ticket))
+            while not (has_place := self._line.take_place(ticket)):
+                yield Waiting(self._line.place(ticket))
                 with self._changed:
                     if state.cancelled or self._changed.wait_for(lambda: state.cancelled, _WAIT_S):
                         return
@@ -144,10 +176,15 @@ class Laboratory:
                 state.running = experiment
             yield from experiment.run()
             if experiment.outcome is not None and experiment.trained is not None:
-                run = _describe(state, title, experiment, experiment.outcome, experiment.trained)
-                self._keep(visitor, state, run, experiment.outcome, experiment.trained)
+                number = self._finished.next_number(visitor)
+                run = _describe(number, title, experiment, experiment.outcome, experiment.trained)
+                if self._states.get(visitor) is state:  # else the visitor was forgotten in the meantime
+                    self._finished.add(visitor, run, experiment.outcome, experiment.trained, experiment.n_own_bytes)
+                    self._sweep()
         finally:
-            self._leave(state, ticket, has_place)
+            with self._changed:
+                state.running, state.active = None, False
+                self._line.leave(ticket, has_place)
 
     def stop(self, visitor: str) -> None:
         """End the visitor's run after its current step.
@@ -163,31 +200,65 @@ class Laboratory:
                 state.running.stop()
             self._changed.notify_all()
 
-    def outcome(self, visitor: str) -> Outcome | None:
-        """Return the outcome of the visitor's last finished run."""
+    def is_active(self, visitor: str) -> bool:
+        """Tell whether the visitor has a run going on."""
         state = self._states.get(visitor)
-        return state.outcome if state is not None else None
+        return state is not None and state.active
 
-    def trained(self, visitor: str) -> tuple[Run, LoadedModel]:
-        """Return the visitor's last run and its trained model.
+    def outcome(self, visitor: str, number: int | None = None) -> Outcome | None:
+        """Return the outcome of a run, the last by default.
+
+        It is None where there is none, or where only its numbers are left.
+        """
+        return self._finished.outcome(visitor, number)
+
+    def trained(self, visitor: str, number: int | None = None) -> tuple[Run, LoadedModel]:
+        """Return a run, the last by default, and its model.
 
         Raises:
-            LaboratoryError: there is none, it had to make room for those of others, or nobody knows any more who this is.
+            LaboratoryError: there is none, it had to make room for others, or nobody knows any more who this is.
         """
         _check_known(visitor)
-        trained = self._trained.get(visitor)
-        if trained is None:
-            raise LaboratoryError(
-                "There is no trained model of yours here: none was trained yet, this page lost its connection for a while, "
-                f"or others trained theirs since (the last {MAX_TRAINED_MODELS} are kept). Train it again; the same seed "
-                "gives the same model."
-            )
-        return trained
+        return self._finished.trained(visitor, number)
+
+    def has_weights(self, visitor: str, number: int) -> bool:
+        """Tell whether a run's trained model can still be used."""
+        return self._finished.has_weights(visitor, number)
 
     def runs(self, visitor: str) -> tuple[Run, ...]:
         """Return the visitor's finished runs, oldest first."""
-        state = self._states.get(visitor)
-        return tuple(state.runs) if state is not None else ()
+        return self._finished.runs(visitor)
+
+    def enter(self, visitor: str, session: str, kept: Iterable[Any] = ()) -> None:
+        """Let a page of a visitor in.
+
+        Args:
+            visitor: whose page it is.
+            session: the page.
+            kept: runs as the browser kept them, for a server that does not know them any more.
+
+        Raises:
+            LaboratoryError: what the browser kept are no runs; the page is let in all the same.
+        """
+        with self._changed:
+            state = self._states.setdefault(visitor, _VisitorState())
+            state.sessions.add(session)
+            state.left_at = None
+        self._finished.touch(visitor)
+        self._finished.restore(visitor, kept)
+
+    def leave(self, session: str) -> None:
+        """Let a closed page go; its results wait a while.
+
+        A page that is loaded again is closed first, so nothing is dropped before `KEPT_AFTER_LEAVING_S`.
+        """
+        for visitor, state in list(self._states.items()):
+            if state.active and session and state.session == session:
+                self.stop(visitor)
+            if session in state.sessions:
+                state.sessions.discard(session)
+                state.left_at = None if state.sessions else time.monotonic()
+        self._sweep()
 
     def forget(self, visitor: str) -> None:
         """Stop the visitor's run and drop all results.
@@ -196,60 +267,29 @@ class Laboratory:
         """
         self.stop(visitor)
         with self._changed:
-            self._drop(visitor)
+            self._states.pop(visitor, None)
+        for run in self._finished.runs(visitor):
+            self._service.unregister(name_owner(visitor, run.number))
+        self._finished.drop(visitor)
 
-    def _drop(self, visitor: str) -> None:
-        self._states.pop(visitor, None)
-        self._trained.pop(visitor, None)
-        self._service.unregister(visitor)
+    def _sweep(self) -> None:
+        """Forget visitors gone long ago or above the limit."""
+        states, last = list(self._states.items()), time.monotonic() - KEPT_AFTER_LEAVING_S
+        long_gone = [name for name, state in states if state.left_at is not None and state.left_at < last]
+        busy = [name for name, state in states if state.active]
+        for name in {*long_gone, *self._finished.oldest_beyond(busy)} - {*busy}:
+            self.forget(name)
 
-    def _enter(self, visitor: str, ticket: object) -> _VisitorState:
+    def _join(self, visitor: str, session: str, ticket: object) -> _VisitorState:
         _check_known(visitor)
+        self._sweep()
         with self._changed:
-            state = self._states.get(visitor) or _VisitorState()
+            state = self._states.setdefault(visitor, _VisitorState())
             if state.active:
                 raise LaboratoryError("A run of yours is going on already. Stop it, or wait until it has ended.")
-            if len(self._line) >= self._max_waiting:
-                raise LaboratoryError(f"{len(self._line)} runs are waiting already, which is the limit. Try again soon.")
-            self._states[visitor] = state
-            self._states.move_to_end(visitor)
-            for idle in [name for name, other in self._states.items() if not other.active and other is not state]:
-                if len(self._states) > MAX_VISITORS:
-                    self._drop(idle)
-            state.active, state.cancelled = True, False
-            self._line.append(ticket)
+            self._line.join(ticket)
+            state.active, state.cancelled, state.session = True, False, session
             return state
-
-    def _take_place(self, ticket: object) -> bool:
-        with self._changed:
-            if self._n_running >= self._max_running or self._line[0] is not ticket:
-                return False
-            self._line.pop(0)
-            self._n_running += 1
-            return True
-
-    def _place(self, ticket: object) -> int:
-        with self._changed:
-            return self._line.index(ticket) + 1
-
-    def _leave(self, state: _VisitorState, ticket: object, had_place: bool) -> None:
-        with self._changed:
-            state.running, state.active = None, False
-            if had_place:
-                self._n_running -= 1
-            else:
-                self._line.remove(ticket)
-            self._changed.notify_all()
-
-    def _keep(self, visitor: str, state: _VisitorState, run: Run, outcome: Outcome, trained: LoadedModel) -> None:
-        with self._changed:
-            state.outcome = outcome
-            state.runs = [*state.runs, run][-MAX_RUNS_KEPT:]
-            if self._states.get(visitor) is state:  # else the tab was closed in the meantime
-                self._trained[visitor] = (run, trained)
-                self._trained.move_to_end(visitor)
-            while len(self._trained) > MAX_TRAINED_MODELS:
-                self._trained.popitem(last=False)
 
 
 def _check_known(visitor: str) -> None:
@@ -261,7 +301,7 @@ def _check_known(visitor: str) -> None:
         raise LaboratoryError("This page was left alone for too long, and the server forgot whose it is. Reload it.")
 
 
-def _describe(state: _VisitorState, title: str, experiment: Experiment, outcome: Outcome, trained: LoadedModel) -> Run:
+def _describe(number: int, title: str, experiment: Experiment, outcome: Outcome, trained: LoadedModel) -> Run:
     from mtdemo.planning.adapters import extended_parts
     from mtdemo.planning.costs import Batch, estimate_step
     from mtdemo.training.batches import MIXES, active_tasks, sentences_per_task
@@ -273,6 +313,7 @@ def _describe(state: _VisitorState, title: str, experiment: Experiment, outcome:
     is_active = active_tasks(settings.task_weights, keeping)
     n_at_once = max(sentences_per_task(settings.sentences_per_step, (1, 1), MIXES["equal"], is_active))  # tasks take turns
     batch = Batch(n_at_once, _N_TOKENS, config.backbone.num_attention_heads)
-    number = state.runs[-1].number + 1 if state.runs else 1
-    report = {**outcome.as_dict(), "settings": settings.as_dict(), "learned_from": experiment.dataset.phrase}
+    data = experiment.dataset
+    told = {"settings": settings.as_dict(), "learned_from": data.phrase, "data": data.name}
+    report = {**outcome.as_dict(), **told}
     return Run(number, title, settings.plan, freezing.n_trainable, estimate_step(freezing, batch).n_bytes, report)

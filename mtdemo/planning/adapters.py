@@ -97,10 +97,11 @@ def merge_adapters(model: MultiTaskModel) -> None:
 
 def _add_adapters(model: MultiTaskModel, layers: Sequence[Part], settings: AdapterSettings) -> None:
     names = [name for part in layers for name in target_names(part, settings.targets)]
-    if not names:
+    missing = [target for target in settings.targets if not any(target_names(part, [target]) for part in layers)]
+    if missing:  # also beside others that match: an adapter that is silently left out would not be missed
         known = dict.fromkeys(name.rpartition(".")[2] for name in _linear_layers(layers[0]))
         raise UnknownNameError(
-            f"No linear layer of this backbone is called {' or '.join(settings.targets)}; there are {', '.join(known)}."
+            f"No linear layer of this backbone is called {' or '.join(missing)}; there are {', '.join(known)}."
         )
     with import_lock:
         from peft import LoraConfig, inject_adapter_in_model

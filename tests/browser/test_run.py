@@ -104,7 +104,7 @@ def test_a_run_is_downloaded_and_its_model_answers_in_the_other_tabs(page: Page,
     plan(page, ["New output layer only"])
     begin(page, 10)
     expect(page.get_by_text("New output layer: macro-F1")).to_be_visible(timeout=120_000)
-    page.get_by_role("button", name="Pack the last run as a ZIP").click()
+    page.get_by_role("button", name="Pack this run as a ZIP").click()
     button = page.get_by_role("button", name="Download run-1.zip")
     expect(button).to_be_visible(timeout=60_000)
     with page.expect_download() as download:
@@ -112,10 +112,12 @@ def test_a_run_is_downloaded_and_its_model_answers_in_the_other_tabs(page: Page,
     download.value.save_as(tmp_path / "run.zip")
     with zipfile.ZipFile(tmp_path / "run.zip") as archive:
         assert "checkpoint/model.safetensors" in archive.namelist()
-    page.get_by_role("button", name="Use the trained copy in the other tabs").click()
+    page.get_by_role("button", name="Use this run in the other tabs").click()
+    expect(page.get_by_text("Run 1 answers in the other tabs now")).to_be_visible()
     expect(page.locator("#status")).to_contain_text("run 1 of your laboratory")
     expect(page.locator("#badge")).to_contain_text("run 1 of your laboratory")
-    open_tab(page, TABS[0])
+    page.get_by_role("button", name="See its answers").click()
+    expect(page.locator("#answers .answer").first).to_be_visible()
     expect(page.locator("#work")).to_contain_text("1 pass ·")  # the copy has answered already, in a pass of its own
 
 

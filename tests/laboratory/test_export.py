@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from mtdemo.laboratory.export import pack_run
-from mtdemo.laboratory.run_queue import Run
+from mtdemo.laboratory.run_store import Run
 from mtdemo.models.checkpoints import load_directory
 from mtdemo.planning.training_plan import TrainingPlan
 

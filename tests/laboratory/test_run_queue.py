@@ -1,5 +1,6 @@
 """Who may run when: places, lines, stops, and that nobody sees another's run."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from mtdemo.data.marked_text import Sample, read_sample
 from mtdemo.errors import LaboratoryError, PlanError
 from mtdemo.laboratory.dataset import LabDataset
 from mtdemo.laboratory.run_queue import Laboratory, Waiting
+from mtdemo.laboratory.run_store import name_owner
 from mtdemo.models.multitask import MultiTaskConfig
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.serving.service import ModelService
@@ -169,7 +171,7 @@ def test_what_a_closed_page_had_trained_answers_no_more_and_is_not_given_to_its_
     list(begin(laboratory, "a", 1))
     run, trained = laboratory.trained("a")
     assert run.number == 1
-    name = small.register(trained, "run 1", "a")
+    name = small.register(trained, "run 1", name_owner("a", 1))
     late = begin(laboratory, "a", 500)
     next(late)
     laboratory.forget("a")
@@ -184,8 +186,8 @@ def test_what_a_closed_page_had_trained_answers_no_more_and_is_not_given_to_its_
 
 
 def test_results_are_bounded(small: ModelService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtdemo.laboratory.run_queue.MAX_VISITORS", 2)
-    monkeypatch.setattr("mtdemo.laboratory.run_queue.MAX_RUNS_KEPT", 2)
+    monkeypatch.setattr("mtdemo.laboratory.run_store.MAX_VISITORS", 2)
+    monkeypatch.setattr("mtdemo.laboratory.run_store.MAX_RUNS_KEPT", 2)
     laboratory = Laboratory(small)
     for visitor in ("a", "a", "a", "b", "c"):
         list(begin(laboratory, visitor, 1))
@@ -219,16 +221,99 @@ def test_a_run_in_line_can_be_given_up(small: ModelService) -> None:
 
 
 def test_trained_models_are_kept_while_there_is_room(small: ModelService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtdemo.laboratory.run_queue.MAX_TRAINED_MODELS", 1)
+    monkeypatch.setattr("mtdemo.laboratory.run_store.MAX_TRAINED_BYTES", 1)
     laboratory = Laboratory(small)
     with pytest.raises(LaboratoryError, match="none was trained yet"):
-        laboratory.trained("a")[1]
+        laboratory.trained("a")
     list(begin(laboratory, "a", 1))
     assert laboratory.trained("a")[1].model is not small.get_model().model
+    assert laboratory.has_weights("a", 1)
     list(begin(laboratory, "b", 1))
-    with pytest.raises(LaboratoryError, match="others trained theirs since"):
-        laboratory.trained("a")[1]
+    with pytest.raises(LaboratoryError, match="weights of run 1 are gone"):
+        laboratory.trained("a")
+    assert not laboratory.has_weights("a", 1)
     assert laboratory.runs("a"), "its numbers stay"
     laboratory.forget("b")
     with pytest.raises(LaboratoryError):
-        laboratory.trained("b")[1]
+        laboratory.trained("b")
+
+
+def test_any_run_can_be_had_not_only_the_last(small: ModelService) -> None:
+    laboratory = Laboratory(small)
+    for n_steps in (1, 3):
+        list(begin(laboratory, "a", n_steps))
+    for number, n_steps in ((1, 1), (2, 3)):
+        run, trained = laboratory.trained("a", number)
+        outcome = laboratory.outcome("a", number)
+        assert outcome is not None
+        assert (run.number, run.report["n_steps"], outcome.snapshots[-1].n_done) == (number, n_steps, n_steps)
+        assert trained.model is not laboratory.trained("a", 3 - number)[1].model
+    assert laboratory.trained("a")[0].number == 2
+    with pytest.raises(LaboratoryError, match="no such run"):
+        laboratory.trained("a", 3)
+
+
+def test_what_did_not_train_takes_no_memory_twice(small: ModelService) -> None:
+    laboratory = Laboratory(small)
+    list(begin(laboratory, "a", 2))
+    served, trained = small.get_model().model, laboratory.trained("a")[1].model
+    for name, parameter in trained.named_parameters():
+        is_same = parameter.data_ptr() == served.get_parameter(name).data_ptr()
+        assert is_same == name.startswith("backbone."), name
+
+
+def test_a_page_that_is_loaded_again_finds_its_runs_and_one_that_stays_away_is_forgotten(
+    small: ModelService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laboratory = Laboratory(small)
+    laboratory.enter("ada", "page 1")
+    list(laboratory.run("ada", HEADS_ONLY, "heads", FEW, "page 1", n_steps=1))
+    laboratory.leave("page 1")
+    laboratory.enter("ada", "page 2")
+    assert laboratory.trained("ada")[0].number == 1
+    monkeypatch.setattr("mtdemo.laboratory.run_queue.KEPT_AFTER_LEAVING_S", -1.0)
+    laboratory.leave("page 1")
+    assert laboratory.runs("ada"), "a page is open"
+    laboratory.leave("page 2")
+    assert laboratory.runs("ada") == ()
+
+
+def test_a_closed_page_ends_its_own_run_and_no_other(small: ModelService) -> None:
+    laboratory = Laboratory(small)
+    laboratory.enter("ada", "page 1")
+    laboratory.enter("ada", "page 2")
+    run = laboratory.run("ada", HEADS_ONLY, "heads", FEW, "page 1", n_steps=500)
+    next(run)
+    laboratory.leave("page 2")
+    assert next(run) and laboratory.is_active("ada")
+    laboratory.leave("page 1")
+    assert len(list(run)) == 1
+    assert not laboratory.is_active("ada")
+
+
+def test_numbers_come_back_from_the_browser_to_a_server_that_lost_them(small: ModelService) -> None:
+    first, second = Laboratory(small), Laboratory(small)
+    list(begin(first, "ada", 2))
+    (run,) = first.runs("ada")
+    kept = json.loads(json.dumps([run.as_dict()]))
+    assert "changed_answers" not in kept[0]["report"], "sentences are no numbers"
+    second.enter("ada", "page", kept)
+    (again,) = second.runs("ada")
+    assert (again.number, again.title, again.plan, again.n_trainable) == (1, run.title, run.plan, run.n_trainable)
+    assert again.report["history"][-1] == run.report["history"][-1]
+    assert second.outcome("ada", 1) is None and not second.has_weights("ada", 1)
+    with pytest.raises(LaboratoryError, match="weights of run 1 are gone"):
+        second.trained("ada", 1)
+    list(begin(second, "ada", 1))
+    assert [each.number for each in second.runs("ada")] == [1, 2]
+    second.enter("ada", "page", kept)
+    assert len(second.runs("ada")) == 2, "what the server knows counts for more"
+
+
+@pytest.mark.parametrize("kept", [["x"], [{}], [{"number": 1}], [None], [{"report": {"history": []}}]])
+def test_what_a_browser_kept_is_checked(small: ModelService, kept: list[object]) -> None:
+    laboratory = Laboratory(small)
+    with pytest.raises(LaboratoryError, match="left out"):
+        laboratory.enter("ada", "page", kept)
+    list(begin(laboratory, "ada", 1))
+    assert len(laboratory.runs("ada")) == 1

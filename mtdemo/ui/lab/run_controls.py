@@ -15,6 +15,7 @@ from mtdemo.config import EMBEDDED
 from mtdemo.errors import MtdemoError, PlanError, TooMuchInputError
 from mtdemo.laboratory.dataset import MAX_CHARACTERS, MAX_FILE_SENTENCES, LabDataset, check_labels, read_dataset
 from mtdemo.laboratory.outcome import MAX_SENTENCES_PER_STEP, MAX_STEPS
+from mtdemo.laboratory.verdict import MIN_TO_CONCLUDE
 from mtdemo.models.parts import LEARNED_TASKS
 from mtdemo.planning.planner import Planner
 from mtdemo.planning.run_warnings import run_warnings
@@ -38,6 +39,8 @@ SUFFIXES = [".jsonl", ".csv", ".conll", ".bio", ".iob", ".iob2", ".txt"]
 MAX_OWN = 10  # sentences of a visitor's own that are compared
 _OWN = "The Nobel Prize went to Marie Curie.\nThe service at Lufthansa was a nightmare."
 _N_STEPS = 60
+_ONLY_EMBEDDED = "Only the embedded model can be trained here; choose it as the backbone, or only plan."
+_NO_PLAN = "There is no plan that can be trained: what is wrong with it stands beside its controls."
 _FORMATS = """
 | file | a line of it |
 |---|---|
@@ -48,8 +51,8 @@ _FORMATS = """
 | `.txt`, both | `{label} \\| What a day in [Rome]({place})!` after a line `[train]`, and others after `[test]` |
 
 A task that your file says nothing of keeps the project's sentences. A quarter of the sentences, drawn by lot but always the
-same ones, is kept aside to measure on, unless the file says itself what is `[test]`. The file is read for your run and is
-not kept with it; the copy that was uploaded is deleted from the server within two hours.
+same ones, is kept aside to measure on, unless the file says itself what is `[test]`. The file is read for your run; of it,
+only sentences whose answer changed are kept with the run. The copy that was uploaded is deleted within two hours.
 """
 
 
@@ -58,7 +61,8 @@ class RunControls:
     """Components that say what to train and how.
 
     Attributes:
-        visitor: whose run it is.
+        visitor: whose run it is: a word that this browser keeps.
+        session: the page that asks for it.
         backbone: what the plan is for; only the embedded model can be trained here.
         saved: the plan as JSON.
         described: says what the file holds.
@@ -66,6 +70,7 @@ class RunControls:
     """
 
     visitor: gr.State
+    session: gr.State
     backbone: gr.Radio
     saved: gr.Code
     tasks: gr.Radio
@@ -86,7 +91,7 @@ class RunControls:
     @property
     def inputs(self) -> set[Component]:
         """Components that a run is made of."""
-        return self.checked | {self.visitor, self.n_sentences, self.seed, self.own, self.file}
+        return self.checked | {self.visitor, self.session, self.n_sentences, self.seed, self.own, self.file}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ class RunRequest:
     settings: dict[str, Any]
 
 
-def add_run_controls(visitor: gr.State, backbone: gr.Radio, saved: gr.Code) -> RunControls:
+def add_run_controls(visitor: gr.State, session: gr.State, backbone: gr.Radio, saved: gr.Code) -> RunControls:
     """Add the controls; those of the plan are given."""
     with gr.Row():
         tasks = gr.Radio(list(TASK_WEIGHTS), value=_ALL_TASKS, label="Learn", info="What the loss is made of.")
@@ -123,7 +128,8 @@ def add_run_controls(visitor: gr.State, backbone: gr.Radio, saved: gr.Code) -> R
         file = gr.File(label=f"At most {MAX_FILE_SENTENCES:,} sentences", file_types=SUFFIXES, height=160)
         described = gr.Markdown(elem_classes="note", visible=False)
         formats = gr.Markdown(describe_formats(None))
-    return RunControls(visitor, backbone, saved, tasks, keep, n_steps, n_sentences, seed, own, file, described, formats)
+    of_data = (own, file, described, formats)
+    return RunControls(visitor, session, backbone, saved, tasks, keep, n_steps, n_sentences, seed, *of_data)
 
 
 def read_run(controls: RunControls, values: Values) -> RunRequest:
@@ -133,9 +139,9 @@ def read_run(controls: RunControls, values: Values) -> RunRequest:
         PlanError, DataFileError, TooMuchInputError: as the message says.
     """
     if values[controls.backbone] != EMBEDDED:
-        raise PlanError("Only the embedded model can be trained here; choose it as the backbone, or only plan.")
+        raise PlanError(_ONLY_EMBEDDED)
     if not values[controls.saved]:
-        raise PlanError("There is no plan that can be trained: what is wrong with it stands beside its controls.")
+        raise PlanError(_NO_PLAN)
     numbers = (values[controls.n_steps], values[controls.n_sentences], values[controls.seed])
     if None in numbers:
         raise PlanError("Steps, sentences per step and seed need a number each; one of these fields is empty.")
@@ -168,21 +174,28 @@ def _own_sentences(text: str) -> Sequence[str]:
     return lines
 
 
-def check_run(planner: Planner, controls: RunControls, values: Values) -> str:
-    """Warn, as HTML, where plan and run contradict each other.
+def check_run(planner: Planner, controls: RunControls, values: Values) -> tuple[str, bool]:
+    """Check whether a run can be made, and makes sense.
 
     An error of the plan itself is shown beside the plan.
+
+    Returns:
+        Warnings as HTML, and whether the run can be made.
     """
+    if values[controls.backbone] != EMBEDDED:
+        return as_warnings([_ONLY_EMBEDDED]), False
     if not values[controls.saved]:
-        return ""
+        return as_warnings([_NO_PLAN]), False
     try:
         plan = TrainingPlan.from_dict(json.loads(values[controls.saved]))
         freezing = planner.freezing(values[controls.backbone], plan)
-    except MtdemoError:
-        return ""
+    except MtdemoError as error:
+        return as_warnings([str(error)]), False
+    if not freezing.n_trainable:
+        return as_warnings(["Nothing trains in this plan, so there is nothing to run. Let a part train."]), False
     n_steps = int(values[controls.n_steps] or _N_STEPS)
     weights, keep = TASK_WEIGHTS[values[controls.tasks]], float(values[controls.keep] or 0)
-    return as_warnings(run_warnings(plan, freezing, n_steps, weights, keep))
+    return as_warnings(run_warnings(plan, freezing, n_steps, weights, keep)), True
 
 
 def describe_file(service: ModelService, path: str | None) -> Any:
@@ -192,7 +205,9 @@ def describe_file(service: ModelService, path: str | None) -> Any:
     try:
         dataset, model = read_dataset(Path(path)), service.load(EMBEDDED)
         check_labels(dataset, model.class_labels, model.entity_types)
-        words = f"Read: {dataset.phrase}."
+        n_fewest = min(len(dataset.tagged_heldout), len(dataset.labelled_heldout))
+        few = f" **{n_fewest} are too few to conclude anything from a score**: {MIN_TO_CONCLUDE} are the least."
+        words = f"Read: {dataset.phrase}.{few if n_fewest < MIN_TO_CONCLUDE else ''}"
     except MtdemoError as error:
         words = f"**This file cannot be used.** {as_plain_markdown(str(error))}"
     return gr.Markdown(words, visible=True)

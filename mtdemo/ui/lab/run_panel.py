@@ -1,42 +1,49 @@
-"""The part of the freezing tab that trains: a copy learns under the plan above, and the page tells what moved."""
+"""The part of the freezing tab that trains: experiments, runs by hand, and what can be done with each run."""
 
 from __future__ import annotations
 
 import html
-import time
-from collections.abc import Callable, Iterator
+import json
+import re
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_bytes_to_cache
 
-from mtdemo.config import EMBEDDED, MAX_RUN_SECONDS, MAX_RUNS_AT_ONCE, MAX_TRAINED_MODELS
-from mtdemo.errors import MtdemoError
+from mtdemo.config import EMBEDDED, MAX_RUN_SECONDS, MAX_RUNS_AT_ONCE, MAX_TRAINED_BYTES
+from mtdemo.errors import LaboratoryError
 from mtdemo.laboratory.dataset import read_dataset
-from mtdemo.laboratory.export import pack_run
-from mtdemo.laboratory.outcome import Snapshot
-from mtdemo.laboratory.run_queue import Laboratory, Waiting
+from mtdemo.laboratory.run_queue import Laboratory
 from mtdemo.planning.planner import Planner
 from mtdemo.serving.service import ModelService
-from mtdemo.ui.charts.run import plot_runs
-from mtdemo.ui.components.events import Updates, Values, shows_errors
-from mtdemo.ui.components.model_picker import describe_ready
-from mtdemo.ui.lab.run_controls import (
-    RunControls,
-    add_run_controls,
-    check_run,
-    describe_file,
-    describe_formats,
-    read_run,
+from mtdemo.ui.components.events import Updates
+from mtdemo.ui.lab.question_panel import add_question_panel
+from mtdemo.ui.lab.run_actions import (
+    Bench,
+    answer,
+    check,
+    choose,
+    compare_runs,
+    free,
+    lock,
+    pack_chosen,
+    train,
+    use_served,
+    use_trained,
 )
-from mtdemo.ui.lab.run_view import RunView, add_run_view, describe_state
+from mtdemo.ui.lab.run_controls import add_run_controls, describe_file, describe_formats
+from mtdemo.ui.lab.run_view import add_run_view
 
-_REFRESH_S = 0.7
+_VISITOR = re.compile(r"[\w-]{22}")  # as `secrets.token_urlsafe(16)` makes them
+# What a browser keeps of a visit, whatever tab is open: gradio's own BrowserState reads it only where it stands.
+_READ = "() => localStorage.getItem('mtdemo-laboratory') || ''"
+_KEEP = "(visit) => { if (visit) localStorage.setItem('mtdemo-laboratory', visit); }"
 _PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 _QUIET: dict[str, Any] = {"show_progress": "hidden", **_PRIVATE}
+_SEE = "() => document.querySelector('#tab-answers-button')?.click()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,7 @@ class SharedComponents:
 def add_laboratory(
     service: ModelService, planner: Planner, laboratory: Laboratory, page: gr.Blocks, shared: SharedComponents
 ) -> None:
-    """Add the controls and the results under a plan.
+    """Add experiments, controls and results under a plan.
 
     Args:
         service: takes a trained copy in.
@@ -71,65 +78,95 @@ def add_laboratory(
         shared: what belongs to others.
     """
     own_dataset = read_dataset()
+    visitor, session = gr.State(""), gr.State("")
+    kept = gr.Textbox(visible="hidden", label="Runs, for the browser to keep")
     gr.Markdown(
-        "## Train it\n"
-        f"A **copy** of the embedded model learns {len(own_dataset.tagged)} small sentences under the plan above and is "
-        f"measured on {len(own_dataset.tagged_heldout)} others, before, during and after. The model of the other tabs "
-        f"stays as it is. {MAX_RUNS_AT_ONCE} runs go on at once on this page, others wait in line; a run ends after "
-        f"{MAX_RUN_SECONDS / 60:.0f} minutes at the latest, and is yours alone. The trained copy of your last run is kept, "
-        f"as long as fewer than {MAX_TRAINED_MODELS} others train one after it; pack it to take it with you."
+        "## Experiments\n"
+        "A question, runs that answer it one after the other, and a verdict that is never stronger than its interval. Each "
+        f"run trains a **copy** of the embedded model on {len(own_dataset.tagged)} small sentences and is measured on "
+        f"{len(own_dataset.tagged_heldout)} others, or on the file that you give below. The model that answers in the "
+        "other tabs stays as it is."
     )
     whose = gr.Markdown(elem_classes="note")
     shared.status.change(partial(describe_trained_model, service), shared.model, whose, **_QUIET)
-    visitor = gr.State("")
-    page.load(_visitor, None, visitor, **_QUIET)
-    page.unload(_forget_in(laboratory))
-    controls = add_run_controls(visitor, shared.backbone, shared.saved)
+    questions = add_question_panel(own_dataset)
+    gr.Markdown(
+        "## Train it by hand\n"
+        f"A copy learns under the plan above. {MAX_RUNS_AT_ONCE} runs go on at once on this page, others wait in line; a "
+        f"run ends after {MAX_RUN_SECONDS / 60:.0f} minutes at the latest, and is yours alone. Its numbers are kept in "
+        f"this browser, its weights on the server while there is room ({MAX_TRAINED_BYTES / 1e6:.0f} MB for all visitors); "
+        "pack a run to take it with you."
+    )
+    controls = add_run_controls(visitor, session, shared.backbone, shared.saved)
     check = gr.HTML(padding=False)
     with gr.Row():
-        start = gr.Button("Train a copy", variant="primary")
+        start = gr.Button("Train a copy", variant="primary", interactive=False)
         stop = gr.Button("Stop and keep what there is")
-    view = add_run_view()
-
-    planned = start.click(**{**shared.plan, "trigger_mode": "once"})  # so that no earlier plan is trained
-    planned.success(
-        partial(train, laboratory, controls, view),
-        controls.inputs | {view.by},
-        view.outputs,
-        concurrency_limit=None,
-        **_QUIET,
-    )
-    stop.click(laboratory.stop, visitor, None, queue=False, **_PRIVATE)
-    _connect_controls(service, planner, controls, shared.status, check)
-    _connect_results(service, laboratory, visitor, view, shared)
+    bench = Bench(service, planner, laboratory, controls, questions, add_run_view(), start, stop, check, kept)
+    _connect_visit(bench, page)
+    _connect_runs(bench, shared.plan)
+    _connect_controls(bench, shared.status)
+    _connect_results(bench, shared)
 
 
-def _connect_controls(
-    service: ModelService, planner: Planner, controls: RunControls, status: gr.Markdown, check: gr.HTML
-) -> None:
+def _connect_visit(bench: Bench, page: gr.Blocks) -> None:
+    """Let a visitor come, come back, and go."""
+    controls, view = bench.controls, bench.view
+    outputs = [controls.visitor, controls.session, bench.kept, *sorted(view.outputs, key=lambda each: int(each._id))]
+    page.load(open_in(bench, outputs), bench.kept, outputs, js=_READ, **_QUIET).then(None, bench.kept, None, js=_KEEP)
+    page.unload(_leave_in(bench.laboratory))
+
+
+def _connect_runs(bench: Bench, plan: dict[str, Any]) -> None:
+    """Let runs begin and end, one at a time."""
+    controls, view, questions = bench.controls, bench.view, bench.questions
+    starts = {bench.start, *questions.starts}
+    begins: dict[str, Any] = {"fn": partial(lock, starts), "outputs": starts, **_QUIET}
+    runs: dict[str, Any] = {"concurrency_limit": None, **_QUIET}
+    keeps: dict[str, Any] = {"fn": None, "inputs": bench.kept, "js": _KEEP}
+    frees: dict[str, Any] = {"fn": partial(free, bench), "inputs": controls.inputs, "outputs": starts, **_QUIET}
+    by_hand = bench.start.click(**begins).then(**plan)  # so that no earlier plan is trained
+    by_hand.then(partial(train, bench), controls.inputs | {view.by}, view.outputs | {bench.kept}, **runs).then(
+        **frees
+    ).then(**keeps)
+    for card in questions.cards:
+        card.start.click(**begins).then(
+            partial(answer, bench, card.question.name),
+            controls.inputs | {view.by},
+            view.outputs | {bench.kept, card.shown, card.stop},
+            **runs,
+        ).then(**frees).then(**keeps)
+    for stop in (bench.stop, *(card.stop for card in questions.cards)):
+        stop.click(bench.laboratory.stop, controls.visitor, None, queue=False, **_PRIVATE)
+
+
+def _connect_controls(bench: Bench, status: gr.Markdown) -> None:
     """Let the controls be checked and described as they change."""
+    controls = bench.controls
     gr.on(
         [controls.saved.change, controls.tasks.input, controls.n_steps.change, controls.keep.change],
-        partial(check_run, planner, controls),
-        controls.checked,
-        check,
+        partial(check, bench),
+        controls.checked | {controls.visitor},
+        [bench.check, bench.start],
         trigger_mode="always_last",
         **_QUIET,
     )
     file = controls.file
-    gr.on([file.upload, file.clear], partial(describe_file, service), file, controls.described, **_QUIET)
-    status.change(lambda: describe_formats(service.loaded(EMBEDDED)), None, controls.formats, **_QUIET)
+    gr.on([file.upload, file.clear], partial(describe_file, bench.service), file, controls.described, **_QUIET)
+    status.change(lambda: describe_formats(bench.service.loaded(EMBEDDED)), None, controls.formats, **_QUIET)
 
 
-def _connect_results(
-    service: ModelService, laboratory: Laboratory, visitor: gr.State, view: RunView, shared: SharedComponents
-) -> None:
-    """Let the visitor compare, pack and use what was trained."""
-    view.by.input(partial(compare_runs, laboratory), [visitor, view.by], view.compared, **_QUIET)
-    packed = view.download
-    view.pack.click(partial(pack_last, laboratory, packed.GRADIO_CACHE), visitor, packed, **_PRIVATE)
-    view.use.click(partial(use_trained, service, laboratory), visitor, [shared.model, shared.status], **_PRIVATE)
-    view.back.click(partial(use_served, service), None, [shared.model, shared.status], **_PRIVATE)
+def _connect_results(bench: Bench, shared: SharedComponents) -> None:
+    """Let the visitor see, compare, pack and use runs."""
+    view, visitor = bench.view, bench.controls.visitor
+    of_run, used = [visitor, view.chosen], [shared.model, shared.status, view.notice, view.see]
+    view.chosen.input(partial(choose, bench), {*of_run}, view.of_one, **_QUIET)
+    view.by.input(partial(compare_runs, bench.laboratory), [visitor, view.by], view.compared, **_QUIET)
+    pack = partial(pack_chosen, bench.laboratory, view.download.GRADIO_CACHE)
+    view.pack.click(pack, of_run, view.download, **_PRIVATE)
+    view.use.click(partial(use_trained, bench.service, bench.laboratory), of_run, used, **_PRIVATE)
+    view.back.click(partial(use_served, bench.service), None, used, **_PRIVATE)
+    view.see.click(None, None, None, js=_SEE)
 
 
 def describe_trained_model(service: ModelService, model: str | None) -> str:
@@ -145,77 +182,50 @@ def describe_trained_model(service: ModelService, model: str | None) -> str:
     )
 
 
-def _visitor(request: gr.Request) -> str:
-    """Name the visitor: one page in one browser tab."""
-    return str(request.session_hash)
-
-
-def _forget_in(laboratory: Laboratory) -> Callable[[gr.Request], None]:
-    """Make the callback that drops a closed page's runs.
+def open_in(bench: Bench, outputs: list[Any]) -> Callable[..., Any]:
+    """Make the callback that a visit begins with.
 
     It is no partial, since gradio passes no request to one.
     """
 
-    def forget(request: gr.Request) -> None:
-        laboratory.forget(_visitor(request))
+    def open_page(stored: str, request: gr.Request) -> list[Any]:
+        visitor, runs = read_visit(stored)
+        session = str(request.session_hash)
+        shown: Updates = {}
+        try:
+            bench.laboratory.enter(visitor, session, runs)
+        except LaboratoryError as error:
+            shown[bench.view.status] = f'<p class="warning">{html.escape(str(error))}</p>'
+        if bench.laboratory.runs(visitor):
+            shown |= bench.show_all(visitor, str(bench.view.by.value))
+        shown |= {bench.controls.visitor: visitor, bench.controls.session: session, **bench.keep(visitor)}
+        return [shown.get(output, gr.skip()) for output in outputs]
 
-    return forget
-
-
-@shows_errors
-def compare_runs(laboratory: Laboratory, visitor: str, by: str) -> Any:
-    """Draw the visitor's runs."""
-    return plot_runs(laboratory.runs(visitor), by)
-
-
-@shows_errors
-def pack_last(laboratory: Laboratory, directory: str, visitor: str) -> Any:
-    """Pack the visitor's last run as a file to download."""
-    run, trained = laboratory.trained(visitor)
-    name = f"run-{run.number}.zip"
-    content = pack_run(run, laboratory.runs(visitor), trained)
-    path = save_bytes_to_cache(content, name, cache_dir=directory)
-    return gr.DownloadButton(f"Download {name} ({len(content) / 1e6:.0f} MB)", value=Path(path), visible=True)
+    return open_page
 
 
-@shows_errors
-def use_trained(service: ModelService, laboratory: Laboratory, visitor: str) -> tuple[str, str]:
-    """Let the trained copy answer in this visitor's other tabs."""
-    run, trained = laboratory.trained(visitor)
-    name = service.register(trained, f"run {run.number} of your laboratory", visitor)
-    return name, describe_ready(service, name)
+def read_visit(stored: str) -> tuple[str, list[Any]]:
+    """Read a visitor's name and runs from their browser.
 
-
-@shows_errors
-def use_served(service: ModelService) -> tuple[None, str]:
-    """Let the page's model answer in the other tabs again."""
-    return None, describe_ready(service, None)
-
-
-def train(laboratory: Laboratory, controls: RunControls, view: RunView, values: Values) -> Iterator[Updates]:
-    """Train a copy, and show what becomes of it.
-
-    An error is shown in the place of the state, since a run may have been shown already when it occurs.
+    Who was not here before, or brings something else, gets a name that nobody can guess.
     """
-    visitor = values[controls.visitor]
-    seen: list[Snapshot] = []
-    shown = 0.0
-    yield view.show_beginning()
     try:
-        request = read_run(controls, values)
-        for state in laboratory.run(visitor, request.plan, request.title, request.dataset, **request.settings):
-            if isinstance(state, Waiting):
-                yield {view.status: f"Waiting for a place: {state.place} in line."}
-                continue
-            seen.append(state)
-            if time.monotonic() - shown > _REFRESH_S:
-                shown = time.monotonic()
-                yield {view.status: describe_state(state), **view.show_history(seen)}
-    except MtdemoError as error:
-        yield {view.status: f"This did not work: {html.escape(str(error), quote=False)}"}
-        return
-    outcome = laboratory.outcome(visitor)
-    if not seen:
-        yield {view.status: "You left the line; nothing was trained."}
-    elif outcome is not None:
-        yield view.show_outcome(outcome, seen, laboratory.runs(visitor), values[view.by])
+        visit = json.loads(stored)
+        visitor, runs = visit["visitor"], visit["runs"]
+    except (ValueError, KeyError, TypeError):
+        return secrets.token_urlsafe(16), []
+    if isinstance(visitor, str) and _VISITOR.fullmatch(visitor) and isinstance(runs, list):
+        return visitor, runs
+    return secrets.token_urlsafe(16), []
+
+
+def _leave_in(laboratory: Laboratory) -> Callable[[gr.Request], None]:
+    """Make the callback that ends a closed page's run.
+
+    It is no partial, since gradio passes no request to one.
+    """
+
+    def leave(request: gr.Request) -> None:
+        laboratory.leave(str(request.session_hash))
+
+    return leave

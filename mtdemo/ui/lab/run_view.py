@@ -1,10 +1,10 @@
-"""A run as the page shows it: in words, tables, figures and a file."""
+"""Runs as the page shows them: the one that goes on, all of the visitor, and one of them in full."""
 
 from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -14,17 +14,19 @@ import pandas as pd
 from gradio.components import Component
 
 from mtdemo.laboratory.outcome import Outcome, Snapshot, TaskDrift
-from mtdemo.laboratory.run_queue import Run
+from mtdemo.laboratory.run_store import Run
+from mtdemo.laboratory.verdict import MIN_TO_CONCLUDE
 from mtdemo.models.parts import HEAD_NAMES, LEARNED_TASKS, Task, part_title
 from mtdemo.planning.scenarios import WEIGHTS, find_selection
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.results import SentenceAnalysis
-from mtdemo.ui.charts.run import AXES, plot_history, plot_movement, plot_runs
+from mtdemo.ui.charts.run import AXES, plot_history, plot_layers, plot_movement, plot_runs
 from mtdemo.ui.components.events import Updates
 from mtdemo.ui.components.messages import shorten
+from mtdemo.ui.lab.run_details import describe_details
 
 _WIDTHS: list[str | int] = ["34%", "26%", "40%"]
-_RUN_WIDTHS: list[str | int] = ["52px", "300px", "112px", "120px", "92px", "130px", "130px"]
+_RUN_WIDTHS: list[str | int] = ["52px", "220px", "150px", "104px", "104px", "76px", "104px", "104px", "76px"]
 _NEARLY_ONE = 0.9999
 _ENDINGS = {"done": "Done", "stopped": "Stopped", "out of time": "Out of time, so stopped"}
 _MEASURES = (
@@ -40,89 +42,144 @@ class RunView:
 
     Attributes:
         status, history: what is going on, in words and as a figure.
-        result, moved, sentences: what a finished run did.
         finished: holds all that follows, hidden before the first run has ended.
-        runs, by, compared: all runs of the visitor, as a table and as a figure.
-        use, back, pack, download, report: what can be done with the last one.
+        chosen: the number of the run that is shown and used.
+        use, see, back, pack, download: what can be done with it.
+        notice: what became of that.
+        result, details, moved, layers, sentences, report: what it did.
+        runs, few, by, compared: all runs of the visitor, as a table, in words and as a figure.
     """
 
     status: gr.HTML
     history: gr.Plot
-    result: gr.HTML
-    moved: gr.Plot
-    sentences: gr.Dataframe
     finished: gr.Column
-    runs: gr.Dataframe
-    by: gr.Radio
-    compared: gr.Plot
+    chosen: gr.Dropdown
     use: gr.Button
+    see: gr.Button
     back: gr.Button
     pack: gr.Button
     download: gr.DownloadButton
+    notice: gr.HTML
+    result: gr.HTML
+    details: gr.HTML
+    moved: gr.Plot
+    layers: gr.Plot
+    sentences: gr.Dataframe
     report: gr.Code
+    runs: gr.Dataframe
+    few: gr.HTML
+    by: gr.Radio
+    compared: gr.Plot
+
+    @property
+    def of_one(self) -> set[Component]:
+        """Components that show the chosen run."""
+        shown = {self.result, self.details, self.moved, self.layers, self.sentences, self.report}
+        return shown | {self.notice, self.download, self.see}
 
     @property
     def outputs(self) -> set[Component]:
         """Components that a run changes."""
-        shown = {self.status, self.history, self.result, self.moved, self.sentences, self.finished}
-        return shown | {self.runs, self.compared, self.download, self.report}
+        of_all = {self.runs, self.few, self.compared, self.chosen, self.finished}
+        return {self.status, self.history} | of_all | self.of_one
 
     def show_beginning(self) -> Updates:
-        """Say that a run begins; hide what another did."""
+        """Say that a run begins; the last one's figure goes."""
         return {
             self.status: "<p>Getting ready: a copy of the model, and what it says before.</p>",
             self.history: gr.Plot(visible=False),
-            self.result: "",
-            self.moved: gr.Plot(visible=False),
-            self.sentences: gr.Dataframe(visible=False),
         }
 
     def show_history(self, seen: Sequence[Snapshot]) -> Updates:
         """Draw the losses and scores so far."""
         return {self.history: gr.Plot(plot_history(seen), visible=True)}
 
-    def show_outcome(self, outcome: Outcome, seen: Sequence[Snapshot], runs: Sequence[Run], by: str) -> Updates:
-        """Show a run that has ended, the last of `runs`."""
-        last, run = seen[-1], runs[-1]
+    def show_ending(self, outcome: Outcome, seen: Sequence[Snapshot], number: int) -> Updates:
+        """Say how a run has ended."""
+        last = seen[-1]
         return {
             self.status: (
                 f"<p><b>{_ENDINGS[outcome.ending]}</b> after {last.n_done} of {last.n_steps} steps and "
-                f"{last.seconds:.1f} s, of which the steps took {outcome.training_s:.1f} s. This is run {run.number}.</p>"
+                f"{last.seconds:.1f} s, of which the steps took {outcome.training_s:.1f} s. This is run {number}.</p>"
             ),
             **self.show_history(seen),
-            self.result: describe_outcome(outcome, run.plan),
-            self.moved: gr.Plot(plot_movement(outcome.movement), visible=True),
-            self.sentences: gr.Dataframe(tabulate_sentences(outcome), visible=bool(outcome.own_before)),
-            self.finished: gr.Column(visible=True),
-            self.runs: tabulate_runs(runs),
+        }
+
+    def show_runs(self, runs: Sequence[Run], with_weights: Collection[int], by: str) -> Updates:
+        """List and compare all runs, and choose the last one.
+
+        Args:
+            runs: of the visitor, oldest first.
+            with_weights: numbers of those whose trained model is still here.
+            by: one of `AXES`.
+        """
+        choices = [(f"{run.number}: {run.title}", run.number) for run in reversed(runs)]
+        few = [run.number for run in runs if min(run.report["n_heldout"].values()) < MIN_TO_CONCLUDE]
+        return {
+            self.finished: gr.Column(visible=bool(runs)),
+            self.chosen: gr.Dropdown(choices, value=runs[-1].number if runs else None),
+            self.runs: tabulate_runs(runs, with_weights),
+            self.few: _caution_runs(few),
             self.compared: plot_runs(runs, by),
+        }
+
+    def show_one(self, run: Run, outcome: Outcome | None, colors: Mapping[str, str]) -> Updates:
+        """Show a run, or what is left of it."""
+        saved: Updates = {
             self.report: json.dumps({**run.report, "plan": run.plan.as_dict()}, indent=1),
             self.download: gr.DownloadButton(visible=False),
+            self.notice: "",
+            self.see: gr.Button(visible=False),
+            self.moved: gr.Plot(plot_movement(run.report["movement"]), visible=True),
+            self.layers: gr.Plot(plot_layers(outcome.layers), visible=True) if outcome else gr.Plot(visible=False),
+            self.sentences: gr.Dataframe(
+                tabulate_sentences(outcome) if outcome else None, visible=bool(outcome and outcome.own_before)
+            ),
         }
+        if outcome is None:
+            words = "<p>Of this run only the numbers are left, which this browser kept.</p>"
+            return {**saved, self.result: words, self.details: ""}
+        return {
+            **saved,
+            self.result: describe_outcome(outcome, run.plan),
+            self.details: describe_details(outcome, colors),
+        }
+
+
+def add_run_state() -> tuple[gr.HTML, gr.Plot]:
+    """Add what tells of the run that goes on."""
+    return gr.HTML(padding=False), gr.Plot(label="Loss and held-out scores by step", show_label=False, visible=False)
 
 
 def add_run_view() -> RunView:
     """Add the components, hidden until there is something to show."""
-    status = gr.HTML(padding=False)
-    history = gr.Plot(label="Loss and held-out scores by step", show_label=False, visible=False)
-    result = gr.HTML(padding=False)
-    moved = gr.Plot(label="How far each part moved", show_label=False, visible=False)
+    status, history = add_run_state()
     table: dict[str, Any] = {"interactive": False, "wrap": True}
-    sentences = gr.Dataframe(label="Your sentences before and after", visible=False, column_widths=_WIDTHS, **table)
     with gr.Column(visible=False) as finished:
-        title = "Your runs of this visit (changed: share of the answers)"
-        runs = gr.Dataframe(label=title, column_widths=_RUN_WIDTHS, **table)
+        gr.Markdown("## Your runs")
+        chosen = gr.Dropdown([], label="Run", info="The one that is shown, used and packed.", filterable=False)
+        with gr.Row(elem_classes="downloads"):
+            use = gr.Button("Use this run in the other tabs", variant="primary", size="sm")
+            see = gr.Button("See its answers", size="sm", visible=False)
+            back = gr.Button("Use this page's model there again", size="sm")
+            pack = gr.Button("Pack this run as a ZIP", size="sm")
+            download = gr.DownloadButton("Download", size="sm", visible=False)
+        notice = gr.HTML(padding=False)
+        result = gr.HTML(padding=False)
+        details = gr.HTML(padding=False)
+        with gr.Row():
+            moved = gr.Plot(label="How far each part moved", show_label=False, visible=False, min_width=300)
+            layers = gr.Plot(label="Hidden states before and after", show_label=False, visible=False, min_width=300)
+        sentences = gr.Dataframe(label="Your sentences before and after", visible=False, column_widths=_WIDTHS, **table)
+        with gr.Accordion("This run as a file", open=False):
+            report = gr.Code(label="run.json", language="json", interactive=False)
+        gr.Markdown("### All runs of this browser")
+        few = gr.HTML(padding=False)
+        runs = gr.Dataframe(label="Changed: share of the answers", column_widths=_RUN_WIDTHS, **table)
         by = gr.Radio(list(AXES), value=next(iter(AXES)), label="Compare their scores by")
         compared = gr.Plot(label="Runs", show_label=False)
-        with gr.Row():
-            use = gr.Button("Use the trained copy in the other tabs")
-            back = gr.Button("Use this page's model there again")
-            pack = gr.Button("Pack the last run as a ZIP")
-        download = gr.DownloadButton("Download", visible=False)
-        with gr.Accordion("The last run as a file", open=False):
-            report = gr.Code(label="run.json", language="json", interactive=False)
-    shown = (status, history, result, moved, sentences, finished)
-    return RunView(*shown, runs, by, compared, use, back, pack, download, report)
+    of_one = (notice, result, details, moved, layers, sentences, report)
+    return RunView(status, history, finished, chosen, use, see, back, pack, download, *of_one, runs, few, by, compared)
 
 
 def describe_state(state: Snapshot) -> str:
@@ -131,7 +188,9 @@ def describe_state(state: Snapshot) -> str:
     losses = f" Loss: {html.escape(state.losses.phrase)}." if state.losses else ""
     rates = "; ".join(f"{html.escape(name)} {rate:.2g}" for name, rate in state.rates.items())
     return (
-        f'<progress aria-label="Steps done" max="{state.n_steps}" value="{state.n_done}" style="width: 100%"></progress>'
+        f'<div class="bar-of-steps" role="progressbar" aria-label="Steps done" aria-valuemin="0" '
+        f'aria-valuemax="{state.n_steps}" aria-valuenow="{state.n_done}">'
+        f'<i style="width:{100 * state.n_done / state.n_steps:.1f}%"></i></div>'
         f"<p>Step {state.n_done} of {state.n_steps}{left}.{losses}<br>Learning rates now: {rates}.</p>"
     )
 
@@ -156,7 +215,9 @@ def describe_outcome(outcome: Outcome, plan: TrainingPlan) -> str:
             f"{1e3 * reuse.computing_s:.0f} ms, "
             f"one that computed none {1e3 * reuse.reusing_s:.0f} ms.</li>"
         )
-    return f'<h3 class="heading">On the sentences kept aside</h3><ul class="facts">{"".join(rows)}</ul>{_MEASURES}'
+    n = {"entities": outcome.entities.n_sentences, "classes": outcome.classes.n_sentences}
+    heading = f"On the sentences kept aside ({_list_counts(n)})"
+    return f'<h3 class="heading">{heading}</h3><ul class="facts">{"".join(rows)}</ul>{_MEASURES}'
 
 
 def _describe_drift(task: Task, drift: TaskDrift, outcome: Outcome, plan: TrainingPlan, backbone_moved: bool) -> str:
@@ -207,25 +268,44 @@ def tabulate_sentences(outcome: Outcome) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["sentence", "class, before → after", "entities, before → after"])
 
 
-def tabulate_runs(runs: Sequence[Run]) -> pd.DataFrame:
-    """Tabulate runs: what trained, its cost, what it did."""
+def tabulate_runs(runs: Sequence[Run], with_weights: Collection[int]) -> pd.DataFrame:
+    """Tabulate runs: data, what trained, its cost, what it did."""
     rows = []
     for run in runs:
         last = run.report["history"][-1]
-        changed = run.report["share_of_changed_answers"]
+        changed, n_heldout = run.report["share_of_changed_answers"], run.report["n_heldout"]
         rows.append(
             (
                 run.number,
                 run.title,
+                f"{run.report['data']}; {_list_counts(n_heldout)} kept aside",
                 f"{run.n_trainable:,}",
                 f"{run.report['n_steps']}, {run.report['training_seconds']:.1f} s",
                 f"{run.n_bytes / 1e6:.0f} MB",
                 f"{last['entity_f1']:.3f}, {changed['entities']:.0%}",
                 f"{last['macro_f1']:.3f}, {changed['classes']:.0%}",
+                "kept" if run.number in with_weights else "gone",
             )
         )
-    columns = ["run", "plan", "trainable", "steps", "memory, about"]
-    return pd.DataFrame(rows, columns=[*columns, *(f"{task.title}: {task.metric}, changed" for task in LEARNED_TASKS)])
+    columns = ["run", "plan", "data", "trainable", "steps", "memory, about"]
+    scores = [f"{task.title}: {task.metric}, changed" for task in LEARNED_TASKS]
+    return pd.DataFrame(rows, columns=[*columns, *scores, "weights"])
+
+
+def _list_counts(n_heldout: Mapping[str, int]) -> str:
+    """Count held-out sentences: one number where both are equal."""
+    counts = dict.fromkeys(n_heldout.values())
+    return " and ".join(map(str, counts))
+
+
+def _caution_runs(numbers: Sequence[int]) -> str:
+    if not numbers:
+        return ""
+    which = f"Run {numbers[0]} was" if len(numbers) == 1 else f"Runs {', '.join(map(str, numbers))} were"
+    return (
+        f'<p class="warning">{which} measured on fewer than {MIN_TO_CONCLUDE} sentences of a task: too few to conclude '
+        "anything from a score. Runs on different data cannot be compared.</p>"
+    )
 
 
 def _change(before: str, after: str) -> str:

@@ -14,15 +14,19 @@ import gradio as gr
 import pytest
 from gradio.components import Component
 
+from mtdemo.config import Settings
+from mtdemo.laboratory.dataset import read_dataset
 from mtdemo.laboratory.run_queue import Laboratory
 from mtdemo.planning.planner import Planner
 from mtdemo.planning.training_plan import TrainingPlan
+from mtdemo.serving.service import ModelService
 from mtdemo.ui.lab.plan_changes import fill_file, fill_scenario, keep_all
 from mtdemo.ui.lab.plan_controls import add_plan_choice, add_plan_controls
 from mtdemo.ui.lab.plan_tab import Fill, change_plan, load_plan
 from mtdemo.ui.lab.plan_view import add_plan_view
+from mtdemo.ui.lab.question_panel import add_question_panel
+from mtdemo.ui.lab.run_actions import Bench, train
 from mtdemo.ui.lab.run_controls import add_run_controls
-from mtdemo.ui.lab.run_panel import train
 from mtdemo.ui.lab.run_view import add_run_view
 
 
@@ -114,20 +118,39 @@ def form(planner: Planner) -> PlanForm:
 
 
 class RunForm:
-    """The controls of a run and its view."""
+    """The controls of a run, the experiments, and what shows runs."""
 
-    def __init__(self, visitor: str = "ada") -> None:
+    def __init__(self, laboratory: Laboratory | None = None, service: ModelService | None = None) -> None:
+        service = service or ModelService(Settings())
         with gr.Blocks():
-            self.controls = add_run_controls(gr.State(visitor), gr.Radio(value="embedded"), gr.Code())
+            self.controls = add_run_controls(gr.State("ada"), gr.State("page"), gr.Radio(value="embedded"), gr.Code())
             self.view = add_run_view()
+            self.bench = Bench(
+                service,
+                Planner(Settings().checkpoint),
+                laboratory or Laboratory(service),
+                self.controls,
+                add_question_panel(read_dataset()),
+                self.view,
+                gr.Button(),
+                gr.Button(),
+                gr.HTML(),
+                gr.Textbox(),
+            )
 
     def values(self, **said: Any) -> dict[Component, Any]:
         """What the controls say: their defaults, but for what is said here."""
         values = {control: control.value for control in self.controls.inputs | {self.view.by}}
         return values | {getattr(self.controls, name): value for name, value in said.items()}
 
-    def train(self, laboratory: Laboratory, **said: Any) -> Iterator[dict[str, Any]]:
+    def train(self, **said: Any) -> Iterator[dict[str, Any]]:
         """What the page shows of a run, by name."""
-        for updates in train(laboratory, self.controls, self.view, self.values(**said)):
-            assert set(updates) <= self.view.outputs
-            yield by_name(self.view, updates)
+        for updates in train(self.bench, self.values(**said)):
+            assert set(updates) <= self.view.outputs | {self.bench.kept}
+            yield self.by_name(updates)
+
+    def by_name(self, updates: dict[Component, Any]) -> dict[str, Any]:
+        """Updates of the view by name, and those of the browser as `kept`."""
+        of_view = {component: value for component, value in updates.items() if component is not self.bench.kept}
+        kept = {"kept": updates[self.bench.kept]} if self.bench.kept in updates else {}
+        return {**by_name(self.view, of_view), **kept}

@@ -13,7 +13,9 @@ HEADS = json.dumps(TrainingPlan(("backbone", "ner_head")).as_dict())
 
 def check(planner: Planner, saved: str, **said: Any) -> str:
     form = RunForm()
-    return check_run(planner, form.controls, form.values(saved=saved, **said))
+    words, can_run = check_run(planner, form.controls, form.values(saved=saved, **said))
+    assert can_run
+    return words
 
 
 def test_tasks_are_learned_together_or_alone() -> None:

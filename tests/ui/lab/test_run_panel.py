@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -18,8 +19,9 @@ from mtdemo.laboratory.run_queue import Laboratory, Waiting
 from mtdemo.models.checkpoints import load_directory
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.serving.service import ModelService
+from mtdemo.ui.lab.run_actions import answer, check, choose, compare_runs, free, pack_chosen, use_served, use_trained
 from mtdemo.ui.lab.run_controls import describe_file
-from mtdemo.ui.lab.run_panel import compare_runs, describe_trained_model, pack_last, use_served, use_trained
+from mtdemo.ui.lab.run_panel import describe_trained_model, open_in, read_visit
 from mtdemo.ui.lab.run_view import describe_outcome
 from tests.ui.conftest import INFO, FakeService
 from tests.ui.lab.conftest import RunForm
@@ -40,7 +42,7 @@ def laboratory(service: ModelService) -> Iterator[Laboratory]:
 
 def run(laboratory: Laboratory, saved: str = HEADS, **said: Any) -> Iterator[dict[str, Any]]:
     settings = {"tasks": "Classes only", "own": OWN, "keep": None, "n_steps": 12, "n_sentences": 8, "seed": 13}
-    return RunForm().train(laboratory, saved=saved, **settings | said)
+    return RunForm(laboratory).train(saved=saved, **settings | said)
 
 
 def traces(plot: gr.Plot) -> list[dict[str, Any]]:
@@ -50,11 +52,8 @@ def traces(plot: gr.Plot) -> list[dict[str, Any]]:
 def test_a_run_ends_in_all_that_the_page_shows(laboratory: Laboratory) -> None:
     begun, first, *_, last = run(laboratory)
     assert "Getting ready" in begun.pop("status")
-    assert begun.pop("result") == ""
-    assert {name: output.visible for name, output in begun.items()} == {
-        "history": False, "moved": False, "sentences": False,
-    }  # fmt: skip
-    assert "<progress" in first["status"]
+    assert {name: output.visible for name, output in begun.items()} == {"history": False}
+    assert 'role="progressbar"' in first["status"]
     assert set(first) == {"status", "history"}
     assert "<b>Done</b> after 12 of 12 steps" in last["status"]
     assert "so every answer is the same, bit for bit" in last["result"]
@@ -67,6 +66,11 @@ def test_a_run_ends_in_all_that_the_page_shows(laboratory: Laboratory) -> None:
     assert [row[0] for row in table["data"]] == ["Ada <b>Lovelace</b> lived in London.", "I am happy."]
     assert all("(as before)" in row[2] for row in table["data"]), "the entity head and the backbone were frozen"
     assert len(last["runs"]) == 1
+    assert last["chosen"].choices == [("1: frozen: backbone, entity head; classes only", 1)]
+    assert "<b>Freeze receipt:</b> 22,568,069 of 22,568,069 parameters were frozen as asked" in last["details"]
+    assert "Sentences that changed" in last["details"] and "bit for bit" in last["details"]
+    assert "fewer than 30 sentences are too few" in last["details"] and "too few to conclude" in last["few"]
+    assert [run["number"] for run in json.loads(last["kept"])["runs"]] == [1]
     assert last["finished"].visible
     assert not last["download"].visible, "what was packed before is another run"
     assert [list(trace.text) for trace in last["compared"].data] == [["1"], ["1"]]
@@ -83,12 +87,13 @@ def test_two_runs_are_compared(laboratory: Laboratory) -> None:
     ):
         figure = compare_runs(laboratory, "ada", by)
         assert figure.data[0].x[-1] == cost
-        assert figure.layout.xaxis.rangemode == "tozero", "one run alone must not have an axis of a few parameters"
+        low, high = figure.layout.xaxis.range
+        assert low < 0 < cost < high, "one run alone must not have an axis of a few parameters"
 
 
 def test_the_last_run_is_packed_and_loads(laboratory: Laboratory, tmp_path: Path) -> None:
     list(run(laboratory))
-    button = pack_last(laboratory, str(tmp_path), "ada")
+    button = pack_chosen(laboratory, str(tmp_path), "ada", None)
     assert button.label.startswith("Download run-")
     with zipfile.ZipFile(button.value["path"] if isinstance(button.value, dict) else button.value) as archive:
         archive.extractall(tmp_path / "run")
@@ -104,15 +109,17 @@ def test_the_last_run_is_packed_and_loads(laboratory: Laboratory, tmp_path: Path
     for name, tensor in loaded.model.state_dict().items():
         torch.testing.assert_close(tensor, trained[name], atol=1e-3, rtol=1e-3)
     with pytest.raises(gr.Error, match="none was trained yet"):
-        pack_last(laboratory, str(tmp_path), "nobody")
+        pack_chosen(laboratory, str(tmp_path), "nobody", 1)
 
 
 def test_a_trained_copy_answers_this_visitor_in_the_other_tabs(laboratory: Laboratory, service: ModelService) -> None:
     list(run(laboratory, n_steps=20))
     sentences = ["What a day!"]
     before = service.analyze(sentences).sentences[0]
-    name, status = use_trained(service, laboratory, "ada")
-    assert "of your laboratory" in status
+    name, status, told, _ = use_trained(service, laboratory, "ada", None)
+    assert "of your laboratory" in status and "answers in the other tabs now" in told
+    other, *_ = use_trained(service, laboratory, "ada", 1)
+    assert other != name, "so that the tabs see that another run is to answer"
     mine = service.analyze(sentences, model=name)
     assert mine.model.id.endswith("of your laboratory")
     assert dict(mine.sentences[0].probabilities) != dict(before.probabilities)
@@ -120,10 +127,96 @@ def test_a_trained_copy_answers_this_visitor_in_the_other_tabs(laboratory: Labor
     assert use_served(service)[0] is None
 
 
+def test_any_run_is_shown_again(laboratory: Laboratory) -> None:
+    form = RunForm(laboratory)
+    for n_steps in (2, 4):
+        list(run(laboratory, n_steps=n_steps))
+    first, last = (laboratory.runs("ada")[place] for place in (0, -1))
+    for each in (first, last):
+        values = {form.controls.visitor: "ada", form.view.chosen: each.number}
+        shown = form.by_name(choose(form.bench, values))
+        assert json.loads(shown["report"])["n_steps"] == each.report["n_steps"]
+        assert "Freeze receipt" in shown["details"]
+    assert choose(form.bench, {form.controls.visitor: "ada", form.view.chosen: 99}) == {}
+
+
+def test_runs_come_back_after_a_reload_and_what_is_lost_is_told(laboratory: Laboratory, service: ModelService) -> None:
+    *_, last = run(laboratory, n_steps=2)
+    kept = json.loads(last["kept"])
+    request = SimpleNamespace(session_hash="page 2")
+    for there in (laboratory, Laboratory(service)):
+        form = RunForm(there)
+        outputs = [form.controls.visitor, form.controls.session, form.bench.kept, *form.view.outputs]
+        open_page = open_in(form.bench, outputs)
+        name, session, stored, *_ = open_page(json.dumps({**kept, "visitor": "x" * 22}), request)
+        assert (name, session) == ("x" * 22, "page 2")
+        assert [each.number for each in there.runs(name)] == [each["number"] for each in kept["runs"]]
+        assert json.loads(stored)["visitor"] == name
+        shown = form.by_name(form.bench.show_all(name, form.view.by.value))
+        assert set(shown["runs"]["weights"]) == {"gone"}
+        assert "only the numbers are left" in shown["result"]
+
+
+@pytest.mark.parametrize(
+    "stored", ["", "nonsense", "3", "[]", '{"visitor": "short", "runs": []}', '{"visitor": {}, "runs": 1}']
+)
+def test_who_is_unknown_gets_a_name_that_nobody_can_guess(stored: str) -> None:
+    (one, no_runs), (other, _) = read_visit(stored), read_visit(stored)
+    assert one != other and len(one) == len(other) == 22 and no_runs == []
+
+
+@pytest.mark.parametrize(
+    ("saved", "backbone", "can_run"),
+    [
+        (HEADS, "embedded", True),
+        (HEADS, "bert-base-uncased", False),
+        ("", "embedded", False),
+        ('{"frozen": ["backbone", "classification_head", "ner_head"]}', "embedded", False),
+        ('{"frozen": ["tail"]}', "embedded", False),
+    ],
+)
+def test_training_can_be_asked_for_only_where_it_can_begin(
+    laboratory: Laboratory, saved: str, backbone: str, can_run: bool
+) -> None:
+    form = RunForm(laboratory)
+    values = form.values(saved=saved, backbone=backbone)
+    words, button = check(form.bench, values)
+    assert button.interactive == can_run
+    assert bool(words) == (not can_run or "ner_head" in saved)
+    assert free(form.bench, values)[form.bench.start].interactive == can_run
+
+
+def test_nothing_else_can_begin_while_a_run_goes_on(laboratory: Laboratory) -> None:
+    form, training = RunForm(laboratory), run(laboratory, n_steps=20)
+    next(training), next(training)
+    assert not check(form.bench, form.values(saved=HEADS))[1].interactive
+    training.close()  # type: ignore[attr-defined]
+    assert check(form.bench, form.values(saved=HEADS))[1].interactive
+
+
+def test_an_experiment_is_shown_as_it_goes_on_and_leaves_its_runs(laboratory: Laboratory) -> None:
+    form = RunForm(laboratory)
+    card = form.bench.questions.find("protection")
+    n_before = len(laboratory.runs("ada"))
+    quick = replace(card.question, n_steps=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(form.bench.questions.__class__, "find", lambda self, name: replace(card, question=quick))
+        patch.setattr("mtdemo.ui.lab.question_panel._REFRESH_S", 0.0)
+        shown = list(answer(form.bench, "protection", form.values()))
+    assert shown[0][card.stop].visible and not shown[-1][card.stop].visible
+    cards = [updates[card.shown] for updates in shown if card.shown in updates]
+    assert 'aria-valuenow="0"' in cards[0] and "Run 1 of 2" in cards[0]
+    assert "Run 2 of 2" in cards[-2]
+    assert "24 sentences are too few to conclude." in cards[-1]
+    assert "every answer stayed the same, bit for bit" in cards[-1] and "progressbar" not in cards[-1]
+    assert len(laboratory.runs("ada")) == n_before + 2 == len(json.loads(shown[-1][form.bench.kept])["runs"])
+
+
 def test_a_file_of_ones_own_is_learned(laboratory: Laboratory, service: ModelService, tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("text,label\n" + "\n".join(f"day {n},{'positive' if n % 2 else 'negative'}" for n in range(20)))
-    assert "15 with a class to learn from" in describe_file(service, str(path)).value
+    told = describe_file(service, str(path)).value
+    assert "15 with a class to learn from" in told and "5 are too few to conclude anything" in told
     *_, last = run(laboratory, file=str(path))
     assert "<b>Done</b>" in last["status"]
     path.write_text("text,label\n" + "day,neutral\n" * 11 + "day,[![](http://x.y/z.png)]\n")
