@@ -100,7 +100,7 @@ def test_an_example_is_read_on_a_click_and_says_what_it_teaches(page: Page) -> N
 
 
 def test_unknown_pieces_get_a_sentence_instead_of_a_class(page: Page) -> None:
-    ask(page, "今天天气很好。\nI love it 😍\nAll is well.")
+    ask(page, "今天天气很好。\nI love it ᚠ\nAll is well.")
     card = page.locator("#answers .answer").first
     expect(card).to_contain_text("4 of its pieces are unknown to this model")
     expect(card).to_contain_text("no class")

@@ -63,8 +63,13 @@ MISTAKES = (
         "German is not its language, and it does not notice: a complaint, called neutral",
         "negative",
     ),
+    Mistake(
+        "They flew to the United Nations summit.",
+        "a name of common words is torn or missed",
+        entities=("United Nations",),
+    ),
     Mistake("Man bites dog.", "this and the next say opposite things and lie close together all the same"),
-    Mistake("Dog bites man.", "see 6"),
+    Mistake("Dog bites man.", "see 7"),
 )
 
 EXAMPLES = (
@@ -99,7 +104,7 @@ EXAMPLES = (
             "Washington signed the bill in Washington.",
             "Amazon announced record profits.",
             "The Amazon is the largest river.",
-            "Angela Merkel met Emmanuel Macron in Paris before flying to New York for the United Nations summit.",
+            "Angela Merkel met Emmanuel Macron in Paris before flying to New York.",
             "Nothing in this sentence has a name.",
         ),
         "The same name gets another type in another sentence: what stands around it decides.",
