@@ -23,7 +23,7 @@ ARROWS: dict[str, set[str]] = {
     "models": {"text"},
     "inference": {"models", "text"},
     "planning": {"models"},
-    "analysis": {"inference", "models"},
+    "analysis": {"inference", "models", "text"},
     "training": {"planning", "inference", "models", "text", "data"},
     "serving": {"analysis", "data", "inference", "models", "text"},
     "evaluation": {"serving", "inference", "models", "text", "data"},

@@ -22,6 +22,7 @@ DOCUMENTS = {
     for name in (
         "README.md", "CONTRIBUTING.md", "CHANGELOG.md",
         "docs/api.md", "docs/architecture.md", "docs/benchmarks.md", "docs/cli.md", "docs/files.md", "docs/spaces.md",
+        "docs/why.md",
     )
 }  # fmt: skip
 README = DOCUMENTS["README.md"]
@@ -40,8 +41,20 @@ def commands(document: str) -> list[str]:
 def test_the_code_for_clients_runs_against_the_app(app: AppProcess, capsys: pytest.CaptureFixture[str]) -> None:
     for word, expected in (
         (
-            "gradio_client",
+            "/freezing_plan",
             ["PER John 0 4", "596744 108891648", "0 A dog barks.", "['embedded', 'embedded'] 0 1.0", "[1]\n", "'type': 1"],
+        ),
+        (
+            "/explain",
+            [
+                "class negative rude",
+                "('Köln', 'LOC'), ('.', 'O')] koln",
+                "negative positive",
+                "True The waiter was not rude.",
+                "['English, women', 'English, men']",
+                "class negative True rude",
+                "['dog', 'dog']",
+            ],
         ),
         ("base64", ["(2, 384)", "422 Sentence 2: It is blank."]),
     ):
@@ -71,7 +84,7 @@ def test_the_code_without_a_page_runs(
 
 def test_every_block_of_python_is_one_of_those() -> None:
     assert {name: len(blocks(name, "python")) for name in DOCUMENTS if blocks(name, "python")} == {
-        "README.md": 1, "docs/api.md": 4,
+        "README.md": 1, "docs/api.md": 5,
     }  # fmt: skip
 
 

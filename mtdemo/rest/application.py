@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 import mtdemo
 from mtdemo.errors import TooBusyError
 from mtdemo.planning.planner import Planner
-from mtdemo.rest import schemas
+from mtdemo.rest import explanation_schemas, schemas
 from mtdemo.rest.documentation import write_page
 from mtdemo.rest.metrics import CountedApp, Metrics
 from mtdemo.rest.problems import add_handlers
@@ -66,6 +66,13 @@ ENDPOINTS = (
     Endpoint("entities", Questions.entities, schemas.SentencesQuestion, list[schemas.Entities]),
     Endpoint("analyze", Questions.analyze, schemas.EmbeddingQuestion, list[schemas.FullAnalysis]),
     Endpoint("rank", Questions.rank, schemas.RankQuestion, schemas.Ranking),
+    Endpoint("explain", Questions.explain, explanation_schemas.SentenceQuestion, explanation_schemas.Occlusion),
+    Endpoint("pieces", Questions.pieces, explanation_schemas.SentenceQuestion, explanation_schemas.Pieces),
+    Endpoint("what-if", Questions.what_if, explanation_schemas.VersionsQuestion, explanation_schemas.Change),
+    Endpoint("try-variants", Questions.try_variants, explanation_schemas.SentenceQuestion, explanation_schemas.Stability),
+    Endpoint("swap-names", Questions.swap_names, explanation_schemas.SentenceQuestion, explanation_schemas.Stability),
+    Endpoint("attribute", Questions.attribute, explanation_schemas.AttributionQuestion, explanation_schemas.Attribution),
+    Endpoint("shared-words", Questions.shared_words, explanation_schemas.PairQuestion, explanation_schemas.SharedWords),
     Endpoint("freezing-plan", Questions.freezing_plan, schemas.PlanQuestion, schemas.Plan),
 )
 

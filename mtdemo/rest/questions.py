@@ -13,6 +13,7 @@ from mtdemo.errors import EmptyInputError, InputError
 from mtdemo.models.catalog import KNOWN_MODELS
 from mtdemo.planning.planner import Planner, PlanRequest
 from mtdemo.planning.scenarios import SCENARIOS
+from mtdemo.rest.explanations import Explanations
 from mtdemo.serving.service import ModelService
 from mtdemo.text.tokenization import replace_unreadable
 
@@ -20,7 +21,7 @@ Record = dict[str, Any]
 Records = list[Record]
 
 
-class Questions:
+class Questions(Explanations):
     """Answers to programs, as plain dictionaries and lists.
 
     Args:
@@ -29,6 +30,7 @@ class Questions:
     """
 
     def __init__(self, service: ModelService, planner: Planner) -> None:
+        super().__init__(service)
         self._service = service
         self._planner = planner
 

@@ -155,6 +155,13 @@ class Analyzer:
             results |= {key: future.result() for key, future in pending.items() if future.exception() is None}
         return Answers(tuple(results[key] for key in keys), n_passes, tuple(key not in computed_here for key in keys))
 
+    def run(self, request: Request, progress: ProgressCallback = no_progress) -> None:
+        """Run windows of one's own choice, past the cache.
+
+        Arguments and errors are those of `PassQueue.run`.
+        """
+        self._passes.run(request, progress)
+
     def _claim(
         self, keys: Sequence[_Key]
     ) -> tuple[dict[_Key, SentenceAnalysis], list[_Key], dict[_Key, Future[SentenceAnalysis]]]:

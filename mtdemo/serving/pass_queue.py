@@ -38,8 +38,10 @@ class Request:
         max_length: word pieces per window, special ones included.
         is_wanted: asked before each pass; False where nobody waits for the answer any more.
         prompt: what is read before each text; None for what the model reads by default.
+        choose: gives the windows that are run, of the tokenised texts; called by the inference thread. By default all
+            windows of the texts.
         encoded: the texts, tokenised.
-        outputs: of the windows so far, by their positions among all windows of the texts.
+        outputs: of the windows so far, by their positions among all windows that are run.
     """
 
     loaded: AnsweringModel
@@ -47,6 +49,7 @@ class Request:
     max_length: int
     is_wanted: Callable[[], bool] = always
     prompt: str | None = None
+    choose: Callable[[Sequence[EncodedSentence]], Sequence[Window]] | None = None
     encoded: Sequence[EncodedSentence] = ()
     outputs: dict[int, WindowOutput] = field(default_factory=dict)
     _windows: list[Window] = field(default_factory=list)
@@ -76,11 +79,11 @@ class Request:
         return len(self._waiting)
 
     def encode(self) -> None:
-        """Tokenise the texts; all their windows wait then."""
+        """Tokenise the texts; the windows to run wait then."""
         from mtdemo.inference.pipeline import windows_of
 
         self.encoded = self.loaded.encode(self.texts, self.max_length, self.prompt)
-        self._windows = windows_of(self.encoded)
+        self._windows = list((self.choose or windows_of)(self.encoded))
         self._waiting = sorted(range(len(self._windows)), key=lambda n: len(self._windows[n].input_ids), reverse=True)
         self.n_tokens = self.n_tokens_left = sum(len(window.input_ids) for window in self._windows)
 

@@ -17,11 +17,15 @@ from mtdemo.errors import EmptyInputError, InputError, TooMuchInputError, Unknow
 from mtdemo.results import Analysis, ModelInfo, ProgressCallback, SentenceAnalysis, Similarity, no_progress
 from mtdemo.serving.analyzer import Analyzer, ServiceCounts
 from mtdemo.serving.model_store import Download, ModelStore
-from mtdemo.serving.pass_queue import always
+from mtdemo.serving.pass_queue import Request, always
 from mtdemo.text.words import is_blank
 
 if TYPE_CHECKING:
+    from mtdemo.models.answering import WindowOutput
     from mtdemo.models.loaded import LoadedModel
+    from mtdemo.text.tokenization import EncodedSentence, Window
+
+    ChooseWindows = Callable[[EncodedSentence], Sequence[Window]]
 
 N_PAIRS = 5
 _PORTION = 256  # sentences of a stream that are analysed together
@@ -137,7 +141,7 @@ class ModelService:
             CheckpointError: the model cannot be loaded.
         """
         sentences = _as_list(sentences)
-        self._check(sentences)
+        self.check(sentences)
         wanted = self.settings.max_length if max_length is None else max_length
         if wanted < MIN_LENGTH:
             raise InputError(f"max_length must be at least {MIN_LENGTH} word pieces, not {wanted}.")
@@ -152,7 +156,7 @@ class ModelService:
         Yields:
             For each sentence, in order, its analysis, or the error that says why it has none.
         """
-        for portion in _portions(self, sentences):
+        for portion in _portions(sentences, self.settings):
             readable = [item for item in portion if isinstance(item, str)]
             answers = iter(self.analyze(readable, model).sentences if readable else ())
             for item in portion:
@@ -174,7 +178,31 @@ class ModelService:
         matrix = cosine_similarity(analysis.embeddings)
         return Similarity(analysis, matrix, *rank_pairs(matrix, N_PAIRS))
 
-    def _check(self, sentences: Sequence[str]) -> None:
+    def read_windows(
+        self, loaded: LoadedModel, text: str, choose: ChooseWindows, progress: ProgressCallback = no_progress
+    ) -> Mapping[int, WindowOutput]:
+        """Run windows made of one text, past the cache.
+
+        Args:
+            loaded: the model, as `get_model` gives it.
+            text: one that `analyze` would read.
+            choose: makes the windows of the tokenised text, on the thread that alone may use the tokenizer.
+            progress: as for `analyze`.
+
+        Returns:
+            Their outputs, by position.
+
+        Raises:
+            EmptyInputError, TooMuchInputError: as the message says.
+        """
+        self.check([text])
+        max_length = min(self.settings.max_length, loaded.info.max_length)
+        request = Request(loaded, [text], max_length, self._is_wanted, choose=lambda encoded: choose(encoded[0]))
+        self._analyzer.run(request, progress)
+        return request.outputs
+
+    def check(self, sentences: Sequence[str]) -> None:
+        """Raise an error for no, blank or too many sentences."""
         limits = self.settings
         if not sentences:
             raise EmptyInputError("There is no sentence to read. Write at least one.")
@@ -184,23 +212,13 @@ class ModelService:
                 "parts, or use `python -m mtdemo annotate` for whole files."
             )
         for number, sentence in enumerate(sentences, start=1):
-            self._check_sentence(sentence, number)
+            _check_sentence(sentence, number, limits)
         total = sum(map(len, sentences))
         if total > limits.max_total_characters:
             raise TooMuchInputError(
                 f"The sentences have {total:,} characters together; at most {limits.max_total_characters:,} are read at "
                 "once. Send them in parts."
             )
-
-    def _check_sentence(self, sentence: str, number: int) -> None:
-        if not isinstance(sentence, str):
-            raise InputError(f"It must be a text, not {type(sentence).__name__}.", number)
-        if is_blank(sentence):
-            raise EmptyInputError("It is blank. Leave it out, or write something.", number)
-        most = min(self.settings.max_sentence_characters, self.settings.max_total_characters)
-        if len(sentence) > most:
-            reason = f"It has {len(sentence):,} characters; at most {most:,} are read in one. Split it into paragraphs."
-            raise TooMuchInputError(reason, number)
 
 
 def _find_prompt(info: ModelInfo, name: str | None) -> str | None:
@@ -230,16 +248,24 @@ def _as_list(sentences: Iterable[str]) -> list[str]:
     return list(sentences)
 
 
-def _portions(service: ModelService, sentences: Iterable[str]) -> Iterator[list[str | InputError]]:
-    """Part sentences into requests within the limits.
+def _check_sentence(sentence: str, number: int, limits: Settings) -> None:
+    if not isinstance(sentence, str):
+        raise InputError(f"It must be a text, not {type(sentence).__name__}.", number)
+    if is_blank(sentence):
+        raise EmptyInputError("It is blank. Leave it out, or write something.", number)
+    most = min(limits.max_sentence_characters, limits.max_total_characters)
+    if len(sentence) > most:
+        reason = f"It has {len(sentence):,} characters; at most {most:,} are read in one. Split it into paragraphs."
+        raise TooMuchInputError(reason, number)
 
-    One that the limits refuse is its error instead.
-    """
-    limits, n_characters = service.settings, 0
+
+def _portions(sentences: Iterable[str], limits: Settings) -> Iterator[list[str | InputError]]:
+    """Part a stream into portions within the limits."""
+    n_characters = 0
     portion: list[str | InputError] = []
     for number, sentence in enumerate(sentences, start=1):
         try:
-            service._check_sentence(sentence, number)
+            _check_sentence(sentence, number, limits)
             item: str | InputError = sentence
         except InputError as error:
             item = error

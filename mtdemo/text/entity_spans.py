@@ -66,7 +66,16 @@ class TagScheme(ArrayRecord):
 
 
 @dataclass(frozen=True, slots=True)
-class _Word:
+class TypedWord:
+    """A word as the decoder sees it.
+
+    Attributes:
+        start, end: character offsets, end exclusive.
+        type: index into `TagScheme.types`, 0 for none.
+        probability: of that type, 0 to 1.
+        begins: whether a span ends before it, though the type stays the same.
+    """
+
     start: int
     end: int
     type: int
@@ -94,7 +103,7 @@ def decode_entities(
     """
     entities: list[Entity] = []
     position = 0  # the end of the last entity; none begins before it
-    for span in _spans(_words(text, pieces, probabilities, scheme)):
+    for span in _spans(type_words(text, pieces, probabilities, scheme)):
         start, end = trim_name(text, max(position, span[0].start), span[-1].end)
         # Words that the name lost at its edges have no part in its score.
         inside = [word.probability for word in span if word.start < end and start < word.end]
@@ -104,10 +113,13 @@ def decode_entities(
     return tuple(entities)
 
 
-def _words(
+def type_words(
     text: str, pieces: Sequence[Piece], probabilities: npt.NDArray[np.float32], scheme: TagScheme
-) -> Iterator[_Word]:
-    """Give each word its type (rules 1 to 3)."""
+) -> Iterator[TypedWord]:
+    """Give each word its type (rules 1 to 3).
+
+    Arguments are those of `decode_entities`; words are those of `group_pieces`.
+    """
     # Rule 1: (pieces, labels) @ (labels, types), so B-PER at 0.2 and I-PER at 0.5 make PER at 0.7.
     by_type = probabilities @ scheme.membership
     nameless = deque(nameless_spans(text))
@@ -121,7 +133,7 @@ def _words(
         of_type, begin = scheme.membership[:, best], scheme.begins[:, best]
         first = probabilities[indices[0]]
         begins = bool((begin == of_type).all() or first @ begin > first @ (of_type - begin))
-        yield _Word(start, end, best, float(of_word[best]), begins)
+        yield TypedWord(start, end, best, float(of_word[best]), begins)
 
 
 def group_pieces(text: str, pieces: Sequence[Piece]) -> Iterator[list[int]]:
@@ -169,12 +181,12 @@ def _places_to_part(text: str, word: Span) -> set[int]:
     return beside & cluster_starts(text, start, end) if beside else set()
 
 
-def _spans(words: Iterator[_Word]) -> Iterator[list[_Word]]:
+def _spans(words: Iterator[TypedWord]) -> Iterator[list[TypedWord]]:
     """Group neighbouring words of one type.
 
     `PER PER O LOC LOC -> [PER PER] [LOC LOC]`, or `[PER PER] [LOC] [LOC]` where the last word begins a span.
     """
-    span: list[_Word] = []
+    span: list[TypedWord] = []
     for word in words:
         if span and (word.type != span[0].type or word.begins):
             yield span

@@ -13,6 +13,7 @@ from mtdemo.rest.vector_questions import VectorQuestions
 from mtdemo.serving.vector_service import VectorService
 from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.label_questions import LabelQuestions
+from mtdemo.ui.why.panels import EXPLANATIONS
 
 
 def add_endpoints(vectors: VectorService, planner: Planner) -> None:
@@ -26,3 +27,13 @@ def add_endpoints(vectors: VectorService, planner: Planner) -> None:
     )
     for question in questions:
         gr.api(shows_errors(question), api_name=question.__name__, concurrency_limit=8, concurrency_id="endpoints")
+    for explanation in (
+        its.explain,
+        its.pieces,
+        its.what_if,
+        its.try_variants,
+        its.swap_names,
+        its.attribute,
+        its.shared_words,
+    ):
+        gr.api(shows_errors(explanation), api_name=explanation.__name__, **EXPLANATIONS)

@@ -25,9 +25,10 @@ from mtdemo.ui.tabs.classification import add_classification_tab
 from mtdemo.ui.tabs.comparing import add_compare_tab
 from mtdemo.ui.tabs.entities import add_entities_tab
 from mtdemo.ui.tabs.similarity import add_embedding_tab
+from mtdemo.ui.tabs.why import add_why_tab
 
 TITLE = "mtdemo: one encoder, three answers"
-TABS = ("answers", "similarity", "classification", "entities", "compare", "freezing")
+TABS = ("answers", "similarity", "classification", "entities", "compare", "why", "freezing")
 _HOUR_S = 3_600
 _SCRIPT = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
 _HEADING = (
@@ -63,7 +64,9 @@ def build_page(service: ModelService, planner: Planner) -> gr.Blocks:
                 add_entities_tab(service, box, model, status)
             with _tab("Compare", 4):
                 add_compare_tab(vectors, box, model)
-            with _tab("Freezing & optimizer", 5):
+            with _tab("Why & what if", 5) as why:
+                add_why_tab(service, why, box, model)
+            with _tab("Freezing & optimizer", 6):
                 add_freezing_tab(service, planner, page, Laboratory(service), model, status)
         _connect(service, page, box, model, tabs)
         add_endpoints(vectors, planner)

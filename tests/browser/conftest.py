@@ -20,7 +20,10 @@ ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-TABS = ("All answers", "Embedding & similarity", "Classification", "Entities", "Compare", "Freezing & optimizer")
+TABS = (
+    "All answers", "Embedding & similarity", "Classification", "Entities", "Compare", "Why & what if",
+    "Freezing & optimizer",
+)  # fmt: skip
 OUTSIDE = re.compile(r"(?!http://127\.0\.0\.1|data:|blob:)")
 
 expect.set_options(timeout=30_000)  # a shared machine can be slow

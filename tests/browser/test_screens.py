@@ -14,7 +14,10 @@ from tests.browser.conftest import TABS, Visit, open_tab
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 
 # What each tab shows last, as soon as it is filled.
-CONTENTS = ("#answers .answer", ".js-plotly-plot, .grid", "#classes .answer", "#spans", "#tab-compare button", ".totals")
+CONTENTS = (
+    "#answers .answer", ".js-plotly-plot, .grid", "#classes .answer", "#spans", "#tab-compare button", "#occlusion .word",
+    ".totals",
+)  # fmt: skip
 
 
 def violations(page: Page) -> list[str]:

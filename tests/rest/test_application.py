@@ -32,6 +32,10 @@ SENTENCES = ["the cat sat", "john sat on the mat .", "paris !"]
 QUESTIONS: dict[str, dict[str, Any]] = {
     **{name: {"sentences": SENTENCES} for name in ("embed", "similarity", "classify", "entities", "analyze")},
     "rank": {"query": "the cat", "sentences": SENTENCES},
+    **{name: {"sentence": SENTENCES[1]} for name in ("explain", "pieces", "try-variants", "swap-names")},
+    "attribute": {"sentence": SENTENCES[1], "answer": 1},
+    "what-if": {"before": SENTENCES[0], "after": SENTENCES[1]},
+    "shared-words": {"first": SENTENCES[0], "second": SENTENCES[1]},
     "freezing-plan": {"backbone": "bert-base-uncased", "scenario": "freeze_backbone", "n_frozen_layers": 0},
 }
 

@@ -55,7 +55,7 @@ class FakeService(ModelService):
         return replace(self.info, id=model or self.info.id)
 
     def analyze(self, sentences: Sequence[str], model: str | None = None, *_: object, **__: object) -> Analysis:
-        self._check(sentences)
+        self.check(sentences)
         self.asked.append((tuple(sentences), model))
         return Analysis(self.info, tuple(analyse(s, 7 if s.startswith("long") else 0, self.info) for s in sentences))
 

@@ -27,6 +27,7 @@ def test_every_tab_has_a_named_endpoint_and_nothing_else_is_public(client: Clien
     assert set(endpoints) == {
         "/embed", "/similarity", "/classify", "/entities", "/analyze", "/freezing_plan",
         "/examine_classes", "/examine_entities", "/scale", "/rank", "/duplicates", "/map", "/compare",
+        "/explain", "/pieces", "/what_if", "/try_variants", "/swap_names", "/attribute", "/shared_words",
         "/embedding_tab", "/classification_tab", "/entities_tab",
     }  # fmt: skip
     for name, endpoint in endpoints.items():

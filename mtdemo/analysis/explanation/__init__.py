@@ -1,0 +1,1 @@
+"""Questions about one answer: which words made it, and what changes it."""
