@@ -16,9 +16,12 @@ class SentenceQuestion(Strict):
 
 
 class _Explained(Strict):
-    hides_with: str = Field(description="what stands in place of a hidden word; empty where it is removed")
     n_left_out: int = Field(description="words at the end of a long sentence that were cut off first")
     model: str
+
+
+class _Hidden(_Explained):
+    hides_with: str = Field(description="what stands in place of a hidden word; empty where it is removed")
 
 
 class VersionsQuestion(Strict):
@@ -80,7 +83,7 @@ class WordEffects(WordPlace):
     n_found: int = Field(description="entities found elsewhere without the word")
 
 
-class Occlusion(_Explained):
+class Occlusion(_Hidden):
     """Effects of every word on every answer."""
 
     text: str
@@ -192,7 +195,7 @@ class WordAttribution(WordPlace):
     attribution: float
 
 
-class Attribution(_Explained):
+class Attribution(_Hidden):
     """Parts of words in the log odds of an answer."""
 
     text: str
@@ -221,7 +224,7 @@ class Side(Strict):
     check: Check | None
 
 
-class SharedWords(_Explained):
+class SharedWords(_Hidden):
     """Why two sentences are as similar as they are."""
 
     cosine: float

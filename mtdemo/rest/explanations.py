@@ -31,14 +31,14 @@ class Explanations:
         the word, in the order of answers, label: the class without it, fates: of the entities, kept, changed or lost,
         n_found: new entities), hides_with, n_left_out, model.
         """
-        return _as_record(self._explainer.occlude(_text(sentence)))
+        return _as_hiding_record(self._explainer.occlude(_text(sentence)))
 
     def pieces(self, sentence: str) -> dict[str, Any]:
         """Show word pieces, label probabilities, and words made of them.
 
         Returns text, n_tokens, n_truncated, n_unknown, n_windows, pieces (piece, start, end, is_unknown, is_read: for
         embedding and class, window, word: its position, probabilities), words (text, start, end, label, probability),
-        entities, hides_with, n_left_out, model.
+        entities, n_left_out, model.
         """
         return _as_record(self._explainer.view_pieces(_text(sentence)))
 
@@ -47,7 +47,7 @@ class Explanations:
 
         Returns before, after (as they were read), cosine, label_before, label_after, changes_class, changes_entities,
         classes (label, before, after: probabilities, the largest change first), entities (kind: lost, new, changed or
-        kept, before, after), hides_with, n_left_out, model.
+        kept, before, after), n_left_out, model.
         """
         return _as_record(self._explainer.what_if(_text(before), _text(after)))
 
@@ -57,7 +57,7 @@ class Explanations:
         Returns text, label, entities, total and kinds (kind, n_variants, n_classes and n_entities: of them that change the
         class or an entity, mean_cosine, lowest_cosine, mean_probability: of the label), variants (kind, note, text,
         cosine, label, probability, changes_class, changes_entities, entities; those that change most first), opposite:
-        the same of the negation, which should change the answer, null for a question; hides_with, n_left_out, model.
+        the same of the negation, which should change the answer, null for a question; n_left_out, model.
         """
         return _as_record(self._explainer.try_variants(_text(sentence)))
 
@@ -77,7 +77,7 @@ class Explanations:
         log_odds, baseline_log_odds, total (of the parts), gap (what of the difference they miss, 0 to 1), n_steps,
         is_complete, n_outside (words outside of the window that was read for it), hides_with, n_left_out, model.
         """
-        return _as_record(self._explainer.attribute(_text(sentence), answer))
+        return _as_hiding_record(self._explainer.attribute(_text(sentence), answer))
 
     def shared_words(self, first: str, second: str) -> dict[str, Any]:
         """Find the words that make two sentences similar.
@@ -85,16 +85,15 @@ class Explanations:
         Returns cosine, first and second (text, words: text, start, end, effect: how much the cosine falls without it,
         check), together (matrix: the part of the cosine that two words make together), hides_with, n_left_out, model.
         """
-        return _as_record(self._explainer.share_words(_text(first), _text(second)))
+        return _as_hiding_record(self._explainer.share_words(_text(first), _text(second)))
 
 
 def _as_record(explained: Explained[Any]) -> dict[str, Any]:
-    return {
-        **explained.result.as_dict(),
-        "hides_with": explained.hides_with,
-        "n_left_out": explained.n_left_out,
-        "model": explained.model.id,
-    }
+    return {**explained.result.as_dict(), "n_left_out": explained.n_left_out, "model": explained.model.id}
+
+
+def _as_hiding_record(explained: Explained[Any]) -> dict[str, Any]:
+    return {**_as_record(explained), "hides_with": explained.hides_with}
 
 
 def _text(sentence: str) -> str:

@@ -55,7 +55,7 @@ def add_what_if(explainer: Explainer, chosen: Chosen) -> tuple[gr.Textbox, list[
 
     It is returned with what shows results."""
     gr.HTML('<h2 class="section">What if it said something else?</h2>', apply_default_css=False)
-    with gr.Row(elem_id="what-if", equal_height=True):
+    with gr.Row(elem_id="what-if", elem_classes="asking"):
         version = gr.Textbox(label="Another version: edit, remove or replace a word", lines=2, scale=5)
         compare = gr.Button("Compare", size="sm", min_width=120, scale=0)
     changes = gr.HTML(apply_default_css=False, elem_id="changes")
@@ -73,7 +73,8 @@ def add_variants(explainer: Explainer, chosen: Chosen) -> list[Any]:
         ("Other names and places", "Try other names", "names", try_names),
     ):
         with gr.Accordion(title, open=False, elem_id=name):
-            button = gr.Button(label, size="sm", min_width=120)
+            with gr.Row(elem_classes="asking"):
+                button = gr.Button(label, size="sm", min_width=120, scale=0)
             told = gr.Markdown(elem_classes="introduction")
             tallies = _table("Counts by kind")
             outcomes = _table("Every variant, those that change most first")
@@ -93,7 +94,7 @@ def add_attribution(explainer: Explainer, chosen: Chosen) -> tuple[gr.Dropdown, 
             "probability, and must sum to what the answer gains over that baseline.",
             elem_classes="introduction",
         )
-        with gr.Row():
+        with gr.Row(elem_classes="asking"):
             answer = gr.Dropdown([], label="Answer", filterable=False, scale=3)
             button = gr.Button("Attribute", size="sm", min_width=120, scale=0)
         drawn = gr.HTML(apply_default_css=False)
@@ -107,7 +108,7 @@ def add_shared_words(explainer: Explainer, chosen: Chosen) -> tuple[gr.Dropdown,
 
     It is returned with what shows results."""
     with gr.Accordion("Why are these two similar?", open=False, elem_id="pair"):
-        with gr.Row():
+        with gr.Row(elem_classes="asking"):
             other = gr.Dropdown([], label="The sentence above and", filterable=False, scale=3)
             button = gr.Button("Explain", size="sm", min_width=120, scale=0)
         drawn = gr.HTML(apply_default_css=False)
