@@ -44,7 +44,7 @@ def describe_swaps(explained: Explained[Stability]) -> str:
 def _describe(total: Tally, what: str) -> str:
     return (
         f"**{total.n_variants} {what}**: the class changes in **{total.n_classes}**, an entity in **{total.n_entities}**; "
-        f"the cosine to the sentence itself is {total.mean_cosine:.3f} on average and {total.lowest_cosine:.3f} at the lowest."
+        f"the cosine to the sentence itself is {total.mean_cosine:.3f} on average, {total.lowest_cosine:.3f} at the lowest."
     )
 
 
