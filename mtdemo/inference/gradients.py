@@ -24,6 +24,7 @@ from mtdemo.text.tokenization import Window
 
 STEPS = (16, 32, 64, 128, 256)  # tried until the gap is small enough
 MAX_GAP = 0.01  # of the difference that is to be explained
+_SMALL = 0.1  # log odds; less moves a probability by 0.025 at most
 _TOKENS_PER_BATCH = 2_048
 _turn = threading.Lock()  # a run keeps activations of a whole batch; one at a time bounds memory
 
@@ -58,8 +59,11 @@ class Integrated(ArrayRecord):
 
     @property
     def gap(self) -> float:
-        """The missing part of the difference, 0 or more."""
-        return abs(self.total - self.difference) / max(abs(self.difference), 1e-6)
+        """The missing part of the difference, 0 or more.
+
+        Where the difference is below `_SMALL`, it is relative to that.
+        """
+        return abs(self.total - self.difference) / max(abs(self.difference), _SMALL)
 
     @property
     def is_complete(self) -> bool:
@@ -100,7 +104,8 @@ def entity_log_odds(loaded: LoadedModel, label: str, places: Sequence[int]) -> S
 def _log_odds(logits: Tensor, places: Sequence[int]) -> Tensor:
     """Compute log odds from logits.
 
-    `[1, 2, 5]` and place 2 give `5 - log(e^1 + e^2)`."""
+    `[1, 2, 5]` and place 2 give `5 - log(e^1 + e^2)`.
+    """
     others = [place for place in range(logits.shape[-1]) if place not in places]
     return logits[..., list(places)].logsumexp(dim=-1) - logits[..., others].logsumexp(dim=-1)
 

@@ -204,7 +204,7 @@ class Attribution(_Hidden):
     log_odds: float
     baseline_log_odds: float = Field(description="the same, where every word piece is [PAD]")
     total: float = Field(description="the sum of all parts")
-    gap: float = Field(description="what of the difference the sum misses, 0 to 1")
+    gap: float = Field(description="the part of the difference that the sum misses")
     n_steps: int
     is_complete: bool
     n_outside: int

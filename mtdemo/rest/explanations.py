@@ -74,7 +74,7 @@ class Explanations:
 
         answer: its position among the answers of explain; 1 is the class, from 2 on come the entities.
         Returns text, answer (kind, title, value, check), words (text, start, end, attribution: its part of the log odds),
-        log_odds, baseline_log_odds, total (of the parts), gap (what of the difference they miss, 0 to 1), n_steps,
+        log_odds, baseline_log_odds, total (of the parts), gap (the part of the difference that they miss), n_steps,
         is_complete, n_outside (words outside of the window that was read for it), hides_with, n_left_out, model.
         """
         return _as_hiding_record(self._explainer.attribute(_text(sentence), answer))

@@ -88,7 +88,8 @@ class DeletionCheck:
 def count_hidden(n_words: int) -> tuple[int, ...]:
     """Count the words to hide.
 
-    Of 10 they are `(1, 1, 1, 2, 5)`."""
+    Of 10 they are `(1, 1, 1, 2, 5)`.
+    """
     return tuple(min(n_words, max(1, math.ceil(round(share * n_words, 6)))) for share in SHARES)
 
 

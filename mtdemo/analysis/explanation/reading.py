@@ -66,7 +66,8 @@ class MaskedBatch:
     def plan(cls, sentence: EncodedSentence, hidden: Sequence[Hidden], mask_id: int | None) -> MaskedBatch:
         """Hide words in several ways.
 
-        `mask_id` is None where there is no mask token."""
+        `mask_id` is None where there is no mask token.
+        """
         words = list_words(sentence)
         variants = tuple(hide_words(sentence, words, its, mask_id) for its in hidden)
         return cls(sentence, words, tuple(hidden), variants)

@@ -53,7 +53,8 @@ def chosen_sentence(text: str, place: int | None) -> str:
 def add_what_if(explainer: Explainer, chosen: Chosen) -> tuple[gr.Textbox, list[Any]]:
     """Add the box for another version.
 
-    It is returned with what shows results."""
+    It is returned with what shows results.
+    """
     gr.HTML('<h2 class="section">What if it said something else?</h2>', apply_default_css=False)
     with gr.Row(elem_id="what-if", elem_classes="asking"):
         version = gr.Textbox(label="Another version: edit, remove or replace a word", lines=2, scale=5)
@@ -66,7 +67,8 @@ def add_what_if(explainer: Explainer, chosen: Chosen) -> tuple[gr.Textbox, list[
 def add_variants(explainer: Explainer, chosen: Chosen) -> list[Any]:
     """Add buttons that try variants and other names.
 
-    What shows results is returned."""
+    What shows results is returned.
+    """
     shown = []
     for title, label, name, try_them in (
         ("Small changes that should not matter", "Try harmless variants", "variants", try_variants),
@@ -86,7 +88,8 @@ def add_variants(explainer: Explainer, chosen: Chosen) -> list[Any]:
 def add_attribution(explainer: Explainer, chosen: Chosen) -> tuple[gr.Dropdown, list[Any]]:
     """Add gradients of an answer.
 
-    The choice is returned with what shows results."""
+    The choice is returned with what shows results.
+    """
     with gr.Accordion("One answer by gradients", open=False, elem_id="gradients"):
         gr.Markdown(
             "Integrated gradients ([Sundararajan et al. 2017](https://arxiv.org/abs/1703.01365)) over the embeddings of "
@@ -106,7 +109,8 @@ def add_attribution(explainer: Explainer, chosen: Chosen) -> tuple[gr.Dropdown, 
 def add_shared_words(explainer: Explainer, chosen: Chosen) -> tuple[gr.Dropdown, list[Any]]:
     """Add the choice of a second sentence.
 
-    It is returned with what shows results."""
+    It is returned with what shows results.
+    """
     with gr.Accordion("Why are these two similar?", open=False, elem_id="pair"):
         with gr.Row(elem_classes="asking"):
             other = gr.Dropdown([], label="The sentence above and", filterable=False, scale=3)
@@ -139,7 +143,8 @@ def compare_with(explainer: Explainer, place: int | None, text: str, model: str 
 def try_variants(explainer: Explainer, place: int | None, text: str, model: str | None) -> tuple[Any, ...]:
     """Show what harmless variants change.
 
-    In words, as counts, and all of them."""
+    In words, as counts, and all of them.
+    """
     explained = explainer.try_variants(chosen_sentence(text, place), model)
     its = explained.result
     return describe_variants(explained), _filled(tabulate_tallies(its)), _filled(tabulate_outcomes(its))
@@ -149,7 +154,8 @@ def try_variants(explainer: Explainer, place: int | None, text: str, model: str 
 def try_names(explainer: Explainer, place: int | None, text: str, model: str | None) -> tuple[Any, ...]:
     """Show what other names change.
 
-    In words, as counts, and all of them."""
+    In words, as counts, and all of them.
+    """
     explained = explainer.swap_names(chosen_sentence(text, place), model)
     its = explained.result
     return describe_swaps(explained), _filled(tabulate_tallies(its)), _filled(tabulate_outcomes(its))
