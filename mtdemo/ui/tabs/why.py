@@ -26,7 +26,7 @@ from mtdemo.ui.why.panels import (
 from mtdemo.ui.why.piece_view import describe_pieces, render_pieces, tabulate_pieces
 
 TAB = "why"
-_N_CONTENTS = 8
+_N_CONTENTS = 7
 _OPEN = "open"
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 # What is costly is computed for those who look at it: a reading fills this tab only while it is open.
@@ -59,11 +59,12 @@ def add_why_tab(service: ModelService, tab: gr.Tab, box: SentenceBox, model: gr.
     shown = gr.State()
     fill = partial(show, explainer)
     given = [is_open, shown, *chosen.inputs]
-    filled = [shown, *occlusion, *pieces, version, answer]
+    filled = [shown, *occlusion, *pieces, answer]
     more: dict[str, Any] = {"api_visibility": "private", "show_progress_on": occlusion[:1], **EXPLANATIONS}
-    offered = box.n_answers.change(offer_sentences, box.asked, [sentence, other], **_QUIET)
+    offered = box.n_answers.change(offer_sentences, box.asked, [sentence, other, version], **_QUIET)
     offered.then(fill, given, filled, js=_IF_OPEN, **more)
     gr.on([tab.select, sentence.input], fill, given, filled, js=_NOW, **more)
+    sentence.input(chosen_sentence, [sentence, box.asked], version, **_QUIET)
     tried = [*changes, *variants, *attribution, *pair]
     empty = partial(_empty, [type(component) is gr.Dataframe for component in tried])
     gr.on([box.n_answers.change, sentence.input], empty, None, tried, **_QUIET)
@@ -92,11 +93,12 @@ def _empty(are_tables: list[bool]) -> list[Any]:
     return [gr.Dataframe(visible=False) if is_table else "" for is_table in are_tables]
 
 
-def offer_sentences(text: str) -> tuple[Any, Any]:
-    """Offer the sentences that were read, in both choices."""
+def offer_sentences(text: str) -> tuple[Any, Any, str]:
+    """Offer the sentences that were read, in both choices, and one to edit."""
     sentences = split_lines(text)
     choices = [(f"{number}. {shorten(sentence, 100)}", number - 1) for number, sentence in enumerate(sentences, start=1)]
-    return gr.Dropdown(choices, value=0), gr.Dropdown(choices, value=min(1, len(sentences) - 1))
+    other = min(1, len(sentences) - 1)
+    return gr.Dropdown(choices, value=0), gr.Dropdown(choices, value=other), chosen_sentence(0, text)
 
 
 def offer_answers(its: Occlusion) -> Any:
@@ -112,9 +114,9 @@ def show(
 
     Returns:
         What is shown now; effects of words as HTML, in words and as a table; word pieces as HTML, in words and as a table;
-        the sentence to edit; the answers to choose from.
+        the answers to choose from.
     """
-    sentence = chosen_sentence(text, place)
+    sentence = chosen_sentence(place, text)
     if not sentence or is_open != _OPEN or shown == (sentence, model):
         return (gr.skip(),) * (1 + _N_CONTENTS)
     occluded = explainer.occlude(sentence, model)
@@ -127,6 +129,5 @@ def show(
         render_pieces(viewed),
         describe_pieces(viewed),
         tabulate_pieces(viewed.result),
-        sentence,
         offer_answers(occluded.result),
     )

@@ -44,7 +44,7 @@ class Chosen:
         return [self.place, self.asked, self.model]
 
 
-def chosen_sentence(text: str, place: int | None) -> str:
+def chosen_sentence(place: int | None, text: str) -> str:
     """Return the sentence that is chosen, or nothing."""
     sentences = split_lines(text)
     return sentences[place or 0] if (place or 0) < len(sentences) else ""
@@ -57,7 +57,7 @@ def add_what_if(explainer: Explainer, chosen: Chosen) -> tuple[gr.Textbox, list[
     """
     gr.HTML('<h2 class="section">What if it said something else?</h2>', apply_default_css=False)
     with gr.Row(elem_id="what-if", elem_classes="asking"):
-        version = gr.Textbox(label="Another version: edit, remove or replace a word", lines=2, scale=5)
+        version = gr.Textbox(label="Another version: edit, remove or replace a word", lines=2, scale=5, min_width=280)
         compare = gr.Button("Compare", size="sm", min_width=120, scale=0)
     changes = gr.HTML(apply_default_css=False, elem_id="changes")
     _answer([compare.click, version.submit], partial(compare_with, explainer), [*chosen.inputs, version], [changes])
@@ -76,7 +76,7 @@ def add_variants(explainer: Explainer, chosen: Chosen) -> list[Any]:
     ):
         with gr.Accordion(title, open=False, elem_id=name):
             with gr.Row(elem_classes="asking"):
-                button = gr.Button(label, size="sm", min_width=120, scale=0)
+                button = gr.Button(label, size="sm", min_width=180, scale=0)
             told = gr.Markdown(elem_classes="introduction")
             tallies = _table("Counts by kind")
             outcomes = _table("Every variant, those that change most first")
@@ -98,7 +98,7 @@ def add_attribution(explainer: Explainer, chosen: Chosen) -> tuple[gr.Dropdown, 
             elem_classes="introduction",
         )
         with gr.Row(elem_classes="asking"):
-            answer = gr.Dropdown([], label="Answer", filterable=False, scale=3)
+            answer = gr.Dropdown([], label="Answer", filterable=False, scale=3, min_width=240)
             button = gr.Button("Attribute", size="sm", min_width=120, scale=0)
         drawn = gr.HTML(apply_default_css=False)
         table = _table("Part of each word")
@@ -113,7 +113,7 @@ def add_shared_words(explainer: Explainer, chosen: Chosen) -> tuple[gr.Dropdown,
     """
     with gr.Accordion("Why are these two similar?", open=False, elem_id="pair"):
         with gr.Row(elem_classes="asking"):
-            other = gr.Dropdown([], label="The sentence above and", filterable=False, scale=3)
+            other = gr.Dropdown([], label="The sentence above and", filterable=False, scale=3, min_width=240)
             button = gr.Button("Explain", size="sm", min_width=120, scale=0)
         drawn = gr.HTML(apply_default_css=False)
         table = _table("Pairs of words that make the cosine together")
@@ -136,7 +136,7 @@ def _filled(table: pd.DataFrame) -> Any:
 @shows_errors
 def compare_with(explainer: Explainer, place: int | None, text: str, model: str | None, version: str) -> str:
     """Compare the chosen sentence with another version of it."""
-    return render_change(explainer.what_if(chosen_sentence(text, place), version.strip(), model))
+    return render_change(explainer.what_if(chosen_sentence(place, text), version.strip(), model))
 
 
 @shows_errors
@@ -145,7 +145,7 @@ def try_variants(explainer: Explainer, place: int | None, text: str, model: str 
 
     In words, as counts, and all of them.
     """
-    explained = explainer.try_variants(chosen_sentence(text, place), model)
+    explained = explainer.try_variants(chosen_sentence(place, text), model)
     its = explained.result
     return describe_variants(explained), _filled(tabulate_tallies(its)), _filled(tabulate_outcomes(its))
 
@@ -156,7 +156,7 @@ def try_names(explainer: Explainer, place: int | None, text: str, model: str | N
 
     In words, as counts, and all of them.
     """
-    explained = explainer.swap_names(chosen_sentence(text, place), model)
+    explained = explainer.swap_names(chosen_sentence(place, text), model)
     its = explained.result
     return describe_swaps(explained), _filled(tabulate_tallies(its)), _filled(tabulate_outcomes(its))
 
@@ -164,7 +164,7 @@ def try_names(explainer: Explainer, place: int | None, text: str, model: str | N
 @shows_errors
 def attribute(explainer: Explainer, place: int | None, text: str, model: str | None, answer: int | None) -> tuple[Any, ...]:
     """Show the part of each word in an answer."""
-    explained = explainer.attribute(chosen_sentence(text, place), answer or 1, model)
+    explained = explainer.attribute(chosen_sentence(place, text), answer or 1, model)
     return render_attribution(explained), _filled(tabulate_attribution(explained.result))
 
 
@@ -173,5 +173,5 @@ def share_words(
     explainer: Explainer, place: int | None, text: str, model: str | None, other: int | None
 ) -> tuple[Any, ...]:
     """Show the words that make two sentences similar."""
-    explained = explainer.share_words(chosen_sentence(text, place), chosen_sentence(text, other), model)
+    explained = explainer.share_words(chosen_sentence(place, text), chosen_sentence(other, text), model)
     return render_shared_words(explained), _filled(tabulate_pairs(explained.result))
