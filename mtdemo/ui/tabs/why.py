@@ -94,7 +94,7 @@ def _empty(are_tables: list[bool]) -> list[Any]:
 
 
 def offer_sentences(text: str) -> tuple[Any, Any, str]:
-    """Offer the sentences that were read, in both choices, and one to edit."""
+    """Offer the sentences that were read, and one to edit."""
     sentences = split_lines(text)
     choices = [(f"{number}. {shorten(sentence, 100)}", number - 1) for number, sentence in enumerate(sentences, start=1)]
     other = min(1, len(sentences) - 1)
