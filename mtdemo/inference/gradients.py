@@ -128,7 +128,7 @@ def integrate(loaded: LoadedModel, window: Window, score: Score, steps: Sequence
         ends = run.score(torch.stack([embeddings, baseline]))
         for n_steps in steps:
             attributions = run.integrate(embeddings, baseline, n_steps)
-            by_piece = attributions.sum(dim=-1)[window.content].numpy()
+            by_piece = attributions.float().sum(dim=-1)[window.content].cpu().numpy()
             found = Integrated(by_piece, float(ends[0]), float(ends[1]), n_steps)
             if found.is_complete:
                 break
@@ -143,14 +143,16 @@ def embed_path(loaded: LoadedModel, window: Window) -> tuple[Tensor, Tensor]:
     """
     backbone: Any = loaded.model.backbone
     table = backbone.get_input_embeddings()
-    ids = torch.tensor(window.input_ids)
+    ids = torch.tensor(window.input_ids, device=loaded.model.device)
     blank = ids.clone()
     blank[window.content] = loaded.tokenizer.pad_token_id or 0
     with torch.no_grad():
         embeddings, baseline = table(ids), table(blank)
         if loaded.model.config.casing:
             cases = backbone.embeddings.token_type_embeddings
-            embeddings = embeddings + cases(torch.tensor(window.token_type_ids)) - cases(torch.zeros_like(ids))
+            embeddings = (
+                embeddings + cases(torch.tensor(window.token_type_ids, device=ids.device)) - cases(torch.zeros_like(ids))
+            )
     return embeddings, baseline
 
 
@@ -167,7 +169,7 @@ class _Run:
             first = torch.zeros_like(self._inputs["attention_mask"])
             first[:, 0] = 1
             self._inputs["global_attention_mask"] = first
-        self._pooling = mask_pooling([window])
+        self._pooling = mask_pooling([window]).to(loaded.model.device)
         self._batch = max(1, _TOKENS_PER_BATCH // len(window.input_ids))
 
     def score(self, points: Tensor) -> Tensor:
@@ -178,8 +180,8 @@ class _Run:
     def integrate(self, end: Tensor, start: Tensor, n_steps: int) -> Tensor:
         """Sum gradients along the path: (pieces, width)."""
         nodes, weights = np.polynomial.legendre.leggauss(n_steps)
-        alphas = torch.tensor((nodes + 1) / 2, dtype=end.dtype)[:, None, None]
-        shares = torch.tensor(weights / 2, dtype=end.dtype)[:, None, None]
+        alphas = torch.tensor((nodes + 1) / 2, dtype=end.dtype, device=end.device)[:, None, None]
+        shares = torch.tensor(weights / 2, dtype=end.dtype, device=end.device)[:, None, None]
         total = torch.zeros_like(end)
         for first in range(0, n_steps, self._batch):
             part = slice(first, first + self._batch)
