@@ -203,22 +203,25 @@ class ModelService:
 
     def check(self, sentences: Sequence[str]) -> None:
         """Raise an error for no, blank or too many sentences."""
-        limits = self.settings
-        if not sentences:
-            raise EmptyInputError("There is no sentence to read. Write at least one.")
-        if len(sentences) > limits.max_sentences:
-            raise TooMuchInputError(
-                f"{len(sentences):,} sentences were given; at most {limits.max_sentences:,} are read at once. Send them in "
-                "parts, or use `python -m mtdemo annotate` for whole files."
-            )
-        for number, sentence in enumerate(sentences, start=1):
-            _check_sentence(sentence, number, limits)
-        total = sum(map(len, sentences))
-        if total > limits.max_total_characters:
-            raise TooMuchInputError(
-                f"The sentences have {total:,} characters together; at most {limits.max_total_characters:,} are read at "
-                "once. Send them in parts."
-            )
+        _check(sentences, self.settings)
+
+
+def _check(sentences: Sequence[str], limits: Settings) -> None:
+    if not sentences:
+        raise EmptyInputError("There is no sentence to read. Write at least one.")
+    if len(sentences) > limits.max_sentences:
+        raise TooMuchInputError(
+            f"{len(sentences):,} sentences were given; at most {limits.max_sentences:,} are read at once. Send them in "
+            "parts, or use `python -m mtdemo annotate` for whole files."
+        )
+    for number, sentence in enumerate(sentences, start=1):
+        _check_sentence(sentence, number, limits)
+    total = sum(map(len, sentences))
+    if total > limits.max_total_characters:
+        raise TooMuchInputError(
+            f"The sentences have {total:,} characters together; at most {limits.max_total_characters:,} are read at "
+            "once. Send them in parts."
+        )
 
 
 def _find_prompt(info: ModelInfo, name: str | None) -> str | None:
