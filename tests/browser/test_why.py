@@ -29,10 +29,10 @@ def test_every_question_is_answered_and_results_of_another_sentence_go(page: Pag
     page.get_by_role("button", name="Compare").click()
     expect(page.locator("#changes")).to_contain_text("the class turns from negative")
     for accordion, button, place, words in (
-        ("Small changes that should not matter", "Try harmless variants", "#variants", "harmless variants"),
-        ("Other names and places", "Try other names", "#names", "other names and places"),
-        ("One answer by gradients", "Attribute", "#gradients", "Complete:"),
-        ("Why are these two similar?", "Explain", "#pair", "The cosine of the two is"),
+        ("Small changes that should not matter", "Try harmless variants", "#why-variants", "harmless variants"),
+        ("Other names and places", "Try other names", "#why-names", "other names and places"),
+        ("One answer by gradients", "Attribute", "#why-gradients", "Complete:"),
+        ("Why are these two similar?", "Explain", "#why-pair", "The cosine of the two is"),
     ):
         page.get_by_role("button", name=accordion).click()
         page.locator(place).get_by_role("button", name=button, exact=True).click()

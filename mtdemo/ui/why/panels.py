@@ -71,8 +71,8 @@ def add_variants(explainer: Explainer, chosen: Chosen) -> list[Any]:
     """
     shown = []
     for title, label, name, try_them in (
-        ("Small changes that should not matter", "Try harmless variants", "variants", try_variants),
-        ("Other names and places", "Try other names", "names", try_names),
+        ("Small changes that should not matter", "Try harmless variants", "why-variants", try_variants),
+        ("Other names and places", "Try other names", "why-names", try_names),
     ):
         with gr.Accordion(title, open=False, elem_id=name):
             with gr.Row(elem_classes="asking"):
@@ -90,7 +90,7 @@ def add_attribution(explainer: Explainer, chosen: Chosen) -> tuple[gr.Dropdown, 
 
     The choice is returned with what shows results.
     """
-    with gr.Accordion("One answer by gradients", open=False, elem_id="gradients"):
+    with gr.Accordion("One answer by gradients", open=False, elem_id="why-gradients"):
         gr.Markdown(
             "Integrated gradients ([Sundararajan et al. 2017](https://arxiv.org/abs/1703.01365)) over the embeddings of "
             "word pieces, from `[PAD]` in place of each to the sentence. The parts are in log odds, whose sigmoid is the "
@@ -111,7 +111,7 @@ def add_shared_words(explainer: Explainer, chosen: Chosen) -> tuple[gr.Dropdown,
 
     It is returned with what shows results.
     """
-    with gr.Accordion("Why are these two similar?", open=False, elem_id="pair"):
+    with gr.Accordion("Why are these two similar?", open=False, elem_id="why-pair"):
         with gr.Row(elem_classes="asking"):
             other = gr.Dropdown([], label="The sentence above and", filterable=False, scale=3, min_width=240)
             button = gr.Button("Explain", size="sm", min_width=120, scale=0)
