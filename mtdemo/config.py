@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import math
 import os
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -29,6 +32,14 @@ KEPT_AFTER_LEAVING_S = 3_600.0  # how long the runs of a closed page wait for it
 MAX_LENGTH = 128  # word pieces read for embedding and class, special ones included, where nothing else is asked for
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("float32", "bfloat16", "float16")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+PUBLIC = {  # defaults where strangers may ask: on Spaces, or at any address but loopback
+    "max_sentences": "250",
+    "max_sentence_characters": "10000",
+    "max_total_characters": "50000",
+    "requests_per_minute": "600",
+    "allowed_models": "known",
+}
 _OF_GRADIO = (("host", "GRADIO_SERVER_NAME"), ("port", "GRADIO_SERVER_PORT"))
 
 
@@ -109,10 +120,20 @@ class Settings:
     max_requests: int = _setting(
         200, "REST requests that wait or are answered at once; more are refused with 429", minimum=1
     )
+    max_file_bytes: int = _setting(
+        200_000_000, "bytes of files that visitors brought or are given; the oldest leave", minimum=1
+    )
+    requests_per_minute: int = _setting(
+        0, "questions of one visitor in a minute, a file for ten; more are refused with 429; 0 for any number", minimum=0
+    )
+    proxies: int = _setting(0, "proxies in front of it, by whose X-Forwarded-For visitors are told apart", minimum=0)
     trusted_hosts: str = _setting(
         "auto", "host names by which it may be asked, with commas between; * for any; auto: any, but on loopback its own"
     )
     hub_models: bool = _setting(True, "whether visitors may load other models from the hub")
+    allowed_models: str = _setting(
+        "*", "ids of the hub that visitors may load, with commas between; known: those of the page's list; * for any"
+    )
     hub_login: bool = _setting(False, "whether visitors may load what the login of this machine (HF_TOKEN) opens")
 
     @property
@@ -133,7 +154,9 @@ class Settings:
             raise SettingsError(f"port must be at most 65535, not {self.port}.")
 
 
-def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+def read_settings(
+    arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None, for_visitors: bool = False
+) -> Settings:
     """Read settings: defaults, then the environment, then flags.
 
     Where a host says by gradio's own variables on what to listen, as Hugging Face Spaces do, these come before the
@@ -143,12 +166,13 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         arguments: command-line arguments without the program's name; those of the process by default. `--help` prints
             the flags and exits.
         environment: those of the process by default.
+        for_visitors: whether a page is served; where strangers may ask it, the defaults are those of `PUBLIC`.
 
     Raises:
         SettingsError: a value that is not of its kind or out of range.
     """
     environment = os.environ if environment is None else environment
-    values = {"host": "0.0.0.0"} if environment.get("SYSTEM") == "spaces" else {}  # noqa: S104
+    values = {"host": "0.0.0.0", "proxies": "1"} if environment.get("SYSTEM") == "spaces" else {}  # noqa: S104
     values |= {name: environment[variable] for name, variable in _OF_GRADIO if environment.get(variable)}
     values |= {
         setting.name: environment[_variable(setting.name)]
@@ -156,6 +180,8 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         if environment.get(_variable(setting.name))
     }
     values |= {name: value for name, value in vars(_parser().parse_args(arguments)).items() if value is not None}
+    if for_visitors and values.get("host", LOOPBACK[0]) not in LOOPBACK:
+        values = PUBLIC | values
     return Settings(**{name: _convert(name, value) for name, value in values.items()})
 
 
@@ -177,14 +203,31 @@ def prepare_environment() -> None:
 
     It must run before gradio, torch and transformers load.
 
+    GRADIO_ANALYTICS_CACHE_FREQUENCY: after each event gradio sums up the last 10,000 of its queue, with pandas, for a page
+    of numbers that is switched off here.
+
     OMP_WAIT_POLICY: libgomp's threads spin at barriers by default, which costs whole time slices beside a busy
     neighbour. A variable that the person has set is left alone, except for the analytics.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+
+def prepare_file_folder() -> Path:
+    """Make a folder for the files of visitors.
+
+    gradio's own is shared by all apps of a machine. It must run before gradio's components are made. A folder that the
+    person names in `GRADIO_TEMP_DIR` is taken, and must be this app's alone.
+    """
+    if "GRADIO_TEMP_DIR" not in os.environ:
+        os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="mtdemo-")
+        atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
+    return Path(os.environ["GRADIO_TEMP_DIR"])
 
 
 def _variable(name: str) -> str:

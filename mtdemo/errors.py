@@ -14,6 +14,7 @@
     │   └── ModelTooLargeError      it would not fit the memory bound
     ├── PlanError                   a freezing or optimizer plan that contradicts itself
     ├── TooBusyError                more requests wait than a limit allows
+    ├── PassLostError               the thread that computes died
     ├── RequestGoneError            nobody waits for the answer any more
     ├── LaboratoryError             a run that cannot begin now
     ├── TrainingError               a run that cannot go on
@@ -102,6 +103,10 @@ class PlanError(MtdemoError):
 
 class TooBusyError(MtdemoError):
     """More requests wait than a limit allows."""
+
+
+class PassLostError(MtdemoError):
+    """The thread that computes died; asking again helps."""
 
 
 class RequestGoneError(MtdemoError):

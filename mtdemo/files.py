@@ -9,8 +9,9 @@ Left out: guessing an encoding, since a wrong one gives wrong words.
 from __future__ import annotations
 
 import codecs
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -65,6 +66,35 @@ def writing(path: Path, hint: str = "") -> Iterator[None]:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:  # torch's is a RuntimeError
         raise FileWriteError(f"{path} could not be written: {first_line(error)}. {hint}".rstrip()) from error
+
+
+def make_room(directory: Path, n_bytes: int, max_bytes: int) -> None:
+    """Delete the oldest files below a folder until one fits.
+
+    Args:
+        directory: looked through with all below it; it need not exist.
+        n_bytes: of the file to come.
+        max_bytes: what all files may have together.
+
+    A file that is larger by itself leaves no other.
+    """
+    files = sorted((info.st_mtime, path, info.st_size) for path, info in _files_below(directory))
+    total = n_bytes + sum(size for _, _, size in files)
+    for _, path, size in files:
+        if total <= max_bytes:
+            return
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # others are in it, or it is gone
+            path.parent.rmdir()
+        total -= size
+
+
+def _files_below(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            path = Path(folder, name)
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                yield path, path.stat()
 
 
 def first_line(error: Exception) -> str:

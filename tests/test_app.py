@@ -67,8 +67,11 @@ def test_sigterm_ends_it_after_what_was_begun_is_answered() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "app.py", "--port", str(port)]
-    sentences = [f"John number {number} lives in Paris, as he has done for long." for number in range(120)]
+    program = (
+        f"from mtdemo.ui import launch; launch.GRACE_S = 200.0; launch.main(['--port', '{port}'])"  # a machine may be busy
+    )
+    command = [sys.executable, "-c", program]
+    sentences = [f"John number {number} lives in Paris, as he has done for long." for number in range(30)]
     with (
         subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,  # noqa: S603
         ThreadPoolExecutor(1) as pool,
@@ -83,9 +86,40 @@ def test_sigterm_ends_it_after_what_was_begun_is_answered() -> None:
             while "mtdemo_requests_open 2.0" not in client.get("/metrics").text and not answer.done():
                 time.sleep(0.01)  # until it is asked beside what asks for the numbers
             process.send_signal(signal.SIGTERM)
-            assert len(answer.result().json()) == 120
-            assert process.wait(30) == 0  # 10 s of grace, 5 s that gradio waits for its own thread, and a busy machine
+            assert len(answer.result().json()) == 30
+            assert process.wait(200) == 0
             assert "Traceback" not in process.stdout.read()
+        finally:
+            process.kill()
+
+
+@pytest.mark.model
+def test_what_does_not_end_by_itself_is_cut_off() -> None:
+    """A thread that loads or trains would keep the process; an open connection of a page would keep the server."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    program = (
+        "import threading, time\n"
+        "from mtdemo.ui import launch\n"
+        "launch.GRACE_S = launch._END_S = 1.0\n"
+        "threading.Thread(target=time.sleep, args=[300]).start()\n"
+        f"launch.main(['--port', '{port}'])\n"
+    )
+    with (
+        subprocess.Popen(  # noqa: S603
+            [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process,
+        socket.socket() as silent,
+    ):
+        assert process.stdout is not None and process.stderr is not None
+        try:
+            assert "mtdemo is at" in process.stdout.readline()
+            silent.connect(("127.0.0.1", port))
+            silent.sendall(b"POST /api/v1/embed HTTP/1.1\r\nContent-Length: 9\r\n\r\n")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 1
+            assert "what was not finished after 1 seconds is cut off" in process.stderr.read()
         finally:
             process.kill()
 

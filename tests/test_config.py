@@ -1,12 +1,13 @@
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from mtdemo.config import Settings, prepare_environment, read_settings
+from mtdemo.config import Settings, prepare_environment, prepare_file_folder, read_settings
 from mtdemo.errors import SettingsError
 
 
@@ -44,6 +45,27 @@ def test_a_host_that_serves_gradio_apps_says_where_to_listen(
 ) -> None:
     settings = read_settings([], environment)
     assert (settings.host, settings.port) == expected
+
+
+@pytest.mark.parametrize("environment", [{"SYSTEM": "spaces"}, {"MTDEMO_HOST": "192.168.0.7"}, {"MTDEMO_HOST": "::"}])
+def test_strangers_are_given_less_unless_the_operator_says_otherwise(environment: dict[str, str]) -> None:
+    public = read_settings([], environment, for_visitors=True)
+    assert (public.max_sentences, public.requests_per_minute, public.allowed_models) == (250, 600, "known")
+    assert read_settings([], environment | {"MTDEMO_MAX_SENTENCES": "7"}, for_visitors=True).max_sentences == 7
+    assert read_settings([], environment).max_sentences == 1_000, "a command has no visitors"
+    for loopback in ("127.0.0.1", "::1", "localhost"):
+        settings = read_settings(["--host", loopback], environment, for_visitors=True)
+        assert (settings.max_sentences, settings.requests_per_minute, settings.allowed_models) == (1_000, 0, "*")
+
+
+def test_files_have_a_folder_that_no_other_app_shares(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    assert prepare_file_folder() == tmp_path
+    monkeypatch.delenv("GRADIO_TEMP_DIR")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = prepare_file_folder()
+    assert folder.parent == tmp_path and folder.stat().st_mode & 0o777 == 0o700
+    assert prepare_file_folder() == folder
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:

@@ -1,9 +1,10 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from mtdemo.errors import DataFileError, FileWriteError
-from mtdemo.files import first_line, reading, writing
+from mtdemo.files import first_line, make_room, reading, writing
 
 
 def test_a_file_that_cannot_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
@@ -33,3 +34,24 @@ def test_other_errors_are_bugs_and_pass() -> None:
 )
 def test_the_first_line_says_the_reason(error: Exception, line: str) -> None:
     assert first_line(error) == line
+
+
+def test_room_is_made_by_the_oldest_and_no_more_than_needed(tmp_path: Path) -> None:
+    for age, name in enumerate(("new/a", "mid/a", "mid/b", "old/a")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x" * 100)
+        os.utime(tmp_path / name, (1_000 - age, 1_000 - age))
+
+    def left() -> set[str]:
+        return {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+
+    make_room(tmp_path, 100, 500)
+    assert left() == {"new/a", "mid/a", "mid/b", "old/a"}
+    make_room(tmp_path, 101, 500)
+    assert left() == {"new/a", "mid/a", "mid/b"}
+    assert not (tmp_path / "old").exists(), "an empty folder leaves, too"
+    make_room(tmp_path, 300, 500)
+    assert left() == {"new/a", "mid/a"}
+    make_room(tmp_path, 501, 500)
+    assert left() == set()
+    make_room(tmp_path / "nowhere", 1, 1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +134,7 @@ class Laboratory:
         visitor: str,
         plan: TrainingPlan,
         title: str,
-        dataset: LabDataset | None = None,
+        dataset: LabDataset | Callable[[], LabDataset] | None = None,
         session: str = "",
         **settings: Any,
     ) -> Iterator[Waiting | Snapshot]:
@@ -144,7 +144,7 @@ class Laboratory:
             visitor: whose run it is.
             plan: what trains, and how fast.
             title: what to call the run.
-            dataset: sentences to learn from and to measure on; the project's own by default.
+            dataset: sentences to learn from and to measure on, or what reads them in its turn; the project's by default.
             session: the page that asks; the run ends when it is closed.
             **settings: fields of `ExperimentSettings`.
 
@@ -169,7 +169,8 @@ class Laboratory:
                     if state.cancelled or self._changed.wait_for(lambda: state.cancelled, _WAIT_S):
                         return
             n_threads = self._service.settings.threads or count_cores()
-            experiment = Experiment(self._service.get_model(EMBEDDED), dataset or read_dataset(), wanted, n_threads)
+            data = dataset if isinstance(dataset, LabDataset) else (dataset or read_dataset)()
+            experiment = Experiment(self._service.get_model(EMBEDDED), data, wanted, n_threads)
             with self._changed:
                 if state.cancelled:
                     return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mtdemo.config import EMBEDDED
+from mtdemo.config import EMBEDDED, Settings
 from mtdemo.errors import UnknownNameError
 from mtdemo.results import FrozenDict
 
@@ -67,3 +67,14 @@ def find_model(model_id: str) -> KnownModel:
             return known
     ids = ", ".join(known.id for known in KNOWN_MODELS)
     raise UnknownNameError(f"There is no backbone {model_id!r} to plan for; there are {ids}.")
+
+
+def allowed_models(settings: Settings) -> tuple[str, ...] | None:
+    """Return the ids that visitors may load; None for any."""
+    if not settings.hub_models:
+        return (EMBEDDED,)
+    if settings.allowed_models == "*":
+        return None
+    listed = [name.strip() for name in settings.allowed_models.split(",") if name.strip()]
+    known = [known.id for known in KNOWN_MODELS] if "known" in listed else [EMBEDDED]
+    return tuple(dict.fromkeys([*known, *(name for name in listed if name != "known")]))

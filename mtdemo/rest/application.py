@@ -30,6 +30,7 @@ from mtdemo.serving.service import ModelService
 PREFIX = "/api/v1/"
 PATHS = (PREFIX, "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics")
 _N_THREADS = 32  # requests that are computed together; the others wait in line
+_STALLED_S = 120.0  # of one forward pass, which takes seconds at most
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": schemas.Problem, "description": description}
     for status, description in (
@@ -37,7 +38,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
         (413, "More than a limit allows"),
         (422, "It cannot be answered; `detail` says why"),
         (429, "Too many wait; `Retry-After` says when to come back"),
-        (503, "The model cannot be loaded"),
+        (503, "The model cannot be loaded, or the computation was lost"),
     )
 }
 
@@ -100,11 +101,14 @@ def _add_states(app: FastAPI, service: ModelService, metrics: Metrics) -> None:
         """Say that the server runs."""
         return {"status": "ok"}
 
-    @app.get("/readyz", responses={503: {"description": "The model is not in memory yet"}})
+    @app.get("/readyz", responses={503: {"description": "The model is not in memory yet, or a forward pass hangs"}})
     async def readyz(response: Response) -> dict[str, str]:
-        """Say whether the model is in memory."""
+        """Say whether the model is in memory and computes."""
         info = service.loaded()
-        response.status_code = 200 if info else 503
+        is_stalled = service.counts.seconds_at_pass > _STALLED_S
+        response.status_code = 200 if info and not is_stalled else 503
+        if is_stalled:
+            return {"status": "stalled"}
         return {"status": "ready", "model": info.id} if info else {"status": "loading"}
 
     @app.get(PREFIX + "model")

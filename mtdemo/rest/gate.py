@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from anyio import to_thread
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mtdemo.config import MAX_BODY_BYTES, Settings
+from mtdemo.config import LOOPBACK, MAX_BODY_BYTES, Settings
 from mtdemo.rest.problems import respond
+from mtdemo.rest.visitors import RateLimit, find_visitor
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_UPLOAD = "/gradio_api/upload"
+_COST_OF_UPLOAD = 10  # requests
 _GIVEN_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
@@ -35,14 +39,15 @@ def trusted_hosts(settings: Settings) -> frozenset[str] | None:
 class Gate:
     """An ASGI app in front of the page.
 
-    It gives every request an id, refuses hosts that are not trusted and bodies that are too large, and hands what belongs
-    to the REST interface to that.
+    It gives every request an id, refuses hosts that are not trusted, visitors who ask too often and bodies that are too
+    large, and hands what belongs to the REST interface to that.
 
     Args:
         app: the page.
         rest: the REST interface.
         paths: of the REST interface; those that end in `/` stand for all below.
-        hosts: names by which the server may be asked; None for any.
+        settings: whom it answers, and how often.
+        make_room: called with a number of bytes before a file of so many is taken in.
         max_bytes: of a body.
     """
 
@@ -51,10 +56,13 @@ class Gate:
         app: ASGIApp,
         rest: ASGIApp,
         paths: Collection[str],
-        hosts: Collection[str] | None = None,
+        settings: Settings,
+        make_room: Callable[[int], None] = lambda n_bytes: None,
         max_bytes: int = MAX_BODY_BYTES,
     ) -> None:
-        self._page, self._rest, self._hosts, self._max_bytes = app, rest, hosts, max_bytes
+        self._page, self._rest, self._make_room, self._max_bytes = app, rest, make_room, max_bytes
+        self._hosts, self._n_proxies = trusted_hosts(settings), settings.proxies
+        self._rate = RateLimit(settings.requests_per_minute)
         self._paths = frozenset(paths)
         self._below = tuple(path for path in paths if path.endswith("/"))
 
@@ -69,11 +77,25 @@ class Gate:
         exchange = _Exchange(scope, receive, send, request_id, self._max_bytes)
         if not self._is_trusted(headers):
             await exchange.refuse(403, "This server is not known by that name. The setting trusted_hosts lists its names.")
+        elif wait_s := self._wait(scope, headers):
+            await exchange.refuse(429, "You ask more often than this server allows. Try again in a moment.", wait_s)
         elif _declared_length(headers) > self._max_bytes:
             await exchange.refuse_body()
         else:
+            if scope["path"] == _UPLOAD:
+                await to_thread.run_sync(self._make_room, self._max_bytes)
             is_rest = scope["path"] in self._paths or scope["path"].startswith(self._below)
             await (self._rest if is_rest else self._page)(scope, exchange.receive, exchange.send)
+
+    def _wait(self, scope: Scope, headers: Headers) -> float:
+        """Count a question; else give the seconds to wait.
+
+        The files of the page and its open connections are asked for by GET, and not counted.
+        """
+        if scope["method"] in ("GET", "HEAD"):
+            return 0.0
+        cost = _COST_OF_UPLOAD if scope["path"] == _UPLOAD else 1
+        return self._rate.take(find_visitor(scope, headers, self._n_proxies), cost)
 
     def _is_trusted(self, headers: Headers) -> bool:
         if self._hosts is None:
@@ -112,10 +134,12 @@ class _Exchange:
         """Answer that the body is too large."""
         await self.refuse(413, f"The request is too large; at most {self._max_bytes:,} bytes are read. Send it in parts.")
 
-    async def refuse(self, status: int, detail: str) -> None:
+    async def refuse(self, status: int, detail: str, wait_s: float = 0.0) -> None:
         """Answer with a problem."""
         self._is_refused = True
         response = respond(status, detail, self._request_id)
+        if wait_s:
+            response.headers["Retry-After"] = str(math.ceil(wait_s))
         response.headers["X-Request-ID"] = self._request_id
         await response(self._scope, self._receive, self._send)
 
@@ -134,3 +158,10 @@ def _name_of(address: str) -> str:
         return (urlsplit(address).hostname or "").rstrip(".")
     except ValueError:
         return ""
+
+
+async def refuse_path(scope: Scope, receive: Receive, send: Send) -> None:
+    """Stand where there is no page: nothing else is served."""
+    if scope["type"] == "http":
+        response = respond(404, "There is no page here. /docs lists what there is.", scope["state"]["request_id"])
+        await response(scope, receive, send)

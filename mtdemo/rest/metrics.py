@@ -83,3 +83,7 @@ class _ServiceCollector(Collector):
         yield CounterMetricFamily("mtdemo_cache_misses", "sentences computed", value=counts.n_computed)
         yield GaugeMetricFamily("mtdemo_cache_bytes", "memory of the results kept", value=counts.n_cache_bytes)
         yield GaugeMetricFamily("mtdemo_windows_waiting", "windows that wait for a forward pass", value=counts.n_waiting)
+        yield CounterMetricFamily(
+            "mtdemo_inference_restarts", "deaths of the thread that computes", value=counts.n_restarts
+        )
+        yield GaugeMetricFamily("mtdemo_pass_seconds", "since what is computed now began", value=counts.seconds_at_pass)

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from mtdemo.errors import CheckpointError, InputError, MtdemoError, TooBusyError, TooMuchInputError
+from mtdemo.errors import CheckpointError, InputError, MtdemoError, PassLostError, TooBusyError, TooMuchInputError
 from mtdemo.rest.schemas import Problem
 
 # The first kind that fits says the status.
@@ -18,6 +18,7 @@ STATUSES: tuple[tuple[type[MtdemoError], int], ...] = (
     (TooMuchInputError, 413),
     (TooBusyError, 429),
     (CheckpointError, 503),
+    (PassLostError, 503),
     (MtdemoError, 422),
 )
 RETRY_AFTER_S = {429: "1", 503: "10"}

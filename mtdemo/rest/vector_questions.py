@@ -81,7 +81,7 @@ class VectorQuestions:
         explained (share of the variance that each axis keeps; PCA alone), trustworthiness and continuity at n_neighbours on
         n_judged sentences, clusters (members, words that set it apart, cohesion), method, model.
         """
-        if n_dimensions not in {2, 3}:
+        if n_dimensions not in (2, 3):
             raise InputError(f"A map has 2 or 3 dimensions, not {n_dimensions}.")
         drawn = self._vectors.draw_map(readable(sentences), None, method, n_dimensions, n_clusters)
         return {**_map_as_dict(drawn), "model": self._model()}

@@ -53,6 +53,8 @@ class ServiceCounts:
         n_computed: sentences computed.
         n_cache_bytes: memory of the results that are kept now.
         n_waiting: windows that wait now.
+        n_restarts: how often the thread that computes died and another one went on.
+        seconds_at_pass: since what is computed now began; 0 for nothing.
     """
 
     n_forward_passes: int
@@ -61,6 +63,8 @@ class ServiceCounts:
     n_computed: int
     n_cache_bytes: int
     n_waiting: int
+    n_restarts: int
+    seconds_at_pass: float
 
 
 class Analyzer:
@@ -85,6 +89,8 @@ class Analyzer:
             n_computed=self._n_computed,
             n_cache_bytes=self._results.size,
             n_waiting=passes.n_waiting,
+            n_restarts=passes.n_restarts,
+            seconds_at_pass=passes.seconds_at_pass,
         )
 
     def analyze(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from mtdemo.config import EMBEDDED, MAX_TRAINED_MODELS, Settings
 from mtdemo.errors import CheckpointNotFoundError, ModelTooLargeError, TooBusyError
+from mtdemo.models.catalog import allowed_models
 from mtdemo.models.repository.together import SEPARATOR, PartNames, read_part_names, read_parts
 from mtdemo.models.repository.variants import Variant, read_variant
 from mtdemo.runtime import import_libraries, import_lock
@@ -221,6 +222,8 @@ class ModelStore:
             directory, name = Path(settings.checkpoint), settings.checkpoint_name
         elif is_operators and is_directory_name(name):
             directory = Path(name).expanduser()
+        elif not is_operators and settings.hub_models and (allowed := allowed_models(settings)) and name not in allowed:
+            raise CheckpointNotFoundError(f"This page loads only the models of its list: {', '.join(allowed)}.")
         elif settings.hub_models or is_operators:
             with_login = settings.hub_login or is_operators
             tell = partial(self._tell, name)

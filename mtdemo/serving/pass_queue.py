@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from queue import SimpleQueue
 
 from mtdemo.config import Settings, count_cores
-from mtdemo.errors import RequestGoneError
+from mtdemo.errors import PassLostError, RequestGoneError
 from mtdemo.models.answering import AnsweringModel, WindowOutput
 from mtdemo.results import ProgressCallback, no_progress
+from mtdemo.serving.worker import Worker
 from mtdemo.text.tokenization import EncodedSentence, Window
 
 _SHORT_REQUEST = 512  # word pieces
@@ -151,7 +152,8 @@ class PassQueue:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inference")
+        self._worker = Worker("inference", self._lose)
+        self._open: set[Request] = set()  # those that somebody waits for
         self._requests: list[Request] = []  # of the inference thread alone, as all below
         self._has_turn = False
         self.n_forward_passes = 0
@@ -162,6 +164,16 @@ class PassQueue:
         """Windows that wait now."""
         return sum(request.n_waiting for request in tuple(self._requests))
 
+    @property
+    def n_restarts(self) -> int:
+        """Threads that died; another one went on each time."""
+        return self._worker.n_deaths
+
+    @property
+    def seconds_at_pass(self) -> float:
+        """Seconds since what is computed now began; 0 for nothing."""
+        return self._worker.seconds_at_task
+
     def run(self, request: Request, progress: ProgressCallback = no_progress) -> None:
         """Run a request and wait for all its outputs.
 
@@ -171,9 +183,20 @@ class PassQueue:
 
         Raises:
             RequestGoneError: it is not wanted any more.
+            PassLostError: the thread that computes died.
         """
-        self._thread.submit(self._take_in, request)
-        request.wait(progress)
+        self._open.add(request)
+        try:
+            self._worker.submit(partial(self._take_in, request))
+            request.wait(progress)
+        finally:
+            self._open.discard(request)
+
+    def _lose(self, error: BaseException) -> None:
+        """Tell everybody that the thread died; it calls this itself."""
+        self._requests, self._has_turn = [], False
+        for request in tuple(self._open):
+            request.tell(PassLostError(f"The computation was lost ({type(error).__name__}). Ask again."))
 
     def _take_in(self, request: Request) -> None:
         """Tokenise a request; a pass follows those that came meanwhile."""
@@ -181,7 +204,7 @@ class PassQueue:
             if not request.is_wanted():
                 raise _gone()
             request.encode()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, who waits is told
+        except Exception as error:  # noqa: BLE001 - whatever it is, who waits is told
             request.tell(error)
             return
         self._requests.append(request)
@@ -191,11 +214,8 @@ class PassQueue:
         """Run a pass after all requests that came meanwhile."""
         if not self._requests or self._has_turn:
             return
-        try:
-            self._thread.submit(self._run_pass)
-            self._has_turn = True
-        except RuntimeError as error:  # the process ends
-            self._end(self._requests, error)
+        self._has_turn = True
+        self._worker.submit(self._run_pass)
 
     def _run_pass(self) -> None:
         self._has_turn = False
@@ -203,7 +223,7 @@ class PassQueue:
             self._end([request for request in self._requests if not request.is_wanted()], _gone())
             if self._requests:
                 self._run(self._choose())
-        except BaseException as error:  # noqa: BLE001 - whatever it is, who waits is told
+        except Exception as error:  # noqa: BLE001 - whatever it is, who waits is told
             self._end(self._requests, error)
         self._requests = [request for request in self._requests if request.n_waiting]
         self._schedule()
@@ -246,7 +266,7 @@ class PassQueue:
         requests = chosen.requests
         try:
             outputs = forward.run_windows(requests[0].loaded, chosen.windows, self._n_threads(chosen))
-        except BaseException as error:  # noqa: BLE001 - whatever it is, who waits is told
+        except Exception as error:  # noqa: BLE001 - whatever it is, who waits is told
             if len(requests) == 1:
                 self._end(requests, error)
             for request, position in reversed(chosen.owners):

@@ -94,7 +94,11 @@ def replace_unreadable(text: str) -> str:
 
     Each becomes one character, so that every offset stays valid.
     """
-    return "".join(REPLACEMENT if unicodedata.category(c) == "Cs" else c for c in text)
+    try:
+        text.encode()  # as nearly all can, and much faster than looking at every character
+    except UnicodeEncodeError:
+        return "".join(REPLACEMENT if unicodedata.category(c) == "Cs" else c for c in text)
+    return text
 
 
 def encode_sentences(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
-from threading import Event, Thread
+from functools import partial
+from threading import Event, Thread, Timer
 from typing import TYPE_CHECKING
 
-from mtdemo.config import MAX_UPLOAD_BYTES, Settings, prepare_environment, read_settings
+from mtdemo.config import MAX_UPLOAD_BYTES, Settings, prepare_environment, prepare_file_folder, read_settings
 from mtdemo.errors import MtdemoError, SettingsError
+from mtdemo.files import make_room
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 MAX_QUEUE = 200  # questions that wait; more are refused
 MAX_SESSIONS = 500  # of which gradio keeps the state, 0.28 MB each; a call of its API without a session makes one
 GRACE_S = 10.0  # to answer what was begun when the process is told to end
+_END_S = 2.0  # after that, to close what is open
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     prepare_environment()
     try:
-        _serve(read_settings(arguments))
+        _serve(read_settings(arguments, for_visitors=True))
     except SettingsError as error:
         print(f"mtdemo: {error}", file=sys.stderr)
         return 2
@@ -40,10 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(settings: Settings) -> None:
+    end = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: end.set())
     page, service = start(settings)
     print(f"mtdemo is at {page.local_url} (Ctrl-C stops it). The model is loading in the background.", flush=True)
     Thread(target=_load, args=[service], daemon=True).start()
-    _wait_for_the_end(page)
+    end.wait()
+    _answer_what_was_begun(page)
 
 
 def start(settings: Settings) -> tuple[gr.Blocks, ModelService]:
@@ -62,15 +70,17 @@ def start(settings: Settings) -> tuple[gr.Blocks, ModelService]:
 
     from mtdemo.planning.planner import Planner
     from mtdemo.rest.application import PATHS, build_rest
-    from mtdemo.rest.gate import Gate, trusted_hosts
+    from mtdemo.rest.gate import Gate
     from mtdemo.serving.service import ModelService
     from mtdemo.ui.page import build_page
     from mtdemo.ui.theme import CSS, make_theme
 
     _satisfy_zero_gpu()
+    folder = prepare_file_folder()
     service, planner = ModelService(settings), Planner(settings.checkpoint)
     page = build_page(service, planner)
-    gate = Middleware(Gate, build_rest(service, planner), PATHS, trusted_hosts(settings))
+    make_room_for = partial(make_room, folder, max_bytes=settings.max_file_bytes)
+    gate = Middleware(Gate, build_rest(service, planner), PATHS, settings, make_room_for)
     try:
         page.queue(max_size=MAX_QUEUE).launch(
             server_name=settings.host,
@@ -87,23 +97,33 @@ def start(settings: Settings) -> tuple[gr.Blocks, ModelService]:
             ssr_mode=False,
             share=False,
             quiet=True,
+            _frontend=False,  # no question to itself whether it is up, which a busy machine answers too late
         )
     except OSError as error:
         raise SettingsError(f"Port {settings.port} of {settings.host} cannot be used: {error} Try --port.") from error
     return page, service
 
 
-def _wait_for_the_end(page: gr.Blocks) -> None:
-    """Serve until Ctrl-C or SIGTERM, then answer what was begun."""
-    end = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: end.set())
-    end.wait()
+def _answer_what_was_begun(page: gr.Blocks) -> None:
+    """End the server after it has answered.
+
+    A thread that loads a model or trains would keep the process until it has finished, so what is left is cut off.
+    """
     print("mtdemo ends; what was begun is answered.", flush=True)
+    cut_off = Timer(GRACE_S + _END_S, _cut_off)
+    cut_off.daemon = True
+    cut_off.start()
     page.app.stop_event.set()  # the page's open connections
+    page.server.config.timeout_graceful_shutdown = GRACE_S
     page.server.should_exit = True
-    page.server.thread.join(GRACE_S)
+    page.server.thread.join()
     page.close(verbose=False)
+
+
+def _cut_off() -> None:
+    """End the process, whatever its threads are at."""
+    print(f"mtdemo: what was not finished after {GRACE_S:.0f} seconds is cut off.", file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 def _satisfy_zero_gpu() -> None:

@@ -20,6 +20,7 @@ from mtdemo.ui.components.model_picker import add_model_panel
 from mtdemo.ui.components.sentence_box import SentenceBox, add_sentence_box, as_problem
 from mtdemo.ui.lab.plan_tab import add_freezing_tab
 from mtdemo.ui.report import add_report
+from mtdemo.ui.served_blocks import ServedBlocks
 from mtdemo.ui.tabs.answers import add_answers_tab
 from mtdemo.ui.tabs.classification import add_classification_tab
 from mtdemo.ui.tabs.comparing import add_compare_tab
@@ -45,7 +46,7 @@ def build_page(service: ModelService, planner: Planner) -> gr.Blocks:
         service: answers about sentences.
         planner: plans what trains.
     """
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_HOUR_S, _HOUR_S)) as page:
+    with ServedBlocks(title=TITLE, analytics_enabled=False, delete_cache=(_HOUR_S, _HOUR_S)) as page:
         with gr.Row(elem_id="header"):
             gr.HTML(_HEADING, apply_default_css=False)
             badge = gr.Button("Loading the model …", size="sm", elem_id="badge", min_width=80)

@@ -17,7 +17,6 @@ from mtdemo.serving.service import ModelService
 from mtdemo.ui.charts.similarity import MAX_SENTENCES
 from mtdemo.ui.components.cards import render_answers
 from mtdemo.ui.components.downloads import add_made_download
-from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.file_loader import describe_file
 from mtdemo.ui.components.grid import render_grid
 from mtdemo.ui.components.sentence_box import SentenceBox, ask
@@ -89,19 +88,16 @@ def add_report(service: ModelService, box: SentenceBox, model: gr.State) -> None
         model: the visitor's choice of model.
     """
     asked = [box.asked, model, box.file]
-    add_made_download("Everything as a report (HTML)", partial(write_report, service), asked)
+    add_made_download(service, "Everything as a report (HTML)", partial(write_report, service), asked)
 
 
-@shows_errors
-def write_report(
-    service: ModelService, text: str, model: str | None, file: LoadedFile | None, progress: gr.Progress = gr.Progress()
-) -> tuple[bytes, str]:
+def write_report(service: ModelService, text: str, model: str | None, file: LoadedFile | None) -> tuple[bytes, str]:
     """Write the report of what was read.
 
     Returns:
         The content, UTF-8, and the name of the file.
     """
-    report = render_report(ask(service, service.similarity, text, model, progress), file)
+    report = render_report(ask(service, service.similarity, text, model, gr.Progress()), file)
     return report.encode("utf-8"), "mtdemo-report.html"
 
 

@@ -138,8 +138,8 @@ def test_a_link_brings_the_question_and_its_tab_back(page: Page, visit: Visit) -
 def test_answers_are_taken_along(page: Page, tmp_path: Path, name: str) -> None:
     open_tab(page, name)
     buttons = page.locator(".downloads :is(button, a)", has_text="Download").locator("visible=true")
-    expect(buttons).to_have_count(2)
-    for number in range(2):
+    expect(buttons).to_have_count(3)
+    for number in range(3):
         expect(buttons.nth(number)).to_be_enabled()
         with page.expect_download() as download:
             buttons.nth(number).click()
@@ -149,3 +149,4 @@ def test_answers_are_taken_along(page: Page, tmp_path: Path, name: str) -> None:
             assert np.load(path).shape == (5, 384)
         else:
             assert ("iPhone" if name == "Entities" else "Fetch Rewards") in path.read_text()
+            assert path.stem.removeprefix(path.stem.split("-")[0]) in ("-for-spreadsheets", "-exact", "")

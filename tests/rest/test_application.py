@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import uvicorn
 from pydantic import TypeAdapter
 
 from mtdemo.config import Settings
+from mtdemo.errors import InvalidCheckpointError
 from mtdemo.planning.planner import Planner
 from mtdemo.rest.application import ENDPOINTS, PATHS, PREFIX, build_rest
 from mtdemo.rest.gate import Gate, trusted_hosts
@@ -54,7 +55,7 @@ async def page(scope: Any, receive: Any, send: Any) -> None:
 def serve(service: ModelService, **changes: Any) -> Iterator[httpx.Client]:
     """Serve on a free port until the end, in a thread."""
     rest = build_rest(service, Planner(service.settings.checkpoint))
-    gate = Gate(page, rest, PATHS, trusted_hosts(service.settings), **changes)
+    gate = Gate(page, rest, PATHS, service.settings, **changes)
     server = uvicorn.Server(uvicorn.Config(gate, log_level="critical", lifespan="off"))
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
@@ -204,6 +205,55 @@ def test_a_checkpoint_that_is_none_is_a_problem_of_the_server() -> None:
         assert response.headers["retry-after"]
 
 
+def test_a_pass_that_hangs_is_told_by_readyz_and_one_that_is_lost_by_its_request(
+    tiny: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = ModelService(Settings(checkpoint=str(tiny())))
+    hanging = threading.Event()
+
+    def die(*_: Any) -> Any:
+        hanging.wait(10)
+        raise SystemExit
+
+    with serve(service) as client, ThreadPoolExecutor(1) as pool:
+        service.load()
+        with monkeypatch.context() as context:
+            context.setattr("mtdemo.inference.forward.run_windows", die)
+            context.setattr("mtdemo.rest.application._STALLED_S", 0.2)
+            asked = pool.submit(client.post, f"{PREFIX}classify", json={"sentences": ["a"]})
+            time.sleep(0.4)
+            stalled = client.get("/readyz")
+            assert (stalled.status_code, stalled.json()) == (503, {"status": "stalled"})
+            hanging.set()
+            assert asked.result().status_code == 503
+            assert "The computation was lost" in problem_of(asked.result()).detail
+        assert client.get("/readyz").status_code == 200
+        assert client.post(f"{PREFIX}classify", json={"sentences": ["a"]}).status_code == 200
+        assert "mtdemo_inference_restarts_total 1.0" in client.get("/metrics").text
+
+
+def test_a_model_that_fails_to_load_fails_those_who_wait_and_nobody_after_them(
+    tiny: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = ModelService(Settings(checkpoint=str(tiny())))
+    may_fail = threading.Event()
+
+    def fail(*_: Any) -> Any:
+        may_fail.wait(10)
+        raise InvalidCheckpointError("It is damaged.")
+
+    with serve(service) as client, ThreadPoolExecutor(20) as pool:
+        with monkeypatch.context() as context:
+            context.setattr(service._models, "_load", fail)
+            asked = [pool.submit(client.post, f"{PREFIX}classify", json={"sentences": [str(n)]}) for n in range(20)]
+            time.sleep(0.3)
+            may_fail.set()
+            assert {(answer.result().status_code, answer.result().json()["detail"]) for answer in asked} == {
+                (503, "It is damaged.")
+            }
+        assert client.post(f"{PREFIX}classify", json={"sentences": ["a"]}).status_code == 200
+
+
 def test_the_numbers_add_up(tiny: Write) -> None:
     with serve(ModelService(Settings(checkpoint=str(tiny())))) as client:
         for sentences in (["the cat"], ["the cat", "the mat"], []):
@@ -260,6 +310,20 @@ def test_who_goes_away_is_noticed(tiny: Write) -> None:
         assert client.post(f"{PREFIX}classify", json={"sentences": ["a"]}).status_code == 200
 
 
+def test_many_who_go_away_leave_nothing_behind(small: ModelService, client: httpx.Client) -> None:
+    def ask_and_leave(number: int) -> None:
+        with suppress(httpx.TimeoutException):
+            httpx.post(f"{client.base_url}{PREFIX}embed", json={"sentences": [f"cat {number}"] * 4}, timeout=0.02)
+
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(ask_and_leave, range(30)))
+    deadline = time.monotonic() + 30
+    while "mtdemo_windows_waiting 0.0" not in (numbers := client.get("/metrics").text) or "open 1.0" not in numbers:
+        assert time.monotonic() < deadline, numbers
+        time.sleep(0.05)
+    assert client.post(f"{PREFIX}classify", json={"sentences": ["the cat"]}).status_code == 200
+
+
 def test_a_fault_of_ours_is_told_without_its_traceback(tiny: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     service = ModelService(Settings(checkpoint=str(tiny())))
     monkeypatch.setattr(service._analyzer, "analyze", lambda *_: 1 / 0)
@@ -311,6 +375,24 @@ class TestGate:
             assert response.status_code == 413
             assert "at most 5,000,000 bytes" in problem_of(response).detail
         assert client.post("/upload", content=b"x" * 4_900_000).text == "page"
+
+    def test_room_is_made_before_a_file_is_taken_in(self, small: ModelService) -> None:
+        asked: list[int] = []
+        with serve(small, make_room=asked.append) as client:
+            assert client.post("/gradio_api/upload", content=b"x").text == "page"
+            assert client.post("/gradio_api/queue/join", content=b"x").text == "page"
+        assert asked == [5_000_000]
+
+    def test_who_asks_too_often_is_told_when_to_come_back(self, tiny: Write) -> None:
+        service = ModelService(Settings(checkpoint=str(tiny()), requests_per_minute=12))
+        with serve(service) as client:
+            assert client.post("/gradio_api/upload").status_code == 200, "which counts for ten"
+            answers = [client.post(f"{PREFIX}classify", json={"sentences": ["a"]}) for _ in range(3)]
+            assert [answer.status_code for answer in answers] == [200, 200, 429]
+            assert "more often than this server allows" in problem_of(answers[2]).detail
+            assert 1 <= int(answers[2].headers["retry-after"]) <= 5
+            assert client.post("/gradio_api/queue/join").status_code == 429
+            assert [client.get(path).status_code for path in ("/", "/healthz")] == [200, 200]
 
     @pytest.mark.parametrize(
         ("headers", "status"),

@@ -144,6 +144,27 @@ def test_visitors_load_nothing_where_that_is_switched_off(loads: list[str]) -> N
     assert loads == ["mine"]
 
 
+@pytest.mark.parametrize(
+    ("allowed", "refused"),
+    [
+        ("known", ["a", "b", "bert-base-uncased@main"]),
+        ("a", ["b", "bert-base-uncased"]),
+        ("known, a", ["b"]),
+        ("", ["a"]),
+        ("*", []),
+    ],
+)
+def test_visitors_load_only_what_is_listed(loads: list[str], allowed: str, refused: list[str]) -> None:
+    store = ModelStore(Settings(allowed_models=allowed, model="mine"))
+    for name in ("mine", "embedded", "a", "b", "bert-base-uncased", "bert-base-uncased@main"):
+        if name in refused:
+            with pytest.raises(CheckpointNotFoundError, match="only the models of its list: embedded"):
+                store.get(name)
+        elif name in ("mine", "embedded") or allowed == "*":
+            store.get(name)
+    assert "mine" in loads and not set(refused) & set(loads)
+
+
 def test_models_made_here_never_push_out_loaded_ones_and_leave_in_their_turn(loads: list[str]) -> None:
     store = ModelStore(Settings(max_models=1))
     loaded = store.get("a").models[0].loaded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from mtdemo.config import Settings
-from mtdemo.errors import RequestGoneError
+from mtdemo.errors import PassLostError, RequestGoneError
 from mtdemo.inference import forward
 from mtdemo.serving.pass_queue import PassQueue, Request, always
 from tests.inference.test_pipeline import LettersModel
@@ -192,3 +193,47 @@ def test_texts_that_cannot_be_tokenised_are_told_to_who_asked(gate: Gate) -> Non
     with pytest.raises(TypeError):
         line.ask(5).result(10)  # type: ignore[arg-type]
     assert line.ask("a").result(10).outputs
+
+
+def test_the_thread_may_die_in_a_pass_who_waits_is_told_and_the_next_are_answered(
+    monkeypatch: pytest.MonkeyPatch, gate: Gate
+) -> None:
+    def die(*_: object) -> object:
+        assert gate.open.acquire(timeout=10)
+        raise SystemExit
+
+    line = Line(MODEL)
+    with monkeypatch.context() as context:
+        context.setattr(forward, "run_windows", die)
+        asked = line.ask("aa", "bb", "cc")
+        gate.open.release()
+        with pytest.raises(PassLostError, match="Ask again"):
+            asked.result(10)
+    gate.open.release(10)
+    assert line.ask("dd").result(10).n_passes == 1
+    assert line.queue.n_restarts == 1
+    assert line.queue.n_waiting == 0
+
+
+def test_the_thread_may_die_while_it_idles(gate: Gate) -> None:
+    line = Line(MODEL)
+    gate.open.release(10)
+    line.ask("aa").result(10)
+    thread = line.queue._worker._thread
+    assert thread is not None and thread.ident is not None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
+    thread.join(10)
+    assert not thread.is_alive()
+    assert line.ask("bb").result(10).n_passes == 1
+
+
+def test_how_long_a_pass_takes_can_be_asked(gate: Gate) -> None:
+    line = Line(MODEL)
+    answer = line.ask("aa")
+    assert gate.arrived.acquire(timeout=10)
+    time.sleep(0.01)
+    assert line.queue.seconds_at_pass >= 0.01
+    gate.open.release()
+    answer.result(10)
+    while line.queue.seconds_at_pass:
+        time.sleep(0.01)

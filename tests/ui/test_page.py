@@ -1,14 +1,13 @@
 """The page as a whole, and its endpoints, called through gradio's own client on a real server."""
 
 from collections import Counter
-from pathlib import Path
 
 from gradio_client import Client
 
 from mtdemo.planning.planner import Planner
 from mtdemo.serving.service import ModelService
 from mtdemo.serving.vector_service import VectorService
-from mtdemo.ui.components.downloads import Export, write_files
+from mtdemo.ui.components.downloads import csv_files, json_lines, make_file
 from mtdemo.ui.page import build_page, make_link
 from mtdemo.ui.tabs.answers import as_record, read, tabulate_answers
 from mtdemo.ui.tabs.classification import show_classes, show_rows
@@ -35,11 +34,10 @@ def test_every_tab_has_a_named_endpoint_and_nothing_else_is_public(client: Clien
 
 
 def test_tabs_answer_too(client: Client) -> None:
-    note, _, pairs, vectors, csv, _ = client.predict("A dog.\nA puppy.", api_name="/embedding_tab")
+    note, _, pairs, vectors = client.predict("A dog.\nA puppy.", api_name="/embedding_tab")
     assert note.startswith("**Is a cosine high?**"), "there is nothing else to tell"
     assert pairs["data"][0][3:] == ["A dog.", "A puppy."]
     assert [row[0] for row in vectors["data"]] == ["A dog.", "A puppy."]
-    assert csv["value"].endswith(".csv") if isinstance(csv, dict) else csv.endswith(".csv")
     _, pieces, table = client.predict("John met Lisa.", api_name="/entities_tab")
     assert [piece["class_or_confidence"] for piece in pieces if piece["class_or_confidence"]] == ["PER", "PER"]
     assert table["data"][0][1] == "John"
@@ -47,7 +45,7 @@ def test_tabs_answer_too(client: Client) -> None:
     assert bars["value"]["label"] == "positive" if "value" in bars else bars["label"] == "positive"
 
 
-def test_a_whole_visit_reads_each_sentence_once(fresh: ModelService, tmp_path: Path) -> None:
+def test_a_whole_visit_reads_each_sentence_once(fresh: ModelService) -> None:
     text = "John met Lisa.\nIt rains.\nA good day!\nNobody came.\nJohn met Lisa."
     vectors = VectorService(fresh)
     vectors.background()  # as when the model was loaded
@@ -56,10 +54,11 @@ def test_a_whole_visit_reads_each_sentence_once(fresh: ModelService, tmp_path: P
     assert fresh.n_forward_passes == before + 1
     assert (asked, n_answers, problem) == (text, 1, "")
     assert "5 sentences" in work and "<b>1 pass</b>" in work and "from the cache" not in work
-    show_embeddings(vectors, str(tmp_path), asked, None)
+    show_embeddings(vectors, asked, None)
     for fill in (show_grid, show_classes, show_rows, show_entities):
         fill(fresh, asked, None)
-    write_files(fresh, str(tmp_path), Export("answers", as_record, tabulate_answers), asked, None)
+    for file in (*csv_files("answers", tabulate_answers), json_lines("answers", as_record)):
+        make_file(fresh, file, asked, None)
     assert fresh.n_forward_passes == before + 1, "a tab that is opened finds its answers in the cache"
     *_, work, _ = read(vectors, f"{text}\nThe sun is new.", None, 1)
     assert fresh.n_forward_passes == before + 2
@@ -75,7 +74,7 @@ def test_every_tab_is_filled_when_something_was_read(fake: FakeService, planner:
     fills = [each for each in asks if list(read) in [list(target) for target in each["targets"]]]
     assert by_id[read[0]]["type"] == "state", "the number of readings"
     kinds = {by_id[output]["type"] for fill in fills for output in fill["outputs"]}
-    assert {"plot", "dataframe", "label", "highlightedtext", "downloadbutton", "html", "markdown"} <= kinds
+    assert {"plot", "dataframe", "label", "highlightedtext", "html", "markdown"} <= kinds
 
 
 def test_a_link_or_why_there_is_none() -> None:

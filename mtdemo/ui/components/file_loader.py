@@ -45,12 +45,12 @@ def add_file_loader(service: ModelService, box: SentenceBox) -> None:
     gr.on(clicks, forget_file, None, [box.file, told, columns, box.put_back], **_QUIET)
 
 
-def take_file(settings: Settings, path: str, column: str | None, n_wanted: int) -> tuple[Any, ...]:
+def take_file(settings: Settings, path: str | None, column: str | None, n_wanted: int) -> tuple[Any, ...]:
     """Put the texts of a file into the box.
 
     Args:
         settings: the limits of the page.
-        path: where the file was put.
+        path: where the file was put; None for no file, which changes nothing.
         column: the one with the texts; guessed where it is None.
         n_wanted: how often reading was asked for.
 
@@ -58,6 +58,8 @@ def take_file(settings: Settings, path: str, column: str | None, n_wanted: int) 
         Texts, file, what is told of it, its columns, the button that puts a text back, the problem, the lesson,
         `n_wanted` by now, and the path. A file that cannot be read leaves everything as it is but for the problem.
     """
+    if path is None:
+        return (gr.skip(),) * 8
     limits = TextLimits(settings.max_sentences, settings.max_sentence_characters, settings.max_total_characters)
     try:
         file = load_file(Path(path), limits, column or "")
@@ -67,14 +69,14 @@ def take_file(settings: Settings, path: str, column: str | None, n_wanted: int) 
     return "\n".join(file.texts), file, describe_file(file), offer_columns(file), hidden, "", "", n_wanted + 1, path
 
 
-def take_split(text: str, n_wanted: int) -> tuple[Any, ...]:
+def take_split(text: str | None, n_wanted: int) -> tuple[Any, ...]:
     """Put a text into the box, one sentence per line.
 
     Returns:
         As `take_file`, with the text as it was in place of the path.
     """
     try:
-        file = split_text(text)
+        file = split_text(text or "")
     except MtdemoError as error:
         return *(gr.skip(),) * 5, as_problem(str(error)), *(gr.skip(),) * 3
     told = f'<p role="status">Split into {len(file.texts):,} sentences, one per line.</p>'

@@ -15,7 +15,7 @@ import gradio as gr
 
 from mtdemo.config import EMBEDDED
 from mtdemo.errors import CheckpointError, CheckpointNotFoundError, MtdemoError
-from mtdemo.models.catalog import KNOWN_MODELS, KnownModel
+from mtdemo.models.catalog import KNOWN_MODELS, KnownModel, allowed_models
 from mtdemo.models.repository.together import SEPARATOR, read_parts
 from mtdemo.models.repository.variants import POOLINGS, Variant, read_variant
 from mtdemo.results import ANSWER_PARTS, ModelInfo
@@ -128,13 +128,10 @@ def _add_choice(service: ModelService, model: gr.State, status: gr.Markdown, wat
     own = service.settings.model
     names = () if own == EMBEDDED else _own_parts(own)
     first = own if own in _known_ids() else TOGETHER if names else OTHER
+    choices = list_choices(service)
     choice = gr.Radio(
-        [
-            *((_title(service, known), known.id) for known in KNOWN_MODELS),
-            ("Another model of the hub", OTHER),
-            ("Three models put together", TOGETHER),
-        ],
-        value=first,
+        choices,
+        value=first if first in {name for _, name in choices} else None,
         label="Model",
         info="Your choice is yours alone; other visitors keep theirs.",
     )
@@ -177,6 +174,16 @@ def _add_variants(service: ModelService, model: gr.State, status: gr.Markdown) -
         api_visibility="private",
         concurrency_limit=None,
     )
+
+
+def list_choices(service: ModelService) -> list[tuple[str, str]]:
+    """List the models that visitors may load, with their titles."""
+    allowed = allowed_models(service.settings)
+    choices = [(_title(service, known), known.id) for known in KNOWN_MODELS if allowed is None or known.id in allowed]
+    if allowed is None:
+        return [*choices, ("Another model of the hub", OTHER), ("Three models put together", TOGETHER)]
+    others = dict.fromkeys((service.settings.model, *allowed))
+    return [*choices, *((name, name) for name in others if name not in _known_ids())]
 
 
 def watch_loading(service: ModelService) -> Iterator[str]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_bytes_to_cache
 
 from mtdemo.config import EMBEDDED
 from mtdemo.errors import MtdemoError
@@ -22,6 +21,7 @@ from mtdemo.laboratory.run_store import name_owner
 from mtdemo.planning.planner import Planner
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.charts.run import plot_runs
+from mtdemo.ui.components.downloads import save
 from mtdemo.ui.components.events import Updates, Values, shows_errors
 from mtdemo.ui.components.labels import color_types
 from mtdemo.ui.components.model_picker import describe_ready
@@ -106,18 +106,18 @@ def choose(bench: Bench, values: Values) -> Updates:
 
 
 @shows_errors
-def compare_runs(laboratory: Laboratory, visitor: str, by: str) -> Any:
+def compare_runs(laboratory: Laboratory, visitor: str, by: str | None) -> Any:
     """Draw the visitor's runs."""
-    return plot_runs(laboratory.runs(visitor), by)
+    return plot_runs(laboratory.runs(visitor), by) if by else gr.skip()
 
 
 @shows_errors
-def pack_chosen(laboratory: Laboratory, directory: str, visitor: str, number: int | None) -> Any:
+def pack_chosen(service: ModelService, laboratory: Laboratory, directory: str, visitor: str, number: int | None) -> Any:
     """Pack a run as a file to download."""
     run, trained = laboratory.trained(visitor, number)
     name = f"run-{run.number}.zip"
     content = pack_run(run, laboratory.runs(visitor), trained)
-    path = save_bytes_to_cache(content, name, cache_dir=directory)
+    path = save(content, name, directory, service)
     return gr.DownloadButton(f"Download {name} ({len(content) / 1e6:.0f} MB)", value=Path(path), visible=True)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,13 +102,14 @@ class RunRequest:
     Attributes:
         plan: what trains, and how fast.
         title: what to call the run.
-        dataset: what it learns from; None for the project's own.
+        dataset: reads what it learns from, once the run has a place, for a large file takes seconds; None for
+            the project's own.
         settings: fields of `ExperimentSettings`.
     """
 
     plan: TrainingPlan
     title: str
-    dataset: LabDataset | None
+    dataset: Callable[[], LabDataset] | None
     settings: dict[str, Any]
 
 
@@ -146,12 +148,12 @@ def read_run(controls: RunControls, values: Values) -> RunRequest:
     if None in numbers:
         raise PlanError("Steps, sentences per step and seed need a number each; one of these fields is empty.")
     n_steps, n_sentences, seed = map(int, numbers)
-    plan = TrainingPlan.from_dict(json.loads(values[controls.saved]))
+    plan = _read_plan(values[controls.saved])
     tasks, file = values[controls.tasks], values[controls.file]
     return RunRequest(
         plan,
         f"{name_plan(plan)}; {tasks.lower()}",
-        read_dataset(Path(file)) if file else None,
+        partial(read_dataset, Path(file)) if file else None,
         {
             "n_steps": n_steps,
             "sentences_per_step": n_sentences,
@@ -161,6 +163,15 @@ def read_run(controls: RunControls, values: Values) -> RunRequest:
             "own_sentences": tuple(_own_sentences(values[controls.own])),
         },
     )
+
+
+def _read_plan(text: str) -> TrainingPlan:
+    """Read the plan that the page, or a program, sends."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a ValueError, too
+        raise PlanError("The plan is no JSON that can be read. A change of its controls writes it anew.") from error
+    return TrainingPlan.from_dict(values)
 
 
 def _own_sentences(text: str) -> Sequence[str]:
@@ -187,7 +198,7 @@ def check_run(planner: Planner, controls: RunControls, values: Values) -> tuple[
     if not values[controls.saved]:
         return as_warnings([_NO_PLAN]), False
     try:
-        plan = TrainingPlan.from_dict(json.loads(values[controls.saved]))
+        plan = _read_plan(values[controls.saved])
         freezing = planner.freezing(values[controls.backbone], plan)
     except MtdemoError as error:
         return as_warnings([str(error)]), False

@@ -44,6 +44,7 @@ _KEEP = "(visit) => { if (visit) localStorage.setItem('mtdemo-laboratory', visit
 _PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 _QUIET: dict[str, Any] = {"show_progress": "hidden", **_PRIVATE}
 _SEE = "() => document.querySelector('#tab-answers-button')?.click()"
+_READING: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "files that visitors bring", **_QUIET}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ def _connect_controls(bench: Bench, status: gr.Markdown) -> None:
         **_QUIET,
     )
     file = controls.file
-    gr.on([file.upload, file.clear], partial(describe_file, bench.service), file, controls.described, **_QUIET)
+    gr.on([file.upload, file.clear], partial(describe_file, bench.service), file, controls.described, **_READING)
     status.change(lambda: describe_formats(bench.service.loaded(EMBEDDED)), None, controls.formats, **_QUIET)
 
 
@@ -162,7 +163,7 @@ def _connect_results(bench: Bench, shared: SharedComponents) -> None:
     of_run, used = [visitor, view.chosen], [shared.model, shared.status, view.notice, view.see]
     view.chosen.input(partial(choose, bench), {*of_run}, view.of_one, **_QUIET)
     view.by.input(partial(compare_runs, bench.laboratory), [visitor, view.by], view.compared, **_QUIET)
-    pack = partial(pack_chosen, bench.laboratory, view.download.GRADIO_CACHE)
+    pack = partial(pack_chosen, bench.service, bench.laboratory, view.download.GRADIO_CACHE)
     view.pack.click(pack, of_run, view.download, **_PRIVATE)
     view.use.click(partial(use_trained, bench.service, bench.laboratory), of_run, used, **_PRIVATE)
     view.back.click(partial(use_served, bench.service), None, used, **_PRIVATE)

@@ -13,7 +13,7 @@ from mtdemo.errors import MtdemoError
 from mtdemo.results import Analysis, SentenceAnalysis
 from mtdemo.serving.vector_service import VectorService
 from mtdemo.ui.components.cards import TURN_PAGES, render_answers
-from mtdemo.ui.components.downloads import add_downloads
+from mtdemo.ui.components.downloads import add_downloads, csv_files, json_lines
 from mtdemo.ui.components.sentence_box import SentenceBox, as_problem, ask
 from mtdemo.ui.tabs.classification import tabulate_classes
 
@@ -33,7 +33,8 @@ def add_answers_tab(vectors: VectorService, box: SentenceBox, model: gr.State) -
     """
     answers = gr.HTML(_WAITING, js_on_load=TURN_PAGES, elem_id="answers", apply_default_css=False)
     box.read_with(model, partial(read, vectors), answers)
-    return add_downloads(vectors.service, box, model, "answers", as_record, tabulate_answers)
+    downloads = (*csv_files("answers", tabulate_answers), json_lines("answers", as_record))
+    return add_downloads(vectors.service, box, model, *downloads)
 
 
 def as_record(sentence: SentenceAnalysis) -> dict[str, Any]:

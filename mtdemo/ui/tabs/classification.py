@@ -13,7 +13,7 @@ from mtdemo.models.parts import find_task
 from mtdemo.results import Analysis
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.components.cards import render_classes
-from mtdemo.ui.components.downloads import add_downloads
+from mtdemo.ui.components.downloads import add_downloads, csv_files, json_lines
 from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.labels import describe_classes
 from mtdemo.ui.components.messages import as_plain_markdown, describe_answer
@@ -72,12 +72,14 @@ def add_classification_tab(service: ModelService, box: SentenceBox, model: gr.St
         show_progress="hidden",
         trigger_mode="always_last",
     )
-    add_downloads(service, box, model, "classes", lambda answer: answer.classification_as_dict(), tabulate_classes)
+    as_lines = json_lines("classes", lambda answer: answer.classification_as_dict())
+    add_downloads(service, box, model, *csv_files("classes", tabulate_classes), as_lines)
     invitation.render()
     introduction = gr.Markdown(_INTRODUCTION, elem_classes="introduction")
     status.change(partial(introduce, service), model, introduction, show_progress="hidden", api_visibility="private")
 
 
+@shows_errors
 def show_rows(service: ModelService, text: str, model: str | None, progress: gr.Progress = gr.Progress()) -> str:
     """Show the bars of several sentences, which one has larger."""
     analysis = ask(service, service.analyze, text, model, progress)

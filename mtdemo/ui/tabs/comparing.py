@@ -88,7 +88,7 @@ def show_comparison(
     progress: gr.Progress = gr.Progress(),
 ) -> tuple[str, str, Any]:
     """Show a note, sentences with both answers, a file."""
-    if not other or not other.strip():
+    if not isinstance(other, str) or not other.strip():
         raise CheckpointNotFoundError("No model was named. Choose one of the list, or write an id of the hub.")
     if vectors.service.loaded(other.strip()) is None:
         progress(None, desc="The other model is loading, which can take minutes")

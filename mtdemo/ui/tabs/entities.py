@@ -13,7 +13,7 @@ from mtdemo.models.parts import find_task
 from mtdemo.results import Analysis, SentenceAnalysis
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.components.cards import mark_entities
-from mtdemo.ui.components.downloads import add_downloads
+from mtdemo.ui.components.downloads import add_downloads, csv_files, json_lines
 from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.labels import color_types, describe_types
 from mtdemo.ui.components.messages import as_plain_markdown, describe_answer
@@ -68,7 +68,8 @@ def add_entities_tab(service: ModelService, box: SentenceBox, model: gr.State, s
         return list_sentences(service, text, model, *event.row_value[:2])
 
     names.select(show_name, [box.asked, model], chosen, **quiet)
-    add_downloads(service, box, model, "entities", lambda answer: answer.entities_as_dict(), tabulate_entities)
+    as_lines = json_lines("entities", lambda answer: answer.entities_as_dict())
+    add_downloads(service, box, model, *csv_files("entities", tabulate_entities), as_lines)
     invitation.render()
     introduction = gr.Markdown(_INTRODUCTION, elem_classes="introduction")
     status.change(
@@ -76,6 +77,7 @@ def add_entities_tab(service: ModelService, box: SentenceBox, model: gr.State, s
     )
 
 
+@shows_errors
 def reset_filter(
     service: ModelService, text: str, model: str | None, progress: gr.Progress = gr.Progress()
 ) -> tuple[Any, float, pd.DataFrame, str]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import numpy as np
 import pandas as pd
-from gradio.processing_utils import save_bytes_to_cache
 
 from mtdemo.analysis.vectors.background import Background
 from mtdemo.analysis.vectors.clusters import order_by_similarity
@@ -21,7 +19,7 @@ from mtdemo.serving.service import ModelService
 from mtdemo.serving.vector_service import VectorService
 from mtdemo.ui.charts.similarity import MAX_SENTENCES, plot_similarity
 from mtdemo.ui.components.cards import NEAR
-from mtdemo.ui.components.downloads import add_figure_downloads
+from mtdemo.ui.components.downloads import AnswerFile, add_downloads, add_figure_downloads, csv_files
 from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.grid import render_grid
 from mtdemo.ui.components.messages import describe_answer
@@ -70,23 +68,22 @@ def _add_pairs(vectors: VectorService, box: SentenceBox, model: gr.State) -> Non
     heatmap = gr.Plot(label="Cosine similarity", show_label=False, elem_id="heatmap")
     grid = gr.HTML(apply_default_css=False, elem_id="grid")
     ordered = gr.Checkbox(label="Order the picture so that similar sentences stand side by side", elem_id="ordered")
-    add_figure_downloads(partial(draw_map, vectors.service), [box.asked, model], "similarity", "heatmap")
+    add_figure_downloads(vectors.service, partial(draw_map, vectors.service), [box.asked, model], "similarity", "heatmap")
     with gr.Accordion("Most and least similar pairs", open=False):
         pairs = gr.Dataframe(label="Most and least similar pairs", interactive=False, wrap=True, max_chars=MAX_CHARACTERS)
     with gr.Accordion("Embeddings", open=False):
         values = gr.Dataframe(
             label="Embeddings", interactive=False, wrap=True, max_chars=MAX_CHARACTERS, column_widths=_WIDTHS
         )
-    with gr.Row(elem_classes="downloads"):
-        csv = gr.DownloadButton("Download all values as CSV", interactive=False, size="sm")
-        npy = gr.DownloadButton("Download as NumPy (.npy)", interactive=False, size="sm")
+    npy = AnswerFile("NumPy (.npy)", "embeddings.npy", lambda answers, _: as_npy(answers))
+    add_downloads(vectors.service, box, model, *csv_files("embeddings", tabulate_values), npy)
     gr.Markdown(_INTRODUCTION, elem_classes="introduction")
     box.fill_with(
         model,
         "embedding_tab",
-        "What the embedding tab shows: a note, a Plotly heat map, a table of pairs, one of embeddings, and two files.",
-        partial(show_embeddings, vectors, csv.GRADIO_CACHE),
-        *(note, heatmap, pairs, values, csv, npy),
+        "What the embedding tab shows: a note, a Plotly heat map, a table of pairs, one of embeddings.",
+        partial(show_embeddings, vectors),
+        *(note, heatmap, pairs, values),
     )
     box.fill_with(model, None, "", partial(show_grid, vectors.service), grid)
     box.fill_with(model, None, "", lambda text, model: False, ordered)
@@ -121,6 +118,7 @@ def draw_map(service: ModelService, text: str, model: str | None, progress: gr.P
     return plot_similarity(similarity)
 
 
+@shows_errors
 def show_grid(service: ModelService, text: str, model: str | None, progress: gr.Progress = gr.Progress()) -> str:
     """Show the heat map as a table, for narrow screens."""
     return render_grid(ask(service, service.similarity, text, model, progress))
@@ -128,9 +126,9 @@ def show_grid(service: ModelService, text: str, model: str | None, progress: gr.
 
 @shows_errors
 def show_embeddings(
-    vectors: VectorService, directory: str, text: str, model: str | None, progress: gr.Progress = gr.Progress()
-) -> tuple[str, Figure | None, pd.DataFrame, pd.DataFrame, Any, Any]:
-    """Show a note, a figure, tables and files.
+    vectors: VectorService, text: str, model: str | None, progress: gr.Progress = gr.Progress()
+) -> tuple[str, Figure | None, pd.DataFrame, pd.DataFrame]:
+    """Show a note, a figure and tables.
 
     The tables are of the pairs that stand out and of the first values; the files have all values.
     """
@@ -142,12 +140,7 @@ def show_embeddings(
         background = vectors.background_of(analysis, model)
         note = f"{_note(similarity)}\n\n{describe_scale(background)}".strip()
         figure, pairs = plot_similarity(similarity, background), tabulate_pairs(similarity, background)
-    files = (
-        save_bytes_to_cache(content, name, cache_dir=directory)
-        for name, content in (("embeddings.csv", as_csv(analysis)), ("embeddings.npy", as_npy(analysis)))
-    )
-    downloads = (gr.DownloadButton(value=Path(file), interactive=True) for file in files)
-    return note, figure, pairs, tabulate_embeddings(analysis), *downloads
+    return note, figure, pairs, tabulate_embeddings(analysis)
 
 
 def tabulate_embeddings(analysis: Analysis) -> pd.DataFrame:
@@ -195,8 +188,8 @@ def _texts(texts: Sequence[str], pair: Pair) -> tuple[str, str]:
     return texts[pair.first], texts[pair.second]
 
 
-def as_csv(analysis: Analysis) -> bytes:
-    """Write sentences, their numbers and every value as CSV (UTF-8)."""
+def tabulate_values(analysis: Analysis) -> pd.DataFrame:
+    """Tabulate sentences, their numbers and every value."""
     columns = pd.DataFrame(
         {
             "sentence": [sentence.text for sentence in analysis],
@@ -207,7 +200,7 @@ def as_csv(analysis: Analysis) -> bytes:
         }
     )
     values = pd.DataFrame(analysis.embeddings, columns=[f"dim_{index}" for index in range(analysis.model.hidden_size)])
-    return pd.concat([columns, values], axis=1).to_csv(index=False).encode("utf-8")
+    return pd.concat([columns, values], axis=1)
 
 
 def as_npy(analysis: Analysis) -> bytes:

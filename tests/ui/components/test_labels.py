@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -71,7 +70,7 @@ def test_the_page_names_no_label_before_it_knows_the_model(other: FakeService, p
     assert not named(str([(each["api_name"], each["api_description"]) for each in config["dependencies"]]))
 
 
-def test_every_tab_speaks_of_the_labels_of_the_model_that_answers(other: FakeService, tmp_path: Path) -> None:
+def test_every_tab_speaks_of_the_labels_of_the_model_that_answers(other: FakeService) -> None:
     note, bars, _ = classification.show_classes(other, "one", None)
     _, _, table = classification.show_classes(other, "one\ntwo", None)
     introduction, spans = entities.introduce(other, None)
@@ -79,7 +78,7 @@ def test_every_tab_speaks_of_the_labels_of_the_model_that_answers(other: FakeSer
         *(note, bars.value, table.value),
         *(introduction, spans.constructor_args, entities.show_entities(other, "Ada met Charles", None)),
         classification.introduce(other, None),
-        show_embeddings(VectorService(other), str(tmp_path), "one\ntwo", None)[0],
+        show_embeddings(VectorService(other), "one\ntwo", None)[0],
     ]
     assert not named(str(shown))
     assert "emotion0, emotion1" in classification.introduce(other, None)

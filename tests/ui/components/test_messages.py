@@ -1,5 +1,3 @@
-from pathlib import Path
-
 from mtdemo.models.parts import find_task
 from mtdemo.serving.vector_service import VectorService
 from mtdemo.ui.components.messages import describe_answer, describe_model, numbered, shorten
@@ -43,9 +41,9 @@ def test_text_is_shortened_for_labels_that_stay_different() -> None:
     assert numbered([analyse("same"), analyse("same")], 10) == ["1. same", "2. same"]
 
 
-def test_untrained_heads_are_called_so_where_they_speak(untrained: FakeService, tmp_path: Path) -> None:
+def test_untrained_heads_are_called_so_where_they_speak(untrained: FakeService) -> None:
     assert show_classes(untrained, "x", None)[0].startswith("**Untrained head.**")
     assert "**Untrained head.**" in show_entities(untrained, "x", None)[0]
-    note = show_embeddings(VectorService(untrained), str(tmp_path), "x\ny", None)[0]
+    note = show_embeddings(VectorService(untrained), "x\ny", None)[0]
     assert "Untrained" not in note, "an embedding needs no head"
     assert "class head **untrained**" in describe_model(untrained.info)

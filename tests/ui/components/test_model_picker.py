@@ -5,7 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from mtdemo.config import EMBEDDED_CHECKPOINT
+from mtdemo.config import EMBEDDED_CHECKPOINT, Settings
 from mtdemo.results import ModelInfo
 from mtdemo.serving.model_store import Download
 from mtdemo.ui.components.model_picker import (
@@ -14,6 +14,7 @@ from mtdemo.ui.components.model_picker import (
     describe_badge,
     describe_download,
     describe_reading,
+    list_choices,
     read_card,
     show_expectation,
     use_model,
@@ -58,6 +59,18 @@ def test_expectations_come_before_loading(fake: FakeService) -> None:
     assert not parts.visible
     assert "hub works by its id" in text
     assert field.visible
+
+
+def test_only_what_may_be_loaded_can_be_chosen(fake: FakeService) -> None:
+    def ids(**changes: object) -> list[str]:
+        fake.settings = Settings(**changes)
+        return [name for _, name in list_choices(fake)]
+
+    known = ["embedded", "bert-base-uncased", "bert-large-uncased"]
+    assert ids() == [*known, OTHER, TOGETHER]
+    assert ids(allowed_models="known") == known
+    assert ids(allowed_models="known, owner/name", model="mine") == [*known, "mine", "owner/name"]
+    assert ids(allowed_models="owner/name") == ["embedded", "owner/name"]
 
 
 def test_a_choice_is_for_this_visitor(fake: FakeService) -> None:

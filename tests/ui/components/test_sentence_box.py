@@ -25,4 +25,4 @@ def test_lines_are_sentences(typed: str, expected: list[str]) -> None:
 @pytest.mark.parametrize("typed", ["", "  \n\t\n", None])
 def test_nothing_typed_says_what_to_do(fake: FakeService, tmp_path: Path, typed: str) -> None:
     with pytest.raises(gr.Error, match="Write one sentence per line"):
-        show_embeddings(VectorService(fake), str(tmp_path), typed, None)
+        show_embeddings(VectorService(fake), typed, None)

@@ -1,11 +1,13 @@
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mtdemo.errors import DataFileError, PlanError
 from mtdemo.planning.planner import Planner
 from mtdemo.planning.training_plan import TrainingPlan
-from mtdemo.ui.lab.run_controls import TASK_WEIGHTS, check_run
+from mtdemo.ui.lab.run_controls import TASK_WEIGHTS, check_run, read_run
 from tests.ui.lab.conftest import RunForm
 
 HEADS = json.dumps(TrainingPlan(("backbone", "ner_head")).as_dict())
@@ -47,6 +49,25 @@ def test_what_contradicts_itself_is_told_before_it_runs(
 
 def test_a_field_that_is_emptied_is_no_error(planner: Planner) -> None:
     assert check(planner, "{}", n_steps=None, keep=None) == ""
+
+
+@pytest.mark.parametrize(
+    "saved", ["{", "[" * 100_000, "9" * 5_000, '{"weight_decay": ' + "9" * 5_000 + "}", "\ud800", "[1]", "null", '"x"']
+)
+def test_a_plan_that_is_none_is_an_error_of_ours(planner: Planner, saved: str) -> None:
+    form = RunForm()
+    words, can_run = check_run(planner, form.controls, form.values(saved=saved))
+    assert words and not can_run
+    with pytest.raises(PlanError):
+        read_run(form.controls, form.values(saved=saved))
+
+
+def test_a_file_is_read_when_the_run_has_a_place(tmp_path: Path) -> None:
+    form, missing = RunForm(), tmp_path / "gone.csv"
+    request = read_run(form.controls, form.values(saved=HEADS, file=str(missing)))
+    assert request.dataset is not None
+    with pytest.raises(DataFileError, match=r"gone\.csv is not here any more"):
+        request.dataset()
 
 
 def test_keeping_embeddings_that_stay_anyway_is_told(planner: Planner) -> None:

@@ -91,9 +91,9 @@ def test_two_runs_are_compared(laboratory: Laboratory) -> None:
         assert low < 0 < cost < high, "one run alone must not have an axis of a few parameters"
 
 
-def test_the_last_run_is_packed_and_loads(laboratory: Laboratory, tmp_path: Path) -> None:
+def test_the_last_run_is_packed_and_loads(laboratory: Laboratory, service: ModelService, tmp_path: Path) -> None:
     list(run(laboratory))
-    button = pack_chosen(laboratory, str(tmp_path), "ada", None)
+    button = pack_chosen(service, laboratory, str(tmp_path), "ada", None)
     assert button.label.startswith("Download run-")
     with zipfile.ZipFile(button.value["path"] if isinstance(button.value, dict) else button.value) as archive:
         archive.extractall(tmp_path / "run")
@@ -109,7 +109,7 @@ def test_the_last_run_is_packed_and_loads(laboratory: Laboratory, tmp_path: Path
     for name, tensor in loaded.model.state_dict().items():
         torch.testing.assert_close(tensor, trained[name], atol=1e-3, rtol=1e-3)
     with pytest.raises(gr.Error, match="none was trained yet"):
-        pack_chosen(laboratory, str(tmp_path), "nobody", 1)
+        pack_chosen(service, laboratory, str(tmp_path), "nobody", 1)
 
 
 def test_a_trained_copy_answers_this_visitor_in_the_other_tabs(laboratory: Laboratory, service: ModelService) -> None:

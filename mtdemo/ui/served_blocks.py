@@ -1,0 +1,80 @@
+"""gradio's `Blocks`, to be served to strangers and to many: it refuses what no page sends, and its sessions are light."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import BlocksConfig
+
+from mtdemo.text.tokenization import replace_unreadable
+
+_NO_VALUE = "A value was sent that this field cannot have. Reload the page and try again."
+
+
+class SharedConfig(BlocksConfig):  # type: ignore[misc]
+    """The configuration of a page, described once for all sessions.
+
+    gradio describes every component anew for each session, and a call of its API without a session makes one: with a
+    hundred components that takes longer than the answer. Here a session gets copies of what was described, and describes
+    for itself only components that were changed in it.
+    """
+
+    def __init__(self, page: gr.Blocks) -> None:
+        super().__init__(page)
+        self._described: dict[int, dict[str, Any]] = {}
+
+    def __copy__(self) -> SharedConfig:
+        copied = SharedConfig(self.root_block)
+        copied.__dict__.update(super().__copy__().__dict__)
+        copied._described = self._described
+        return copied
+
+    def config_for_block(self, _id: int, rendered_ids: list[int], block: Any, renderable: Any = None) -> dict[str, Any]:
+        """Describe a component; its `props` may be changed."""
+        page = self.root_block
+        if renderable or not page.is_running or page.blocks.get(_id) is not block:
+            return dict(super().config_for_block(_id, rendered_ids, block, renderable))
+        if _id not in self._described:
+            self._described[_id] = super().config_for_block(_id, rendered_ids, block)
+        described = self._described[_id]
+        return {**described, "props": dict(described["props"])}
+
+
+class ServedBlocks(gr.Blocks):  # type: ignore[misc]
+    """A page with light sessions and guarded inputs.
+
+    Programs may send anything to the endpoints behind a page. gradio writes a traceback for each value that a component
+    cannot hold, and the value with it, which may be somebody's text.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.default_config = SharedConfig(self)
+
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *given: Any, **named: Any) -> Any:
+        """Turn what was sent into what callbacks get.
+
+        Characters that no encoding can carry are replaced, since an answer that repeats one could not be sent.
+
+        Raises:
+            gr.Error: a component cannot hold it.
+        """
+        try:
+            return await super().preprocess_data(block_fn, _readable(inputs), *given, **named)
+        except gr.Error as error:
+            raise gr.Error(html.escape(str(error.message), quote=False), print_exception=False) from error
+        except Exception as error:
+            raise gr.Error(_NO_VALUE, print_exception=False) from error
+
+
+def _readable(value: Any) -> Any:
+    """Replace lone surrogates in every text of a JSON value."""
+    if isinstance(value, str):
+        return replace_unreadable(value)
+    if isinstance(value, list):
+        return [_readable(item) for item in value]
+    if isinstance(value, dict):
+        return {_readable(name): _readable(item) for name, item in value.items()}
+    return value
