@@ -11,7 +11,7 @@ def test_the_tab_is_filled_when_it_is_opened_and_follows_the_box(page: Page) -> 
     open_tab(page, WHY)
     expect(page.locator("#occlusion .word").first).to_be_visible()
     expect(page.locator("#pieces .piece").first).to_have_text("fetch")
-    ask(page, "The waiter was rude.\nKöln is rainy 😀.")
+    ask(page, "The waiter was rude.\nKöln is rainy 𒀀.")
     expect(page.locator("#occlusion")).to_contain_text("class negative")
     expect(page.locator("#occlusion .word", has_text="rude").first).to_be_visible()
     page.locator("#why-sentence input").click()
