@@ -11,16 +11,17 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from mtdemo.data.records import LabelledSentence, TaggedSentence
 from mtdemo.evaluation.metrics import right_entities
-from mtdemo.evaluation.validation import ValidationSets
-from mtdemo.inference.hidden_state_cache import CachedRunner
-from mtdemo.models.loaded import LoadedModel
 from mtdemo.results import ProgressCallback, SentenceAnalysis, no_progress
+
+if TYPE_CHECKING:  # these load torch, which the page, that only measures, does not need at its start
+    from mtdemo.evaluation.validation import ValidationSets
+    from mtdemo.models.loaded import LoadedModel
 
 _TRIED = tuple(2 ** (eighth / 8) for eighth in range(-8, 17))  # 0.5 to 4
 _LEAST = 1e-6  # a probability of 0 would cost without end
@@ -107,6 +108,8 @@ def fit_temperatures(loaded: LoadedModel, sets: ValidationSets, progress: Progre
         sets: sentences that it was not trained on.
         progress: called with the measurements done and in all.
     """
+    from mtdemo.inference.hidden_state_cache import CachedRunner
+
     remembered = replace(sets, run=CachedRunner(_MAX_BYTES))
     heads: tuple[tuple[str, Sequence[TaggedSentence | LabelledSentence], _Cost], ...] = (
         ("ner_head", sets.tagged, partial(_cost_of_entities, sets.tagged)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gradio as gr
 
 from mtdemo.planning.planner import Planner
-from mtdemo.rest.questions import Questions
+from mtdemo.rest.questions import Questions, Records
 from mtdemo.rest.vector_questions import VectorQuestions
 from mtdemo.serving.vector_service import VectorService
 from mtdemo.ui.components.events import shows_errors
@@ -20,8 +20,16 @@ def add_endpoints(vectors: VectorService, planner: Planner) -> None:
     """Add the endpoints that are not tabs."""
     its, of_many = Questions(vectors.service, planner), VectorQuestions(vectors)
     of_labels = LabelQuestions(vectors.service)
+
+    def embed(sentences: list[str]) -> Records:  # one value, as callers by HTTP send it, who must name all
+        """Embed sentences.
+
+        Returns per sentence: text, n_tokens, n_truncated, n_unknown, embedding (made as `model` says), norm, model.
+        """
+        return its.embed(sentences)
+
     questions = (
-        *(its.embed, its.similarity, its.classify, its.entities, its.analyze, its.freezing_plan),
+        *(embed, its.similarity, its.classify, its.entities, its.analyze, its.freezing_plan),
         *(of_labels.examine_classes, of_labels.examine_entities),
         *(of_many.scale, of_many.rank, of_many.duplicates, of_many.map, of_many.compare),
     )
