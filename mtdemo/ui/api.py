@@ -28,8 +28,15 @@ def add_endpoints(vectors: VectorService, planner: Planner) -> None:
         """
         return its.embed(sentences)
 
+    def analyze(sentences: list[str]) -> Records:
+        """Embed, classify and find entities at once.
+
+        Returns per sentence all that the three endpoints return.
+        """
+        return its.analyze(sentences)
+
     questions = (
-        *(embed, its.similarity, its.classify, its.entities, its.analyze, its.freezing_plan),
+        *(embed, its.similarity, its.classify, its.entities, analyze, its.freezing_plan),
         *(of_labels.examine_classes, of_labels.examine_entities),
         *(of_many.scale, of_many.rank, of_many.duplicates, of_many.map, of_many.compare),
     )
