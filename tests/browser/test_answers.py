@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
+from mtdemo.ui.components.examples import MISTAKES
 from tests.browser.conftest import TABS, Visit, ask, open_tab
 
 HOSTILE = "<img src=x onerror=alert(1)> Angela Merkel ${alert(2)} {{constructor}}"
@@ -90,7 +91,7 @@ def test_markup_is_text_and_never_runs(page: Page) -> None:
 
 def test_an_example_is_read_on_a_click_and_says_what_it_teaches(page: Page) -> None:
     page.get_by_role("button", name="It gets these wrong").click()
-    expect(page.locator("#answers .answer")).to_have_count(7)
+    expect(page.locator("#answers .answer")).to_have_count(len(MISTAKES))
     expect(page.locator("#lesson")).to_contain_text("sarcasm")
     expect(page.locator("#stale")).to_be_empty()
     page.locator("#sentences textarea").fill("My own words.")
