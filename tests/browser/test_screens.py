@@ -37,7 +37,8 @@ BEYOND = """width => [...document.querySelectorAll("button, [role=tab], input, t
   const box = e.getBoundingClientRect();
   for (let up = e.parentElement; up; up = up.parentElement)
     if (["auto", "scroll"].includes(getComputedStyle(up).overflowX) && up.scrollWidth > up.clientWidth) return false;
-  return e.checkVisibility() && !e.closest(".sidebar") && box.width > 1 && box.left < 2 * width && (box.right > width + 1 || box.left < -1);
+  const isBeyond = box.left < 2 * width && (box.right > width + 1 || box.left < -1);
+  return isBeyond && e.checkVisibility() && !e.closest(".sidebar") && box.width > 1;
 }).map(e => e.innerText || e.ariaLabel || e.id || e.outerHTML.slice(0, 90))"""
 
 

@@ -220,6 +220,20 @@ def save(content: bytes, name: str, directory: str, service: ModelService) -> st
         return str(save_bytes_to_cache(content, name, cache_dir=directory))
 
 
+def offer_table(table: pd.DataFrame, name: str, directory: str, service: ModelService) -> gr.DownloadButton:
+    """Save a table as CSV for spreadsheets, and offer it.
+
+    Args:
+        table: as it is shown.
+        name: of the file, without what says whom it is for.
+        directory: gradio's folder of files.
+        service: says how much that folder may hold.
+    """
+    content = as_csv(as_plain_cells(table))
+    path = save(content, f"{name}-for-spreadsheets.csv", directory, service)
+    return gr.DownloadButton(value=Path(path), interactive=True)
+
+
 def add_figure_downloads(
     service: ModelService, draw: Callable[..., Figure], inputs: Sequence[Component], name: str, figure_id: str
 ) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import gradio as gr
@@ -16,7 +15,8 @@ from gradio.components import Component
 from mtdemo.laboratory.outcome import Outcome, Snapshot, TaskDrift
 from mtdemo.laboratory.run_store import Run
 from mtdemo.laboratory.verdict import MIN_TO_CONCLUDE
-from mtdemo.models.parts import HEAD_NAMES, LEARNED_TASKS, Task, part_title
+from mtdemo.models.parts import HEAD_NAMES, LEARNED_TASKS, Task
+from mtdemo.planning.changes import title_parts
 from mtdemo.planning.scenarios import WEIGHTS, find_selection
 from mtdemo.planning.training_plan import TrainingPlan
 from mtdemo.results import SentenceAnalysis
@@ -237,26 +237,8 @@ def name_plan(plan: TrainingPlan) -> str:
     words = ["new output layer"] if plan.new_output_layer else []
     words += [find_selection(plan.selection).title] if plan.selection != WEIGHTS else []
     words += ["unfrozen gradually"] if plan.gradual else []
-    frozen = ", ".join(_in_short(plan.frozen))
+    frozen = title_parts(plan.frozen)
     return ", ".join([*words, f"frozen: {frozen}" if frozen else "no part frozen"])
-
-
-def _in_short(names: Sequence[str]) -> Iterator[str]:
-    """Title parts, neighbouring layers as one.
-
-    `embeddings, layer_0, layer_1, ner_head -> embeddings, layers 1–2, entity head`
-    """
-    for is_layer, group in groupby(names, lambda name: name.startswith("layer_")):
-        titles = [part_title(name) for name in group]
-        if is_layer and len(titles) > 1 and _follow_one_another(titles):
-            yield f"layers {titles[0].split()[1]}–{titles[-1].split()[1]}"
-        else:
-            yield from titles
-
-
-def _follow_one_another(titles: Sequence[str]) -> bool:
-    numbers = [int(title.split()[1]) for title in titles]
-    return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
 def tabulate_sentences(outcome: Outcome) -> pd.DataFrame:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import pandas as pd
-from gradio.processing_utils import save_bytes_to_cache
 
 from mtdemo.analysis.vectors.agreement import Agreement, Disagreement
 from mtdemo.config import EMBEDDED
@@ -22,6 +20,7 @@ from mtdemo.models.catalog import KNOWN_MODELS
 from mtdemo.results import Analysis, Entity, SentenceAnalysis
 from mtdemo.serving.vector_service import Comparison, VectorService
 from mtdemo.ui.components.cards import draw_class, mark_entities
+from mtdemo.ui.components.downloads import offer_table
 from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.labels import color_types
 from mtdemo.ui.components.messages import as_plain_markdown
@@ -93,9 +92,9 @@ def show_comparison(
     if vectors.service.loaded(other.strip()) is None:
         progress(None, desc="The other model is loading, which can take minutes")
     compared = ask(vectors.service, partial(vectors.compare, other=other.strip()), text, model, progress)
-    table = save_bytes_to_cache(tabulate_comparison(compared).to_csv(index=False).encode(), "comparison.csv", directory)
     note = " ".join([describe_comparison(compared), *describe_scores(compared, file)])
-    return note, render_comparison(compared), gr.DownloadButton(value=Path(table), interactive=True)
+    button = offer_table(tabulate_comparison(compared), "comparison", directory, vectors.service)
+    return note, render_comparison(compared), button
 
 
 def describe_comparison(compared: Comparison) -> str:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import pandas as pd
-from gradio.processing_utils import save_bytes_to_cache
 
 from mtdemo.analysis.vectors.clusters import MAX_CLUSTERS
 from mtdemo.analysis.vectors.projection import Projection, available_methods, find_neighbours
@@ -17,6 +15,7 @@ from mtdemo.data.loaded_file import LoadedFile
 from mtdemo.serving.vector_service import SentenceMap, VectorService
 from mtdemo.text.matching import match_texts
 from mtdemo.ui.charts.vectors import plot_map
+from mtdemo.ui.components.downloads import offer_table
 from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.sentence_box import HOUR_S, MAX_CHARACTERS, SentenceBox, ask
 from mtdemo.ui.vectors.ranked import render_ranked
@@ -126,9 +125,7 @@ def lay_out(
         progress(None, desc=f"{method} lays the sentences out, which takes seconds")
     question = partial(vectors.draw_map, method=method, n_dimensions=int(n_dimensions), n_clusters=int(n_clusters))
     drawn = ask(vectors.service, question, text, model, progress)
-    places = tabulate_places(drawn).to_csv(index=False).encode("utf-8")
-    file = Path(save_bytes_to_cache(places, "places.csv", directory))
-    button = gr.DownloadButton(value=file, interactive=True)
+    button = offer_table(tabulate_places(drawn), "places", directory, vectors.service)
     return drawn, describe_projection(drawn.projection), tabulate_clusters(drawn), button
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import pandas as pd
-from gradio.processing_utils import save_bytes_to_cache
 
 from mtdemo.analysis.vectors.ranking import MAX_PAIRS, Duplicates, find_duplicates
 from mtdemo.serving.vector_service import RankedSentences, VectorService
 from mtdemo.text.tokenization import replace_unreadable
 from mtdemo.text.words import is_blank
 from mtdemo.ui.charts.vectors import plot_cosines
+from mtdemo.ui.components.downloads import offer_table
 from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.messages import as_plain_markdown, describe_answer
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, SentenceBox, ask
@@ -89,12 +88,11 @@ def show_ranking(
     n = max(1, int(n_best or 1))
     order = list(zip(ranked.ranking.positions.tolist(), ranked.ranking.cosines.tolist(), strict=True))[:n]
     texts = [sentence.text for sentence in ranked.analysis]
-    file = save_bytes_to_cache(tabulate_ranking(ranked)[:n].to_csv(index=False).encode(), "ranking.csv", directory)
     return (
         describe_ranking(ranked, len(order)),
         gr.Plot(_histogram(ranked), visible=len(texts) > 1),
         render_ranked(texts, order[:MAX_LISTED], ranked.background),
-        gr.DownloadButton(value=Path(file), interactive=True),
+        offer_table(tabulate_ranking(ranked)[:n], "ranking", directory, vectors.service),
     )
 
 

@@ -26,6 +26,7 @@ from mtdemo.ui.components.downloads import (
     csv_files,
     json_lines,
     make_file,
+    offer_table,
     save,
 )
 from mtdemo.ui.page import build_page
@@ -135,3 +136,17 @@ def test_a_full_disk_is_told_in_a_sentence_and_leaves_nothing(
     with pytest.raises(FileWriteError, match=r"answers\.csv could not be written: No space left on device") as error:
         save(b"x", "answers.csv", str(tmp_path), fake)
     assert str(tmp_path) not in str(error.value)
+
+
+def test_a_table_that_is_offered_holds_no_formula(tmp_path: Path) -> None:
+    table = pd.DataFrame({"sentence": FORMULAS, "cosine": [0.5] * len(FORMULAS)})
+    path = Path(offer_table(table, "ranking", str(tmp_path), FakeService()).value["path"])
+    assert path.name == "ranking-for-spreadsheets.csv"
+    assert path.read_bytes() == as_csv(as_plain_cells(table))
+
+
+def test_every_csv_of_the_page_is_written_here() -> None:
+    """So none goes round what makes its cells plain, or round the bound of the folder."""
+    for path in Path(downloads.__file__).parents[1].rglob("*.py"):
+        if path.name != "downloads.py":
+            assert not re.search(r"save_bytes_to_cache|\.to_csv\(", path.read_text(encoding="utf-8")), path.name
