@@ -15,15 +15,13 @@ import itertools
 import random
 import re
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 
 import httpx
 
-from benchmarks.soak import ROOT, free_port
+from benchmarks.running_app import running_app
 
 WORDS = ("the", "a", "river", "painted", "Paris", "John", "bought", "reports", "never", "under", "question", "blue")
 _numbers = itertools.count()
@@ -84,26 +82,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32, 64])
     options = parser.parse_args()
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    app = subprocess.Popen([sys.executable, "app.py", "--port", str(port)], cwd=ROOT, stdout=subprocess.DEVNULL)
-    try:
-        while not is_ready(url):
-            time.sleep(0.2)
+    with running_app() as url:
         print(f"{'clients':>7} {'':<8} {'answers':>11} {'p50':>11} {'p95':>11} {'passes':>8}")
         for n_clients in options.clients:
             for name, ask in (("REST", ask_rest), ("gradio", ask_gradio)):
                 print(f"{n_clients:>7} {name:<8} {load(url, ask, n_clients, options.seconds)}", flush=True)
-    finally:
-        app.terminate()
-        app.wait(20)
-
-
-def is_ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/readyz").status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 if __name__ == "__main__":

@@ -12,14 +12,11 @@ from __future__ import annotations
 import argparse
 import re
 import statistics
-import subprocess
-import sys
-import time
 
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.load import is_ready, make_sentence
-from benchmarks.soak import ROOT, free_port
+from benchmarks.load import make_sentence
+from benchmarks.running_app import running_app
 
 _READ = """(last) => new Promise((resolve) => {
   const cards = document.querySelector("#answers");
@@ -51,26 +48,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--visits", type=int, default=20)
     n_visits = parser.parse_args().visits
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    app = subprocess.Popen([sys.executable, "app.py", "--port", str(port)], cwd=ROOT, stdout=subprocess.DEVNULL)
-    try:
-        while not is_ready(url):
-            time.sleep(0.2)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-            )
-            page = browser.new_page(viewport={"width": 1280, "height": 900})
-            page.goto(url)
-            page.locator("#work", has_text="pass").wait_for(timeout=120_000)
-            page.wait_for_timeout(2_000)
-            read_once(page)
-            times = [read_once(page) for _ in range(n_visits)]
-            browser.close()
-    finally:
-        app.terminate()
-        app.wait(30)
+    with running_app() as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(url)
+        page.locator("#work", has_text="pass").wait_for(timeout=120_000)
+        page.wait_for_timeout(2_000)
+        read_once(page)
+        times = [read_once(page) for _ in range(n_visits)]
+        browser.close()
     for name, values in (
         ("Read to last card", [total for total, _ in times]),
         ("the model's own", [model for _, model in times]),

@@ -1,0 +1,47 @@
+"""The app in a process of its own, as the benchmarks ask it."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import httpx
+
+from benchmarks.soak import ROOT, free_port
+
+_START_S = 120.0
+
+
+@contextlib.contextmanager
+def running_app() -> Iterator[str]:
+    """Start the app on a free port, and end it.
+
+    Yields:
+        Its address, as soon as its model answers.
+
+    Raises:
+        TimeoutError: it ended, or did not answer within two minutes.
+    """
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    app = subprocess.Popen([sys.executable, "app.py", "--port", str(port)], cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + _START_S
+        while not _is_ready(url):
+            if app.poll() is not None or time.monotonic() > deadline:
+                raise TimeoutError("The app did not start; see its messages above.")
+            time.sleep(0.2)
+        yield url
+    finally:
+        app.terminate()
+        app.wait(30)
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz").status_code == 200
+    except httpx.HTTPError:
+        return False
