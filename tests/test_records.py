@@ -42,7 +42,18 @@ def records() -> Iterator[type]:
                     yield kind
 
 
-SIMPLE = {str: "x", int: 8, float: 0.5, bool: True, Path: Path("x"), slice: slice(1, 2), type(None): None}
+# Its embedding has one dimension, which its type does not tell; arrays of others have one row and one column.
+ANALYSIS = SentenceAnalysis("x", 8, 8, 8, np.ones(2, dtype=np.float32), {"x": 0.5}, ())
+SIMPLE: dict[Any, Any] = {
+    SentenceAnalysis: ANALYSIS,
+    str: "x",
+    int: 8,
+    float: 0.5,
+    bool: True,
+    Path: Path("x"),
+    slice: slice(1, 2),
+    type(None): None,
+}
 
 
 def example(hint: Any) -> Any:
@@ -60,7 +71,7 @@ def example(hint: Any) -> Any:
 
 def example_of_generic(origin: Any, arguments: tuple[Any, ...]) -> Any:
     makers: dict[Any, Callable[[], Any]] = {
-        np.ndarray: lambda: np.arange(4, dtype=np.float32).reshape(2, 2),
+        np.ndarray: lambda: np.full((1, 1), 0.5, dtype=np.float32),
         Literal: lambda: arguments[0],
         typing.Union: lambda: example(arguments[0]),
         types.UnionType: lambda: example(arguments[0]),

@@ -161,7 +161,8 @@ class AnswerChange:
         return self.class_before != self.class_after
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        entities = {name: [entity.as_dict() for entity in getattr(self, name)] for name in ("lost", "found")}
+        return {**asdict(self), **entities}
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,16 +82,19 @@ class FreezeReceipt:
 
 
 def copy_weights(model: MultiTaskModel) -> dict[str, Tensor]:
-    """Copy all parameters by name, to compare with later."""
-    return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    """Copy all parameters by name, with their `requires_grad`, to compare with later."""
+    return {
+        name: parameter.detach().clone().requires_grad_(parameter.requires_grad)
+        for name, parameter in model.named_parameters()
+    }
 
 
 def write_receipt(before: Mapping[str, Tensor], model: MultiTaskModel, asked: FreezingPlan) -> FreezeReceipt:
     """Compare a model after a step with the plan.
 
     Args:
-        before: its weights before the step.
-        model: the same model after it.
+        before: its weights as `copy_weights` gives them, before the step.
+        model: the same model after it; more of it may train from the next step on.
         asked: what was to train in that step.
     """
     now = dict(model.named_parameters())
@@ -99,13 +102,13 @@ def write_receipt(before: Mapping[str, Tensor], model: MultiTaskModel, asked: Fr
     for part in asked.parts:
         trainable = {parameter.name for parameter in part.trainable}
         names = [parameter.name for parameter in part.part.parameters]
-        changes = {name: float((now[name].detach() - before[name]).abs().max()) for name in names if now[name].numel()}
+        changes = {name: float((now[name] - before[name]).detach().abs().max()) for name in names if now[name].numel()}
         receipts.append(
             PartReceipt(
                 part.name,
                 part.n_parameters,
                 part.n_frozen,
-                sum(now[name].numel() for name in names if not now[name].requires_grad),
+                sum(now[name].numel() for name in names if not before[name].requires_grad),
                 max(changes.values(), default=0.0),
                 max((change for name, change in changes.items() if name not in trainable), default=0.0),
             )

@@ -71,7 +71,7 @@ def test_a_frozen_head_over_a_backbone_that_trains_keeps_its_weights_and_loses_i
     embedded: LoadedModel, dataset: LabDataset
 ) -> None:
     """The reference's third scenario claims that the frozen head's task is unharmed. It is not."""
-    settings = ExperimentSettings(TrainingPlan(("ner_head",), OptimizerSettings(1e-3)), 3, task_weights=(0.0, 1.0))
+    settings = ExperimentSettings(TrainingPlan(("ner_head",), OptimizerSettings(1e-3)), 8, task_weights=(0.0, 1.0))
     few = replace(dataset, tagged_heldout=dataset.tagged_heldout[::3], labelled_heldout=dataset.labelled_heldout[::3])
     outcome, _ = run(embedded, few, replace(settings, sentences_per_step=8))
     assert outcome.movement["ner_head"] == 0.0

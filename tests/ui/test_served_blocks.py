@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import gradio as gr
@@ -57,7 +58,8 @@ def test_a_value_that_a_component_cannot_hold_is_one_message(component: Any, val
         held = component()
         gr.Button().click(lambda given: given, held, held)
     function = next(iter(page.fns.values()))
-    with pytest.raises(gr.Error) as error:
-        asyncio.run(page.preprocess_data(function, [value], None))
+    # in a thread of its own, since an open browser of another test has a running loop in this one
+    with ThreadPoolExecutor(1) as thread, pytest.raises(gr.Error) as error:
+        thread.submit(lambda: asyncio.run(page.preprocess_data(function, [value], None))).result()
     assert not error.value.print_exception
     assert "<img" not in str(error.value)

@@ -16,7 +16,7 @@ from mtdemo.text.masking import Word
 Float64Array = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Side:
     """One of two sentences.
 
