@@ -135,6 +135,9 @@ class Settings:
         "*", "ids of the hub that visitors may load, with commas between; known: those of the page's list; * for any"
     )
     hub_login: bool = _setting(False, "whether visitors may load what the login of this machine (HF_TOKEN) opens")
+    mcp: bool = _setting(
+        False, "1: assistants may ask, too, by the Model Context Protocol; pip install 'mtdemo[mcp]' first", flag=True
+    )
 
     @property
     def checkpoint_name(self) -> str:

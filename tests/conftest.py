@@ -101,7 +101,7 @@ def fresh() -> ModelService:
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
     """The real app in a process of its own, on the embedded checkpoint, noting every name that it looks up."""
-    with run_app(tmp_path_factory.mktemp("app")) as process:
+    with run_app(tmp_path_factory.mktemp("app"), "--mcp", "1") as process:
         yield process
 
 

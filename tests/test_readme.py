@@ -40,22 +40,8 @@ def commands(document: str) -> list[str]:
 
 def test_the_code_for_clients_runs_against_the_app(app: AppProcess, capsys: pytest.CaptureFixture[str]) -> None:
     for word, expected in (
-        (
-            "/freezing_plan",
-            ["PER John 0 4", "596744 108891648", "0 A dog barks.", "['embedded', 'embedded'] 0 1.0", "[1]\n", "'type': 1"],
-        ),
-        (
-            "/explain",
-            [
-                "class negative rude",
-                "('Köln', 'LOC'), ('.', 'O')] koln",
-                "negative positive",
-                "True The waiter was not rude.",
-                "['English, women', 'English, men']",
-                "class negative True rude",
-                "['dog', 'dog']",
-            ],
-        ),
+        ("/analyze", ["neutral 7 0 0", "PER John 0 4"]),
+        ("call_tool", ["negative positive"]),
         ("base64", ["(2, 384)", "422 Sentence 2: It is blank."]),
     ):
         (code,) = blocks("docs/api.md", "python", word)
@@ -141,7 +127,7 @@ def test_the_settings_are_all_there_with_their_defaults_and_meanings() -> None:
     row = r"^\| `(MTDEMO_\w+)` \| (?:`([^`]+)`)? ?\| `?([^|`]+?)`? \| (.+) \|$"
     expected = []
     for setting in fields(Settings):
-        default = {"checkpoint": "the one in the package", "hub_models": "1", "hub_login": "0"}.get(
+        default = {"checkpoint": "the one in the package", "hub_models": "1", "hub_login": "0", "mcp": "0"}.get(
             setting.name, str(setting.default)
         )
         flag = f"--{setting.name.replace('_', '-')}" if setting.metadata["flag"] else ""

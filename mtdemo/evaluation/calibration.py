@@ -89,8 +89,14 @@ def measure_calibration(confidences: Sequence[float], right: Sequence[bool], n_b
     sure, good = np.asarray(confidences, dtype=np.float64), np.asarray(right, dtype=np.float64)
     number = np.minimum((sure * n_bins).astype(int), n_bins - 1)
     bins = tuple(
-        Bin(n / n_bins, (n + 1) / n_bins, int((here := number == n).sum()), sure[here].mean(), good[here].mean())
-        for n in np.unique(number)
+        Bin(
+            n / n_bins,
+            (n + 1) / n_bins,
+            int((here := number == n).sum()),
+            float(sure[here].mean()),
+            float(good[here].mean()),
+        )
+        for n in np.unique(number).tolist()
     )
     n_off = sum(found.n_answers * abs(found.confidence - found.share_right) for found in bins)
     return Calibration(float(n_off / max(1, len(sure))), bins)

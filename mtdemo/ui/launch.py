@@ -49,6 +49,8 @@ def _serve(settings: Settings) -> None:
         signal.signal(number, lambda *_: end.set())
     page, service = start(settings)
     print(f"mtdemo is at {page.local_url} (Ctrl-C stops it). The model is loading in the background.", flush=True)
+    if settings.mcp:
+        print(f"Assistants ask at {page.local_url}gradio_api/mcp/.", flush=True)
     Thread(target=_load, args=[service], daemon=True).start()
     end.wait()
     _answer_what_was_begun(page)
@@ -74,11 +76,13 @@ def start(settings: Settings) -> tuple[gr.Blocks, ModelService]:
     from mtdemo.serving.service import ModelService
     from mtdemo.ui.page import build_page
     from mtdemo.ui.theme import CSS, make_theme
+    from mtdemo.ui.tools import offer_tools
 
     _satisfy_zero_gpu()
     folder = prepare_file_folder()
     service, planner = ModelService(settings), Planner(settings.checkpoint)
     page = build_page(service, planner)
+    tools = offer_tools(page) if settings.mcp else {}
     make_room_for = partial(make_room, folder, max_bytes=settings.max_file_bytes)
     gate = Middleware(Gate, build_rest(service, planner), PATHS, settings, make_room_for)
     try:
@@ -92,9 +96,10 @@ def start(settings: Settings) -> tuple[gr.Blocks, ModelService]:
             enable_monitoring=False,
             max_file_size=MAX_UPLOAD_BYTES,
             state_session_capacity=MAX_SESSIONS,
-            app_kwargs={"middleware": [gate]},  # in front, since gradio takes every path
+            app_kwargs={"middleware": [gate], **tools},  # the gate in front, since gradio takes every path
             run_history=False,
             ssr_mode=False,
+            mcp_server=False,
             share=False,
             quiet=True,
             _frontend=False,  # no question to itself whether it is up, which a busy machine answers too late
@@ -114,6 +119,8 @@ def _answer_what_was_begun(page: gr.Blocks) -> None:
     cut_off.daemon = True
     cut_off.start()
     page.app.stop_event.set()  # the page's open connections
+    if page.mcp_server_obj:
+        page.mcp_server_obj.close()
     page.server.config.timeout_graceful_shutdown = GRACE_S
     page.server.should_exit = True
     page.server.thread.join()
