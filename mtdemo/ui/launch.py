@@ -74,11 +74,13 @@ def start(settings: Settings) -> tuple[gr.Blocks, ModelService]:
     from mtdemo.rest.application import PATHS, build_rest
     from mtdemo.rest.gate import Gate
     from mtdemo.serving.service import ModelService
+    from mtdemo.ui.bounded_http import bound_heads
     from mtdemo.ui.page import build_page
     from mtdemo.ui.theme import CSS, make_theme
     from mtdemo.ui.tools import offer_tools
 
     _satisfy_zero_gpu()
+    bound_heads()
     folder = prepare_file_folder()
     service, planner = ModelService(settings), Planner(settings.checkpoint)
     page = build_page(service, planner)

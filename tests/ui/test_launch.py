@@ -9,6 +9,7 @@ import pytest
 from benchmarks.soak import call, free_port, megabytes
 from mtdemo.config import Settings
 from mtdemo.ui import launch
+from mtdemo.ui.bounded_http import BoundedHttp
 
 
 def test_zero_gpu_finds_the_function_that_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,6 +27,7 @@ def test_calls_leave_no_more_behind_than_the_sessions_that_are_kept(
     monkeypatch.setattr(launch, "MAX_SESSIONS", 10)
     page, service = launch.start(Settings(checkpoint=str(tiny()), port=free_port(), max_cache_bytes=10_000))
     service.load()
+    assert page.server.config.http_protocol_class is BoundedHttp
     try:
         with httpx.Client(base_url=page.local_url, timeout=60) as client:
             for number in range(60):
