@@ -31,7 +31,7 @@ MAX_TRAINED_BYTES = 600_000_000  # of all runs' trained weights, to be used or p
 KEPT_AFTER_LEAVING_S = 3_600.0  # how long the runs of a closed page wait for it to come back
 MAX_LENGTH = 128  # word pieces read for embedding and class, special ones included, where nothing else is asked for
 DEVICES = ("auto", "cpu", "cuda", "mps")
-DTYPES = ("float32", "bfloat16", "float16")
+DTYPES = ("float32", "bfloat16", "float16", "int8")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PUBLIC = {  # defaults where strangers may ask: on Spaces, or at any address but loopback
     "max_sentences": "250",

@@ -7,6 +7,7 @@ unless TORCH_ALLOW_TF32_CUBLAS_OVERRIDE is set.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -46,12 +47,17 @@ def place(loaded: LoadedModel, device: str, dtype: str = "float32") -> LoadedMod
     Args:
         loaded: a model that nobody else has yet.
         device: as for `choose_device`.
-        dtype: of the backbone: `float32`, `bfloat16` or `float16`.
+        dtype: of the backbone: `float32`, `bfloat16` or `float16`; or `int8`, which leaves it in float32 and says in what
+            its forward passes compute.
 
     Raises:
-        SettingsError: there is no such device.
+        SettingsError: there is no such device, or it does not compute in int8.
     """
     chosen = choose_device(device)
+    if dtype == "int8":
+        if chosen != "cpu":
+            raise SettingsError(f"int8 is for the CPU, and MTDEMO_DEVICE={device} means {chosen}. Set cpu, or bfloat16.")
+        return replace(loaded, in_int8=True)
     backbone: Any = loaded.model.backbone
     backbone.to(getattr(torch, dtype))
     try:

@@ -100,7 +100,8 @@ class Experiment:
             DataFileError: the dataset has a label that the model does not have.
         """
         self._watch.start()
-        copied = replace(self._base, model=copy.deepcopy(self._base.model), tokenizer=copy.deepcopy(self._base.tokenizer))
+        model, tokenizer = copy.deepcopy((self._base.model, self._base.tokenizer))
+        copied = replace(self._base, model=model, tokenizer=tokenizer, in_int8=False)
         check_labels(self.dataset, self._base.info.class_labels, self._base.info.entity_types)
         before = self._collect_answers(copied)
         states = self._collect_states(copied, before)

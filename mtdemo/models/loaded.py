@@ -30,12 +30,14 @@ class LoadedModel:
         tokenizer: a fast one.
         scheme: the meaning of the entity labels.
         info: what people are told.
+        in_int8: whether its forward passes compute in int8; the weights here are float32 all the same.
     """
 
     model: MultiTaskModel
     tokenizer: PreTrainedTokenizerBase
     scheme: TagScheme
     info: ModelInfo
+    in_int8: bool = False
 
     def encode(self, texts: Sequence[str], max_length: int, prompt: str | None = None) -> tuple[EncodedSentence, ...]:
         """Tokenise texts as this model reads them.
@@ -63,13 +65,13 @@ class LoadedModel:
     @property
     def place(self) -> str:
         """Device, and precision where not float32: `cuda, bfloat16`."""
-        dtype = str(next(self.model.backbone.parameters()).dtype).removeprefix("torch.")
+        dtype = "int8" if self.in_int8 else str(next(self.model.backbone.parameters()).dtype).removeprefix("torch.")
         return self.model.device.type + (f", {dtype}" if dtype != "float32" else "")
 
     @property
     def n_bytes(self) -> int:
-        """Memory of the weights."""
-        return self.info.n_parameters * BYTES_PER_PARAMETER
+        """Memory of the weights; int8 ones come on top of the others."""
+        return self.info.n_parameters * (BYTES_PER_PARAMETER + self.in_int8)
 
 
 def relabel(

@@ -50,8 +50,8 @@ def test_auto_stays_on_the_cpu_on_zero_gpu_where_cuda_only_looks_available(monke
 def test_a_setting_that_is_no_device_or_precision_is_refused() -> None:
     with pytest.raises(SettingsError, match="device is one of auto, cpu, cuda, mps, not 'gpu'"):
         Settings(device="gpu")
-    with pytest.raises(SettingsError, match="dtype is one of float32, bfloat16, float16, not 'int8'"):
-        Settings(dtype="int8")
+    with pytest.raises(SettingsError, match="dtype is one of float32, bfloat16, float16, int8, not 'int4'"):
+        Settings(dtype="int4")
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
