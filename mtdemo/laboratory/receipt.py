@@ -82,7 +82,7 @@ class FreezeReceipt:
 
 
 def copy_weights(model: MultiTaskModel) -> dict[str, Tensor]:
-    """Copy all parameters by name, with their `requires_grad`, to compare with later."""
+    """Copy all parameters by name, with their `requires_grad`."""
     return {
         name: parameter.detach().clone().requires_grad_(parameter.requires_grad)
         for name, parameter in model.named_parameters()
