@@ -70,7 +70,7 @@ class LoadedModel:
 
     @property
     def n_bytes(self) -> int:
-        """Memory of the weights; int8 ones come on top of the others."""
+        """Memory of the weights, int8 ones on top."""
         return self.info.n_parameters * (BYTES_PER_PARAMETER + self.in_int8)
 
 
