@@ -33,7 +33,10 @@ class Tools(GradioMCPServer):  # type: ignore[misc]
         super().__init__(page)
 
     def close(self) -> None:
-        """End its own connection to the page, for which the server would wait."""
+        """End its own connection to the page.
+
+        The server would wait for it.
+        """
         if self._client_instance:
             self._client_instance.close()
 
