@@ -61,7 +61,7 @@ def add_calibrate(commands: Any) -> None:
 
 
 def _calibrate(options: argparse.Namespace) -> int:
-    from mtdemo.evaluation.calibration import fit_temperatures
+    from mtdemo.evaluation.calibration import fit_temperatures, fit_type_change_cost
     from mtdemo.models.checkpoints import save_checkpoint
 
     make_writable(options.output)
@@ -71,6 +71,11 @@ def _calibrate(options: argparse.Namespace) -> int:
         raise UsageError("Sentences that were not trained on are needed: --ner, --classification or both.")
     with closing(ProgressBar()) as bar:
         found = fit_temperatures(model, sets, bar)
+    model = fit_type_change_cost(model, sets)
     save_checkpoint(model, options.output)
-    print(f"Logits were divided: {found.phrase}. Saved to {options.output}.", file=sys.stderr)
+    print(
+        f"Logits were divided: {found.phrase}. A change of type inside a name costs {model.scheme.type_change_cost:g}. "
+        f"Saved to {options.output}.",
+        file=sys.stderr,
+    )
     return 0

@@ -13,6 +13,7 @@ from mtdemo.models.parts import LEARNED_TASKS
 from mtdemo.results import ANSWER_PARTS
 
 if TYPE_CHECKING:
+    from mtdemo.models.loaded import LoadedModel
     from mtdemo.results import ModelInfo
 
 _HEADS = {task.title: str(task.head) for task in LEARNED_TASKS}
@@ -47,7 +48,7 @@ def _export(options: argparse.Namespace) -> int:
     else:
         export_embedding(model, options.output)
         print(f'An embedding, for SentenceTransformer("{options.output}").', file=sys.stderr)
-    for sentence in _left_behind(model.info, part):
+    for sentence in _left_behind(model, part):
         print(f"Note: {sentence}", file=sys.stderr)
     return 0
 
@@ -62,8 +63,9 @@ def _only_part(info: ModelInfo) -> str:
     return trained[0] if trained else "embedding"
 
 
-def _left_behind(info: ModelInfo, part: str) -> list[str]:
+def _left_behind(model: LoadedModel, part: str) -> list[str]:
     """Say what did not go along."""
+    info, cost = model.info, model.scheme.type_change_cost
     others = [name for name in ANSWER_PARTS if name != part and (name not in _HEADS or _HEADS[name] in info.trained_heads)]
     told = [f"Left behind: {' and '.join(others)}; --part writes them into a directory of their own."] if others else []
     if part in _HEADS and _HEADS[part] not in info.trained_heads:
@@ -73,4 +75,6 @@ def _left_behind(info: ModelInfo, part: str) -> list[str]:
             'Its spans are those of aggregation_strategy="average", but for this project\'s own rules of words; a pipeline '
             f"reads {info.max_length:,} word pieces, and longer texts here are read whole through overlapping windows."
         )
+    if part == "entities" and cost:
+        told.append(f"Here a change of type inside a name costs {cost:g}; a pipeline takes each word's most probable type.")
     return told

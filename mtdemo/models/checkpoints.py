@@ -57,7 +57,7 @@ def load_directory(
     tokenizer = load_tokenizer(found.directory, name)
     found.recipe.adapt(tokenizer)
     _check_vocabulary(model, tokenizer, name)
-    scheme = TagScheme.from_labels(model.config.entity_labels)
+    scheme = TagScheme.from_labels(model.config.entity_labels, model.config.type_change_cost)
     loaded = LoadedModel(model, tokenizer, scheme, describe_model(model, tokenizer, name))
     _smoke_test(loaded)
     return loaded

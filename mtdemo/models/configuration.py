@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import field
 from typing import Any, ClassVar, Literal
 
@@ -41,6 +42,7 @@ class MultiTaskConfig(PreTrainedConfig):
         head_dropout: dropout before each head, 0 to 1.
         casing: whether `token_type_ids` carry the case of each piece's word (`mtdemo.text.tokenization.word_case`); the
             backbone then has four segment embeddings.
+        type_change_cost: what the decoder of entities takes off for two neighbouring words of different types; at least 0.
         trained_heads: the heads whose weights come from training; all others are random and must be called untrained.
     """
 
@@ -63,6 +65,7 @@ class MultiTaskConfig(PreTrainedConfig):
     global_attention_on_first: bool = False
     head_dropout: float = 0.1
     casing: bool = False
+    type_change_cost: float = 0.0
     trained_heads: list[str] = field(default_factory=list)
 
     def __post_init__(self, **kwargs: Any) -> None:
@@ -77,6 +80,8 @@ class MultiTaskConfig(PreTrainedConfig):
         if not self.pooling or not set(self.pooling) <= set(POOLINGS):
             raise ValueError(f"pooling names one or more of {', '.join(POOLINGS)}, not {self.pooling}.")
         check_layers(self.embedding_layers)
+        if not 0 <= self.type_change_cost < math.inf:
+            raise ValueError(f"type_change_cost is a number from 0 on, not {self.type_change_cost!r}.")
         unknown = set(self.trained_heads) - set(HEAD_NAMES)
         if unknown:
             raise ValueError(f"trained_heads names {sorted(unknown)}; the heads are {', '.join(HEAD_NAMES)}.")

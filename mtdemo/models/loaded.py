@@ -101,8 +101,9 @@ def relabel(
     config = loaded.model.config
     stays = entity_types is None or tuple(entity_types) == loaded.info.entity_types
     entity_labels = config.entity_labels if stays else ["O", *(entity_types or ())]
+    config.type_change_cost = config.type_change_cost if stays else 0.0
     loaded.model.relabel(class_labels or config.class_labels, entity_labels)
-    scheme = TagScheme.from_labels(entity_labels)
+    scheme = TagScheme.from_labels(entity_labels, config.type_change_cost)
     return replace(loaded, scheme=scheme, info=describe_model(loaded.model, loaded.tokenizer, loaded.info.id))
 
 

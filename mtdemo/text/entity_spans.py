@@ -6,6 +6,9 @@ The rule, for IO and BIO labels alike:
 2. A word is what `mtdemo.text.words` calls one, whatever the tokenizer does; in a script without spaces it is a word piece,
    though never a part of a grapheme cluster. Its probabilities are the mean of those of its pieces, and its type the most
    probable one, `O` included. So a name is never cut inside a word. Web and mail addresses and @handles are `O`.
+   Where the checkpoint names a cost of changing type, the types of a sentence are those with the largest sum of logarithms
+   of their probabilities, less the cost for each two neighbours of different types, neither of them `O` (Viterbi 1967,
+   https://doi.org/10.1109/TIT.1967.1054010). So a name is rarely torn into several types.
 3. Neighbouring words of one type form one span. With BIO labels a span also ends before a word whose first piece finds
    `B-` more probable than `I-`; with BIOES and BILOU labels `B-`, `S-` or `U-` together more probable than the others.
    Between IO labels nothing can tell two touching names of one type apart.
@@ -40,12 +43,15 @@ class TagScheme(ArrayRecord):
         types: `O`, then each entity type once.
         membership: float32 (labels, types), 1 where a label belongs to a type.
         begins: float32 (labels, types), 1 where a label begins an entity of a type: `B-`, `S-` and `U-`.
+        type_change_cost: what two neighbouring words of different types, neither of them `O`, cost in natural logarithms; 0
+            for the most probable type of each word by itself.
     """
 
     labels: tuple[str, ...]
     types: tuple[str, ...]
     membership: npt.NDArray[np.float32]
     begins: npt.NDArray[np.float32]
+    type_change_cost: float = 0.0
 
     @property
     def tells_touching_apart(self) -> bool:
@@ -53,7 +59,7 @@ class TagScheme(ArrayRecord):
         return bool(self.begins.any())
 
     @classmethod
-    def from_labels(cls, labels: Sequence[str]) -> TagScheme:
+    def from_labels(cls, labels: Sequence[str], type_change_cost: float = 0.0) -> TagScheme:
         """Read the scheme off the labels.
 
         `PER` is IO, `B-PER` and `I-PER` are BIO, with `E-PER` and `S-PER` BIOES, with `L-PER` and `U-PER` BILOU.
@@ -62,7 +68,7 @@ class TagScheme(ArrayRecord):
         of_label = [types.index(entity_type(label)) for label in labels]
         membership = np.eye(len(types), dtype=np.float32)[of_label]
         begins = membership * np.array([[begins_entity(label)] for label in labels], dtype=np.float32)
-        return cls(tuple(labels), types, membership, begins)
+        return cls(tuple(labels), types, membership, begins, type_change_cost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +128,63 @@ def type_words(
     """
     # Rule 1: (pieces, labels) @ (labels, types), so B-PER at 0.2 and I-PER at 0.5 make PER at 0.7.
     by_type = probabilities @ scheme.membership
-    nameless = deque(nameless_spans(text))
-    for indices in group_pieces(text, pieces):
-        start, end = pieces[indices[0]].start, pieces[indices[-1]].end
-        while nameless and nameless[0][1] <= start:
-            nameless.popleft()
-        of_word = by_type[indices].mean(axis=0)  # rule 2
-        best = 0 if nameless and nameless[0][0] < end else int(of_word.argmax())
+    groups = list(group_pieces(text, pieces))
+    if not groups:
+        return
+    by_word = np.stack([by_type[indices].mean(axis=0) for indices in groups])  # rule 2
+    spans = [(pieces[indices[0]].start, pieces[indices[-1]].end) for indices in groups]
+    types = _best_types(by_word, _are_nameless(text, spans), scheme.type_change_cost)
+    for indices, (start, end), of_word, best in zip(groups, spans, by_word, types, strict=True):
         # Rule 3. Without labels that begin an entity no word begins a span by itself, without other labels every word does.
         of_type, begin = scheme.membership[:, best], scheme.begins[:, best]
         first = probabilities[indices[0]]
         begins = bool((begin == of_type).all() or first @ begin > first @ (of_type - begin))
-        yield TypedWord(start, end, best, float(of_word[best]), begins)
+        yield TypedWord(start, end, int(best), float(of_word[best]), begins)
+
+
+def _are_nameless(text: str, words: Sequence[Span]) -> npt.NDArray[np.bool_]:
+    """Mark the words that no name can have."""
+    nameless = deque(nameless_spans(text))
+    marks = []
+    for start, end in words:
+        while nameless and nameless[0][1] <= start:
+            nameless.popleft()
+        marks.append(bool(nameless) and nameless[0][0] < end)
+    return np.array(marks)
+
+
+def _best_types(
+    by_word: npt.NDArray[np.float32], nameless: npt.NDArray[np.bool_], change_cost: float
+) -> npt.NDArray[np.int64]:
+    """Choose the types of the words of a sentence.
+
+    `PER 0.5, ORG 0.4` before `PER 0.3, ORG 0.6` is `PER ORG` where a change costs nothing, and `ORG ORG` where it costs 1:
+    log 0.4 + log 0.6 is above log 0.5 + log 0.6 - 1.
+
+    Args:
+        by_word: float32 (words, types), at least one word.
+        nameless: bool (words,), true for those that must be `O`.
+        change_cost: of two neighbours of different types, neither of them `O`.
+    """
+    allowed = np.where(nameless[:, None] & (np.arange(by_word.shape[1]) > 0), 0.0, by_word)
+    best: npt.NDArray[np.int64] = allowed.argmax(axis=1)
+    changes = (best[1:] != best[:-1]) & (best[1:] != 0) & (best[:-1] != 0)
+    if change_cost == 0.0 or not changes.any():  # nothing is paid, so no other types can be better
+        return best
+    cost = change_cost * (1.0 - np.eye(by_word.shape[1]))
+    cost[0] = cost[:, 0] = 0.0
+    with np.errstate(divide="ignore"):
+        scores = np.log(allowed.astype(np.float64))
+    came_from = np.zeros(by_word.shape, dtype=np.int64)
+    total = scores[0]
+    for place in range(1, len(scores)):
+        through = total[:, None] - cost
+        came_from[place] = through.argmax(axis=0)
+        total = through.max(axis=0) + scores[place]
+    best[-1] = total.argmax()
+    for place in range(len(scores) - 1, 0, -1):
+        best[place - 1] = came_from[place][best[place]]
+    return best
 
 
 def group_pieces(text: str, pieces: Sequence[Piece]) -> Iterator[list[int]]:

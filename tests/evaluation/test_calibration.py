@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mtdemo.data.subsets import subsample
-from mtdemo.evaluation.calibration import Temperatures, fit_temperatures, measure_calibration
+from mtdemo.evaluation.calibration import Temperatures, fit_temperatures, fit_type_change_cost, measure_calibration
 from mtdemo.evaluation.metrics import right_entities
 from mtdemo.evaluation.validation import ValidationSets
 from mtdemo.laboratory.dataset import read_dataset
@@ -95,6 +95,24 @@ def test_a_head_that_finds_no_entity_stays_as_it_is(embedded: LoadedModel, sets:
     assert found.entities is None and found.classes is not None
     assert torch.equal(model.model.ner_head.linear.bias, before)
     assert told[-1] == ("calibrating", 50, 50)
+
+
+def test_the_cost_of_changing_type_is_the_one_with_the_best_f1(embedded: LoadedModel, sets: ValidationSets) -> None:
+    model = sharpened(embedded, 1.0)
+    fitted = fit_type_change_cost(model, sets)
+    tagged = replace(sets, labelled=())
+
+    def f1(cost: float) -> float:
+        found = tagged(replace(model, scheme=replace(model.scheme, type_change_cost=cost))).entity_f1
+        assert found is not None
+        return found
+
+    scores = {cost: f1(cost) for cost in (0.0, 0.5, 1.0, 2.0, 4.0)}
+    best = fitted.scheme.type_change_cost
+    assert scores[best] == max(scores.values())
+    assert all(scores[cost] < scores[best] for cost in scores if cost < best)
+    assert fitted.model.config.type_change_cost == best
+    assert fit_type_change_cost(model, ValidationSets(labelled=sets.labelled)) is model
 
 
 def test_calibration_equals_scikit_learn() -> None:

@@ -11,12 +11,14 @@ Write = Callable[..., Path]
 
 
 def test_the_types_that_a_model_has_already_leave_its_head_as_it_is(tiny: Write) -> None:
-    loaded = load_directory(tiny(trained_heads=["ner_head"], entity_labels=["O", "B-PER", "I-PER"]))
+    loaded = load_directory(tiny(trained_heads=["ner_head"], entity_labels=["O", "B-PER", "I-PER"], type_change_cost=2.0))
     same = relabel(loaded, entity_types=["PER"])
     assert same.info.trained_heads == ("ner_head",)
     assert same.scheme.labels == tuple(same.model.config.entity_labels) == ("O", "B-PER", "I-PER")
     other = relabel(loaded, entity_types=["PER", "LOC"])
     assert other.info.trained_heads == ()
+    assert [model.scheme.type_change_cost for model in (loaded, same, other)] == [2.0, 2.0, 0.0]
+    assert other.model.config.type_change_cost == 0.0
     assert other.model.config.entity_labels == ["O", "PER", "LOC"]
 
 

@@ -137,6 +137,7 @@ def test_pooling_of_the_classification_head_is_a_matter_of_configuration() -> No
         ({"classification_pooling": "max"}, "'mean' or 'cls'"),
         ({"trained_heads": ["tail"]}, "trained_heads"),
         ({"class_labels": ["yes", "yes"]}, "name of its own"),
+        ({"type_change_cost": -1.0}, "from 0 on"),
     ],
 )
 def test_a_configuration_that_makes_no_sense_says_so(changes: dict[str, object], word: str) -> None:

@@ -1,10 +1,13 @@
+from dataclasses import replace
+from itertools import pairwise, product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtdemo.models.loaded import LoadedModel
-from mtdemo.text.entity_spans import TagScheme, decode_entities
+from mtdemo.text.entity_spans import TagScheme, decode_entities, type_words
 from mtdemo.text.tokenization import Piece, encode_sentences
 from mtdemo.text.words import is_readable
 
@@ -48,6 +51,36 @@ def test_the_worked_example_of_decode_entities() -> None:
 def test_different_types_that_touch_are_two_spans() -> None:
     text = "Ada IBM"
     assert [e.label for e in decode_entities(text, words(text), rows("PER", "ORG"), IO)] == ["PER", "ORG"]
+
+
+def test_a_cost_of_changing_type_keeps_a_name_whole() -> None:
+    text = "United Nations summit"
+    probabilities = np.array([[0.1, 0.4, 0.5], [0.1, 0.6, 0.3], [0.9, 0.05, 0.05]], dtype=np.float32)
+    apart = decode_entities(text, words(text), probabilities, IO)
+    assert [(e.text, e.label) for e in apart] == [("United", "ORG"), ("Nations", "PER")]
+    (whole,) = decode_entities(text, words(text), probabilities, replace(IO, type_change_cost=1.0))
+    assert (whole.text, whole.label) == ("United Nations", "PER")
+    assert whole.score == pytest.approx((0.4 + 0.6) / 2)
+    (handle,) = decode_entities("@un Nations", words("@un Nations"), probabilities[:2], replace(IO, type_change_cost=9.0))
+    assert handle.text == "Nations"
+
+
+@given(
+    st.lists(st.lists(st.floats(0.01, 1), min_size=3, max_size=3), min_size=1, max_size=6),
+    st.sampled_from([0.0, 0.5, 2.0, 30.0]),
+)
+def test_types_of_words_have_the_best_sum_of_all(values: list[list[float]], cost: float) -> None:
+    probabilities = np.array(values, dtype=np.float32)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    text = " ".join("abcdef"[: len(values)])
+    found = [w.type for w in type_words(text, words(text), probabilities, replace(IO, type_change_cost=cost))]
+
+    def worth(types: tuple[int, ...]) -> float:
+        logs = sum(np.log(row[kind]) for row, kind in zip(probabilities.astype(float), types, strict=True))
+        return float(logs) - cost * sum(one != other and one != 0 != other for one, other in pairwise(types))
+
+    best = max(worth(types) for types in product(range(3), repeat=len(values)))
+    assert worth(tuple(found)) == pytest.approx(best, abs=1e-6)
 
 
 def test_with_bio_a_new_beginning_ends_the_span_and_with_io_it_cannot() -> None:

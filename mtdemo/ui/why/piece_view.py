@@ -48,7 +48,10 @@ def describe_pieces(explained: Explained[PieceView]) -> str:
         told += (
             f"; {view.n_windows} overlapping windows, and {n_unread:,} pieces (pale) that embedding and class do not read"
         )
-    return f"{told}. A word's type is the most probable one on average over its pieces; the table has every piece."
+    return (
+        f"{told}. A word's type is the most probable one on average over its pieces, but where that would tear a name into "
+        "several types and the model is set to avoid it. The table has every piece."
+    )
 
 
 def tabulate_pieces(view: PieceView) -> pd.DataFrame:
