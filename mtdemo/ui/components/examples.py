@@ -64,9 +64,9 @@ MISTAKES = (
         "negative",
     ),
     Mistake(
-        "They flew to the United Nations summit.",
-        "a name of common words is torn or missed",
-        entities=("United Nations",),
+        "Shell and BP are both down today.",
+        "a name that is also a common word is missed",
+        entities=("Shell", "BP"),
     ),
     Mistake("Man bites dog.", "this and the next say opposite things and lie close together all the same"),
     Mistake("Dog bites man.", "see 7"),
