@@ -204,7 +204,7 @@ def count_cores() -> int:
 def prepare_environment() -> None:
     """Switch off every call home and let waiting threads sleep.
 
-    It must run before gradio, torch and transformers load.
+    It must run before gradio, torch, transformers and Ray load.
 
     GRADIO_ANALYTICS_CACHE_FREQUENCY: after each event gradio sums up the last 10,000 of its queue, with pandas, for a page
     of numbers that is switched off here.
@@ -214,6 +214,7 @@ def prepare_environment() -> None:
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -12,7 +12,10 @@ import codecs
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import islice, takewhile
 from pathlib import Path
+from typing import TextIO
 
 from safetensors import SafetensorError
 
@@ -135,9 +138,51 @@ def read_text(path: Path, name: str | None = None, max_bytes: int = MAX_FILE_BYT
     return text
 
 
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """Lines of a file that are read by themselves.
+
+    Attributes:
+        path: the file.
+        start: where they begin, as `tell` of a text file says it; no number of bytes.
+        first: number of the first line, from 1.
+        n_lines: how many.
+    """
+
+    path: Path
+    start: int
+    first: int
+    n_lines: int
+
+
+def part_file(path: Path, n_lines: int) -> Iterator[FilePart]:
+    """Part a file of lines into runs of equal length.
+
+    Args:
+        path: the file, perhaps larger than memory.
+        n_lines: of each run but the last, which may be shorter; a file without lines is one run of none.
+
+    Raises:
+        DataFileError: it cannot be opened, or its first bytes are those of no text.
+    """
+    with reading(path), _open_text(path, str(path)) as file:
+        first, n_read = 1, n_lines
+        while n_read == n_lines:
+            start = file.tell()
+            n_read = sum(1 for _ in takewhile(bool, (file.readline() for _ in range(n_lines))))  # `tell` forbids `next`
+            if n_read or first == 1:
+                yield FilePart(path, start, first, n_read)
+            first += n_read
+
+
 @contextmanager
-def open_lines(path: Path, name: str | None = None) -> Iterator[Iterator[tuple[str, bool]]]:
+def open_lines(path: Path, name: str | None = None, part: FilePart | None = None) -> Iterator[Iterator[tuple[str, bool]]]:
     """Open a file of lines, perhaps larger than memory.
+
+    Args:
+        path: the file.
+        name: what messages call it; its path by default.
+        part: which of its lines; all by default.
 
     Yields:
         Each line without its end, and whether all of it could be decoded; what could not be is U+FFFD.
@@ -145,12 +190,16 @@ def open_lines(path: Path, name: str | None = None) -> Iterator[Iterator[tuple[s
     Raises:
         DataFileError: it cannot be opened, or its first bytes are those of no text.
     """
-    name = name or str(path)
+    with _open_text(path, name or str(path)) as lines:
+        if part is not None:
+            lines.seek(part.start)
+        yield (_decoded(line.removesuffix("\n")) for line in islice(lines, part.n_lines if part else None))
+
+
+def _open_text(path: Path, name: str) -> TextIO:
     with path.open("rb") as file:
         encoding = _find_encoding(file.read(_HEAD), name)
-    errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"
-    with path.open(encoding=encoding, errors=errors) as lines:
-        yield (_decoded(line.removesuffix("\n")) for line in lines)
+    return path.open(encoding=encoding, errors="surrogateescape" if encoding == "utf-8-sig" else "replace")
 
 
 def _decoded(line: str) -> tuple[str, bool]:

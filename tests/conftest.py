@@ -34,7 +34,7 @@ WORDS = ("the", "cat", "sat", "on", "mat", "john", "paris", "##s", "##ing", "sin
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 # A test that asks for one of these fixtures, at first or second hand, belongs to the tier of that name.
-TIERS = {"model": {"embedded", "service", "fresh", "upstream", "app"}, "browser": {"browser"}}
+TIERS = {"model": {"embedded", "service", "fresh", "upstream", "app"}, "browser": {"browser"}, "ray": {"ray"}}
 # Files and folders that take many seconds as a whole: they download from a hub, start a server, make models of every kind.
 PLACES = {
     "model": (
@@ -68,12 +68,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.nodeid.startswith(LABORATORIES) and item.get_closest_marker("model")
         ):
             item.add_marker("lab")
-        item.add_marker(pytest.mark.xdist_group("app" if "app" in fixtures else item.nodeid.partition("::")[0]))
+        shared = next((name for name in ("app", "ray") if name in fixtures), item.nodeid.partition("::")[0])
+        item.add_marker(pytest.mark.xdist_group(shared))
     items.sort(key=_turn)
 
 
 def _turn(item: pytest.Item) -> int:
-    tiers = ("browser", "lab", "model")
+    tiers = ("browser", "lab", "ray", "model")
     return next((turn for turn, tier in enumerate(tiers) if item.get_closest_marker(tier)), len(tiers))
 
 

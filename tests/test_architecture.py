@@ -28,14 +28,15 @@ ARROWS: dict[str, set[str]] = {
     "serving": {"analysis", "data", "inference", "models", "text"},
     "evaluation": {"serving", "inference", "models", "text", "data"},
     "laboratory": {"training", "evaluation", "serving", "planning", "inference", "models", "data"},
-    "cli": {"training", "evaluation", "serving", "planning", "analysis", "inference", "models", "data"},
+    "cluster": {"planning", "rest", "serving"},
+    "cli": {"cluster", "training", "evaluation", "serving", "planning", "analysis", "inference", "models", "data"},
     "rest": {"serving", "planning", "analysis", "models", "text"},
     "ui": {"analysis", "data", "evaluation", "laboratory", "rest", "serving", "planning", "models", "text"},
 }
 
 # The two doors of the package: the lazy exports; and the program, which starts the page or the command line, so that
 # these two need not know each other.
-DOORS = {"__init__": set(ARROWS) - {"cli", "rest", "ui"}, "__main__": {"cli", "ui"}}
+DOORS = {"__init__": set(ARROWS) - {"cli", "cluster", "rest", "ui"}, "__main__": {"cli", "ui"}}
 
 # Libraries that only some rooms may import, wherever in the file.
 ONLY_IN = {
@@ -54,6 +55,7 @@ ONLY_IN = {
     "tqdm": {"cli"},
     "datasets": {"data"},
     "openpyxl": {"data"},
+    "ray": {"cluster"},
     "sentencex": {"text"},
 }
 

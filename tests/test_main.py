@@ -18,6 +18,12 @@ def test_serve_starts_the_page_with_the_flags_that_follow(monkeypatch: pytest.Mo
     assert main(["serve", "--port", "7861"]) == ["--port", "7861"]
 
 
+@pytest.mark.parametrize("flags", [["--ray", "auto"], ["--port", "7861", "--ray=auto"]])
+def test_serve_on_ray_is_the_command_lines(flags: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtdemo.cli.replicas.main", lambda arguments: ["replicas", *arguments])
+    assert main(["serve", *flags]) == ["replicas", *flags]
+
+
 def test_every_other_command_is_the_command_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mtdemo.cli.main.main", lambda arguments: [*arguments])
     monkeypatch.setattr("sys.argv", ["mtdemo", "annotate", "serve"])

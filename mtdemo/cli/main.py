@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _hint_after_stop(options: argparse.Namespace) -> str:
+    if options.command == "annotate" and options.ray is not None:
+        return " The same command goes on with the parts that are missing."
     if options.command != "train":
         return ""
     from mtdemo.training.loop import STATE_FILE

@@ -87,6 +87,17 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", help="a directory or an id of the hub; the embedded checkpoint by default")
 
 
+def add_cluster(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names a Ray cluster."""
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        help="a Ray cluster; without address one of this machine alone",
+    )
+
+
 def service_settings(checkpoint: str | None) -> Settings:
     """Return the environment's settings, with a model if given.
 

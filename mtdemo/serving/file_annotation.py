@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtdemo.errors import DataFileError, EmptyInputError, InputError
-from mtdemo.files import open_lines, writing
+from mtdemo.errors import DataFileError, EmptyInputError, InputError, UsageError
+from mtdemo.files import FilePart, open_lines, writing
 from mtdemo.results import FloatArray, ProgressCallback, SentenceAnalysis, no_progress
 from mtdemo.serving.service import ModelService
 
@@ -38,11 +39,14 @@ class AnnotationReport:
         n_unknown: lines with word pieces that the vocabulary does not know.
     """
 
-    n_lines: int
-    n_blank: int
-    n_problems: int
-    n_truncated: int
-    n_unknown: int
+    n_lines: int = 0
+    n_blank: int = 0
+    n_problems: int = 0
+    n_truncated: int = 0
+    n_unknown: int = 0
+
+    def __add__(self, other: AnnotationReport) -> AnnotationReport:
+        return AnnotationReport(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
     @property
     def summary(self) -> str:
@@ -55,6 +59,34 @@ class AnnotationReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Outputs:
+    """Files that are written about one of lines.
+
+    Attributes:
+        records: JSON lines.
+        embeddings: a NumPy file; None where none is wanted.
+    """
+
+    records: Path
+    embeddings: Path | None = None
+
+
+def name_outputs(sources: Iterable[Path], directory: Path, has_embeddings: bool) -> dict[Path, Outputs]:
+    """Name the outputs of several files: `a/b.txt -> DIRECTORY/b.jsonl`.
+
+    Raises:
+        UsageError: two would be one file.
+    """
+    named: dict[Path, Outputs] = {}
+    for source in sources:
+        records = directory / f"{source.stem}.jsonl"
+        if any(records == outputs.records for outputs in named.values()):
+            raise UsageError(f"{source} and another input would both be written to {records}. Rename one.")
+        named[source] = Outputs(records, records.with_suffix(".npy") if has_embeddings else None)
+    return named
+
+
+@dataclass(frozen=True, slots=True)
 class _Line:
     text: str
     was_decoded: bool
@@ -62,7 +94,7 @@ class _Line:
 
 def annotate_file(
     service: ModelService,
-    source: Path,
+    source: Path | FilePart,
     output: Path,
     embeddings: Path | None = None,
     progress: ProgressCallback = no_progress,
@@ -72,8 +104,8 @@ def annotate_file(
 
     Args:
         service: what answers.
-        source: text file, UTF-8 or what its byte order mark says; a line feed, a carriage return or both end a line.
-            Bytes that are not UTF-8 are read as U+FFFD and reported.
+        source: text file, UTF-8 or what its byte order mark says, or a part of one; a line feed, a carriage return or
+            both end a line. Bytes that are not UTF-8 are read as U+FFFD and reported.
         output: JSON lines to write: `line` (from 1), `text`, `n_tokens`, `n_truncated`, `n_unknown`, `label`,
             `probabilities`, `entities`; and `error` instead of results where there are none.
         embeddings: NumPy file to write, float32 (lines, hidden).
@@ -84,18 +116,19 @@ def annotate_file(
         DataFileError: a file cannot be read or written, or one would overwrite another.
         CheckpointError: the model cannot be loaded.
     """
-    _check_different(source, output, embeddings)
+    part = source if isinstance(source, FilePart) else FilePart(source, 0, 1, sys.maxsize)
+    _check_different(part.path, output, embeddings)
     info = service.load()
     read: deque[_Line] = deque()  # lines handed to the service that have not come back, so a portion at most
     counts: Counter[str] = Counter()
     with ExitStack() as files:
         try:
-            lines = files.enter_context(open_lines(source))
+            lines = files.enter_context(open_lines(part.path, part=part))
             records = files.enter_context(_Output(output))
-            rows = files.enter_context(_RowFile(embeddings, info.hidden_size)) if embeddings else None
+            rows = files.enter_context(RowFile(embeddings, info.hidden_size)) if embeddings else None
         except OSError as error:
             raise DataFileError(f"{error.filename} cannot be opened: {error.strerror}.") from error
-        for number, answer in enumerate(service.analyze_stream(_remembered(lines, read)), start=1):
+        for number, answer in enumerate(service.analyze_stream(_remembered(lines, read)), start=part.first):
             line = read.popleft()
             problem = _problem(line, answer)
             if problem:
@@ -109,8 +142,8 @@ def annotate_file(
             )
             records.write(f"{json.dumps(_record(number, line, answer), ensure_ascii=False)}\n".encode())
             if rows is not None:
-                rows.append(answer.embedding if isinstance(answer, SentenceAnalysis) else None)
-            progress("annotating", number, 0)
+                rows.extend(answer.embedding if isinstance(answer, SentenceAnalysis) else np.full(info.hidden_size, np.nan))
+            progress("annotating", number - part.first + 1, 0)
     return AnnotationReport(*(counts[name] for name in ("lines", "blank", "problems", "truncated", "unknown")))
 
 
@@ -138,10 +171,14 @@ class _Output:
             self._file.write(content)
 
 
-class _RowFile(_Output):
-    """A `.npy` file that grows row by row.
+class RowFile(_Output):
+    """A `.npy` file that grows.
 
     Its header is written again at the end, when the number of rows is known.
+
+    Args:
+        path: the file.
+        width: numbers in a row.
     """
 
     def __init__(self, path: Path, width: int) -> None:
@@ -156,10 +193,10 @@ class _RowFile(_Output):
         finally:
             super().__exit__(*error)
 
-    def append(self, row: FloatArray | None) -> None:
-        """Write one row, NaN for None."""
-        self.write((np.full(self._width, np.nan) if row is None else row).astype("<f4").tobytes())
-        self._n_rows += 1
+    def extend(self, rows: FloatArray) -> None:
+        """Write a row, or several in a matrix."""
+        self.write(rows.astype("<f4").tobytes())
+        self._n_rows += rows.size // self._width
 
     def _header(self) -> bytes:
         header = io.BytesIO()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     ChooseWindows = Callable[[EncodedSentence], Sequence[Window]]
 
 N_PAIRS = 5
-_PORTION = 256  # sentences of a stream that are analysed together
+PORTION = 256  # sentences of a stream that are analysed together at most
 
 
 class ModelService:
@@ -263,7 +263,10 @@ def _check_sentence(sentence: str, number: int, limits: Settings) -> None:
 
 
 def _portions(sentences: Iterable[str], limits: Settings) -> Iterator[list[str | InputError]]:
-    """Part a stream into portions within the limits."""
+    """Part a stream into portions within the limits.
+
+    One begins after each `PORTION` sentences, so that a stream begun at a multiple of it is parted as the whole is.
+    """
     n_characters = 0
     portion: list[str | InputError] = []
     for number, sentence in enumerate(sentences, start=1):
@@ -273,8 +276,8 @@ def _portions(sentences: Iterable[str], limits: Settings) -> Iterator[list[str |
         except InputError as error:
             item = error
         length = len(item) if isinstance(item, str) else 0
-        full = len(portion) >= min(limits.max_sentences, _PORTION)
-        if portion and (full or n_characters + length > limits.max_total_characters):
+        is_full = len(portion) >= limits.max_sentences or (number - 1) % PORTION == 0
+        if portion and (is_full or n_characters + length > limits.max_total_characters):
             yield portion
             portion, n_characters = [], 0
         portion.append(item)

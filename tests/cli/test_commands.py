@@ -1,5 +1,6 @@
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,38 @@ def test_annotate_writes_records_and_embeddings(tmp_path: Path, capsys: pytest.C
     assert captured.out == ""
     assert "Line 3: not UTF-8" in captured.err
     assert "3 lines: 1 blank, 1 with a problem" in captured.err
+
+
+def test_annotate_writes_several_files_into_a_directory(
+    tmp_path: Path, tiny: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "one.txt").write_bytes(b"the cat\nbad \xff\n")
+    (tmp_path / "two.txt").write_text("paris\n")
+    sources = [str(tmp_path / name) for name in ("one.txt", "two.txt")]
+    assert main(["annotate", *sources, "--output", str(tmp_path / "out"), "--embeddings", "--checkpoint", str(tiny())]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["one.jsonl", "one.npy", "two.jsonl", "two.npy"]
+    assert len(np.load(tmp_path / "out" / "one.npy")) == 2
+    said = capsys.readouterr().err
+    assert f"{sources[0]}: Line 2: not UTF-8" in said
+    assert "3 lines: 0 blank, 1 with a problem" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["a.txt", "b.txt", "--embeddings", "x.npy"], "--embeddings takes a name where --output is a file"),
+        (["a.txt", "--embeddings"], "--embeddings takes a name where --output is a file"),
+        (["a.txt", "b/a.txt"], "b/a.txt and another input would both be written to"),
+        (["a.txt", "--workers", "2"], "--workers belongs to --ray"),
+        (["a.txt", "--ray"], "Ray is not installed"),
+    ],
+)
+def test_what_cannot_be_annotated_together_is_told(
+    options: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(["annotate", *options, "--output", str(tmp_path / "out")]) == 2
+    assert words in capsys.readouterr().err
 
 
 def test_evaluate_ends_with_one_json_object(tmp_path: Path, tiny: Write, capsys: pytest.CaptureFixture[str]) -> None:
