@@ -38,10 +38,11 @@ def add_endpoints(vectors: VectorService, planner: Planner) -> None:
     questions = (
         *(embed, its.similarity, its.classify, its.entities, analyze, its.freezing_plan),
         *(of_labels.examine_classes, of_labels.examine_entities),
-        *(of_many.scale, of_many.rank, of_many.duplicates, of_many.map, of_many.compare),
+        *(of_many.scale, of_many.rank, of_many.duplicates, of_many.map),
     )
     for question in questions:
         gr.api(shows_errors(question), api_name=question.__name__, concurrency_limit=8, concurrency_id="endpoints")
+    gr.api(shows_errors(of_many.compare), api_name="compare", concurrency_limit=4)  # which may wait for a download
     for explanation in (
         its.explain,
         its.pieces,

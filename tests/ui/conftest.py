@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from mtdemo.serving.service import ModelService
 from mtdemo.serving.vector_service import VectorService
 from tests.app_process import AppProcess
 
+Item = TypeVar("Item")
 INFO = ModelInfo("fake", "bert", 1_000_000, 4, 2, 512, ("no", "yes"), ("PER",), ("classification_head", "ner_head"))
 
 
@@ -46,7 +49,7 @@ class FakeService(ModelService):
     def loaded(self, model: str | None = None) -> ModelInfo | None:
         return self.info
 
-    def get_model(self, model: str | None = None) -> FakeService:
+    def get_model(self, model: str | None = None, part: str | None = None) -> FakeService:
         return self
 
     def load(self, model: str | None = None) -> ModelInfo:
@@ -63,6 +66,29 @@ class FakeService(ModelService):
         analysis = self.analyze(sentences, model)
         matrix = cosine_similarity(analysis.embeddings)
         return Similarity(analysis, matrix, *rank_pairs(matrix, 5))
+
+
+class Slow(FakeService):
+    """Has no model yet."""
+
+    def loaded(self, model: str | None = None) -> None:
+        return None
+
+
+class Broken(Slow):
+    """Will have none."""
+
+    def load(self, model: str | None = None) -> ModelInfo:
+        return super().load("missing")
+
+
+def all_of(told: AsyncIterator[Item]) -> list[Item]:
+    """All that a callback tells one after the other."""
+
+    async def collect() -> list[Item]:
+        return [item async for item in told]
+
+    return asyncio.run(collect())
 
 
 @pytest.fixture

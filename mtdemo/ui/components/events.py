@@ -29,7 +29,12 @@ def shows_errors(callback: Callback) -> Callback:
         try:
             return callback(*given, **named)
         except MtdemoError as error:
-            message = html.escape(str(error), quote=False)  # a toast is HTML, and an error may quote what was typed
-            raise gr.Error(message, title="This did not work", print_exception=False) from error
+            raise as_message(error) from error
 
     return cast(Callback, guarded)
+
+
+def as_message(error: MtdemoError) -> gr.Error:
+    """Make the message that gradio shows of an error."""
+    message = html.escape(str(error), quote=False)  # a toast is HTML, and an error may quote what was typed
+    return gr.Error(message, title="This did not work", print_exception=False)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Iterator
-from concurrent.futures import Future, wait
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import gradio as gr
@@ -18,20 +15,21 @@ from mtdemo.errors import CheckpointError, CheckpointNotFoundError, MtdemoError
 from mtdemo.models.catalog import KNOWN_MODELS, KnownModel, allowed_models
 from mtdemo.models.repository.together import SEPARATOR, read_parts
 from mtdemo.models.repository.variants import POOLINGS, Variant, read_variant
-from mtdemo.results import ANSWER_PARTS, ModelInfo
-from mtdemo.serving.model_store import Download
+from mtdemo.results import ANSWER_PARTS
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.components.labels import POOLING_WORDS, describe_embedding
-from mtdemo.ui.components.messages import as_plain_markdown, describe_model
+from mtdemo.ui.components.messages import as_plain_markdown
+from mtdemo.ui.loading import LOADING, as_failure, as_ready, load_beside, watch_loading
 
 OTHER, TOGETHER = "other", "together"
+LOAD = "Load and use this model"
 _TOGETHER_EXPECTATION = (
     "Each of the three may be `embedded` or an id of the hub. A sentence is read once by each **different** model: name "
     "one twice, and it costs one pass less. Each answers exactly as it does alone."
 )
 _OTHER_EXPECTATION = (
     "Before you load it: any encoder of the Hugging Face hub works by its id. A classifier or an entity tagger brings its "
-    "head and its labels; any other head is new and **untrained**, so its answers will be random. Its embeddings are made "
+    "head and its labels; any other head is new and **untrained**, so its answers are left out. Its embeddings are made "
     "as its files for sentence-transformers say (pooling, normalisation, prompt); without such files they are the mean of "
     "its last hidden states."
 )
@@ -45,8 +43,6 @@ _POOLINGS = [
 ]
 _FIRST_SECTIONS = ("## How good it is", "## What it is bad at")
 _TOGGLE = "() => document.querySelector('#panel .toggle-button, .sidebar .toggle-button').click()"
-_LOOK_S = 1.0  # between two looks at a download
-_LOADING = "**Loading the model.** Read on, and ask already: your question is answered as soon as it is there."
 
 
 def add_model_panel(service: ModelService, page: gr.Blocks, badge: gr.Button) -> tuple[gr.State, gr.Markdown]:
@@ -65,7 +61,7 @@ def add_model_panel(service: ModelService, page: gr.Blocks, badge: gr.Button) ->
     model = gr.State(None)
     with gr.Sidebar(position="right", open=False, width=440, elem_id="panel"):
         gr.Markdown("## The model")
-        status = gr.Markdown(_LOADING, elem_classes="note", elem_id="status")
+        status = gr.Markdown(LOADING, elem_classes="note", elem_id="status")
         watching = page.load(
             partial(watch_loading, service), None, status, show_progress="hidden", api_visibility="private"
         )
@@ -144,7 +140,7 @@ def _add_choice(service: ModelService, model: gr.State, status: gr.Markdown, wat
             for part, name in zip(ANSWER_PARTS, names or [EMBEDDED] * len(ANSWER_PARTS), strict=True)
         ]
     expectation = gr.Markdown(_expectation(service, first))
-    load = gr.Button("Load and use this model")
+    load = gr.Button(LOAD)
     choice.change(
         partial(show_expectation, service),
         choice,
@@ -186,16 +182,6 @@ def list_choices(service: ModelService) -> list[tuple[str, str]]:
     return [*choices, *((name, name) for name in others if name not in _known_ids())]
 
 
-def watch_loading(service: ModelService) -> Iterator[str]:
-    """Yield the status line while the first model is loading."""
-    if service.loaded() is None:
-        yield _LOADING
-    try:
-        yield describe_ready(service, None)
-    except MtdemoError as error:
-        yield _failure(f"**The model could not be loaded.** {as_plain_markdown(str(error))}")
-
-
 def show_expectation(service: ModelService, choice: str) -> tuple[str, Any, Any]:
     """Say what to expect of a model.
 
@@ -204,81 +190,41 @@ def show_expectation(service: ModelService, choice: str) -> tuple[str, Any, Any]
     return _expectation(service, choice), gr.Textbox(visible=choice == OTHER), gr.Group(visible=choice == TOGETHER)
 
 
-def use_model(
+async def use_model(
     service: ModelService, choice: str, hub_id: str, embedding: str, classes: str, entities: str, current: str | None
-) -> Iterator[tuple[Any, str]]:
+) -> AsyncIterator[tuple[Any, str]]:
     """Load a model for this visitor.
 
     If that fails, the one in use stays in use, be it another one by then.
     """
     together = SEPARATOR.join(name.strip() or EMBEDDED for name in (embedding, classes, entities))
-    yield from _load_for(service, {OTHER: hub_id.strip(), TOGETHER: together}.get(choice, choice), current)
+    chosen = {OTHER: hub_id.strip(), TOGETHER: together}.get(choice, choice)
+    async for answer in _load_for(service, chosen, current):
+        yield answer
 
 
-def use_variant(service: ModelService, pooling: str, layer: float | None, current: str | None) -> Iterator[tuple[Any, str]]:
+async def use_variant(
+    service: ModelService, pooling: str, layer: float | None, current: str | None
+) -> AsyncIterator[tuple[Any, str]]:
     """Give this visitor's model another embedding."""
     embedding, *others = (current or service.settings.model).split(SEPARATOR)
     known = read_variant(embedding)
     chosen = Variant(known.base if known else embedding, pooling or None, int(layer) if layer else None).name
-    yield from _load_for(service, SEPARATOR.join([chosen, *others]), current)
+    async for answer in _load_for(service, SEPARATOR.join([chosen, *others]), current):
+        yield answer
 
 
-def _load_for(service: ModelService, chosen: str, current: str | None) -> Iterator[tuple[Any, str]]:
+async def _load_for(service: ModelService, chosen: str, current: str | None) -> AsyncIterator[tuple[Any, str]]:
     """Load a model beside the one in use, and tell."""
-    began = time.monotonic()
     try:
         if not chosen:
             raise CheckpointNotFoundError("No model id was given. Write one as on the hub, such as bert-base-uncased.")
-        loading = _load_beside(service, chosen)
-        while True:
-            yield gr.skip(), _describe_loading(chosen, time.monotonic() - began, service.downloading(chosen))
-            if wait([loading], timeout=_LOOK_S).done:
-                break
-        ready = f"**Ready.** {describe_model(loading.result())}"
+        async for info, line in load_beside(service, chosen):
+            yield (chosen if info else gr.skip()), line
     except MtdemoError as error:
         in_use = service.loaded(current)
-        stays = f" **The model in use stays in use.** **Ready.** {describe_model(in_use)}" if in_use else ""
-        yield gr.skip(), _failure(f"{as_plain_markdown(str(error))}{stays}")
-    else:
-        yield chosen, ready
-
-
-def _describe_loading(chosen: str, seconds: float, download: Download | None) -> str:
-    waited = f" {seconds:.0f} s so far." if seconds >= 1 else ""
-    return f"**Loading {_code(chosen)}.**{waited} {describe_download(download)}"
-
-
-def _failure(text: str) -> str:
-    """Quote a failure, which has the colour of warnings."""
-    return f"> {text}"
-
-
-def _load_beside(service: ModelService, model: str) -> Future[ModelInfo]:
-    """Load a model in a thread of its own."""
-    result: Future[ModelInfo] = Future()
-
-    def load() -> None:
-        try:
-            result.set_result(service.load(model))
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
-            result.set_exception(error)
-
-    Thread(target=load, daemon=True, name="loading").start()
-    return result
-
-
-def describe_download(download: Download | None) -> str:
-    """Describe a download in megabytes and time left."""
-    if download is None or not download.n_done:
-        return "A model of the hub is downloaded first, which can take minutes; a hub that is silent for 20 s is given up."
-    left = download.seconds_left or 0.0
-    time_left = f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min"
-    return f"{download.n_done / 1e6:,.0f} of {download.n_bytes / 1e6:,.0f} MB have come, about {time_left} left."
-
-
-def describe_ready(service: ModelService, model: str | None) -> str:
-    """Return a model's status line, loading it where necessary."""
-    return f"**Ready.** {describe_model(service.load(model))}"
+        stays = f" **The model in use stays in use.** {as_ready(in_use)}" if in_use else ""
+        yield gr.skip(), as_failure(f"{as_plain_markdown(str(error))}{stays}")
 
 
 def _title(service: ModelService, known: KnownModel) -> str:
@@ -308,7 +254,3 @@ def _count_passes(number: int) -> str:
 
 def _known_ids() -> tuple[str, ...]:
     return tuple(known.id for known in KNOWN_MODELS)
-
-
-def _code(text: str) -> str:
-    return "`" + text.replace("`", "'") + "`"

@@ -24,10 +24,10 @@ from mtdemo.ui.charts.run import plot_runs
 from mtdemo.ui.components.downloads import save
 from mtdemo.ui.components.events import Updates, Values, shows_errors
 from mtdemo.ui.components.labels import color_types
-from mtdemo.ui.components.model_picker import describe_ready
 from mtdemo.ui.lab.question_panel import QuestionPanel, ask_question
 from mtdemo.ui.lab.run_controls import RunControls, check_run, read_run
 from mtdemo.ui.lab.run_view import RunView, describe_state
+from mtdemo.ui.loading import as_ready
 
 _REFRESH_S = 0.7
 
@@ -127,14 +127,14 @@ def use_trained(service: ModelService, laboratory: Laboratory, visitor: str, num
     run, trained = laboratory.trained(visitor, number)
     name = service.register(trained, f"run {run.number} of your laboratory", name_owner(visitor, run.number))
     told = f"<p><b>Run {run.number} answers in the other tabs now</b>, and has read what stands in the box.</p>"
-    return name, describe_ready(service, name), told, gr.Button(visible=True)
+    return name, as_ready(service.load(name)), told, gr.Button(visible=True)
 
 
 @shows_errors
 def use_served(service: ModelService) -> tuple[Any, ...]:
     """Let the page's model answer in the other tabs again."""
     told = "<p>This page's model answers in the other tabs again.</p>"
-    return None, describe_ready(service, None), told, gr.Button(visible=True)
+    return None, as_ready(service.load()), told, gr.Button(visible=True)
 
 
 def train(bench: Bench, values: Values) -> Iterator[Updates]:

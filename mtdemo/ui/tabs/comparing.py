@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
@@ -13,18 +13,20 @@ import pandas as pd
 from mtdemo.analysis.vectors.agreement import Agreement, Disagreement
 from mtdemo.config import EMBEDDED
 from mtdemo.data.loaded_file import LoadedFile
-from mtdemo.errors import CheckpointNotFoundError
+from mtdemo.errors import CheckpointNotFoundError, MtdemoError
 from mtdemo.evaluation.sources import estimate_difference
 from mtdemo.evaluation.tallies import Tally, entity_f1, macro_f1, tally_classes, tally_entities
 from mtdemo.models.catalog import KNOWN_MODELS
 from mtdemo.results import Analysis, Entity, SentenceAnalysis
+from mtdemo.serving.service import ModelService
 from mtdemo.serving.vector_service import Comparison, VectorService
 from mtdemo.ui.components.cards import draw_class, mark_entities
 from mtdemo.ui.components.downloads import offer_table
-from mtdemo.ui.components.events import shows_errors
+from mtdemo.ui.components.events import as_message, shows_errors
 from mtdemo.ui.components.labels import color_types
 from mtdemo.ui.components.messages import as_plain_markdown
 from mtdemo.ui.components.sentence_box import SentenceBox, ask
+from mtdemo.ui.loading import load_beside
 from mtdemo.ui.tabs.class_scores import FEW, label_rows
 from mtdemo.ui.tabs.entity_scores import tagged_rows
 
@@ -60,6 +62,12 @@ def add_compare_tab(vectors: VectorService, box: SentenceBox, model: gr.State) -
     csv = gr.DownloadButton("Download as CSV", interactive=False, size="sm", elem_classes="single")
     gr.Markdown(_ABOUT, elem_classes="introduction")
     button.click(
+        partial(load_other, vectors.service),
+        other,
+        note,
+        api_visibility="private",
+        concurrency_limit=None,  # it holds no thread
+    ).success(
         partial(show_comparison, vectors, csv.GRADIO_CACHE),
         [box.asked, model, other, box.file],
         [note, rows, csv],
@@ -76,6 +84,18 @@ def add_compare_tab(vectors: VectorService, box: SentenceBox, model: gr.State) -
     )
 
 
+async def load_other(service: ModelService, other: str | None) -> AsyncIterator[str]:
+    """Load the other model before it is asked.
+
+    Those who compare with models in memory wait for nobody's download.
+    """
+    try:
+        async for _, line in load_beside(service, _name_of(other)):
+            yield line
+    except MtdemoError as error:
+        raise as_message(error) from error
+
+
 @shows_errors
 def show_comparison(
     vectors: VectorService,
@@ -87,14 +107,16 @@ def show_comparison(
     progress: gr.Progress = gr.Progress(),
 ) -> tuple[str, str, Any]:
     """Show a note, sentences with both answers, a file."""
-    if not isinstance(other, str) or not other.strip():
-        raise CheckpointNotFoundError("No model was named. Choose one of the list, or write an id of the hub.")
-    if vectors.service.loaded(other.strip()) is None:
-        progress(None, desc="The other model is loading, which can take minutes")
-    compared = ask(vectors.service, partial(vectors.compare, other=other.strip()), text, model, progress)
+    compared = ask(vectors.service, partial(vectors.compare, other=_name_of(other)), text, model, progress)
     note = " ".join([describe_comparison(compared), *describe_scores(compared, file)])
     button = offer_table(tabulate_comparison(compared), "comparison", directory, vectors.service)
     return note, render_comparison(compared), button
+
+
+def _name_of(other: str | None) -> str:
+    if not isinstance(other, str) or not other.strip():
+        raise CheckpointNotFoundError("No model was named. Choose one of the list, or write an id of the hub.")
+    return other.strip()
 
 
 def describe_comparison(compared: Comparison) -> str:

@@ -7,50 +7,20 @@ import gradio as gr
 
 from mtdemo.config import EMBEDDED_CHECKPOINT, Settings
 from mtdemo.results import ModelInfo
-from mtdemo.serving.model_store import Download
 from mtdemo.ui.components.model_picker import (
     OTHER,
     TOGETHER,
     describe_badge,
-    describe_download,
     describe_reading,
     list_choices,
     read_card,
     show_expectation,
     use_model,
-    watch_loading,
 )
-from tests.ui.conftest import INFO, FakeService
+from mtdemo.ui.loading import watch_loading
+from tests.ui.conftest import INFO, Broken, FakeService, Slow, all_of
 
 NONE = ("", "", "")
-
-
-class Slow(FakeService):
-    def loaded(self, model: str | None = None) -> None:
-        return None
-
-
-class Broken(Slow):
-    def load(self, model: str | None = None) -> None:  # type: ignore[override]
-        return super().load("missing")  # type: ignore[return-value]
-
-
-def test_the_status_says_loading_and_then_who_answers() -> None:
-    first, last = watch_loading(Slow())
-    assert first.startswith("**Loading the model.**")
-    assert last.startswith("**Ready.** `fake`: bert")
-    assert "class head trained, entity head trained" in last
-
-
-def test_a_page_opened_later_is_ready_at_once(fake: FakeService) -> None:
-    assert list(watch_loading(fake)) == ["**Ready.** `fake`: bert, 2 layers, 1.0 million parameters; "
-                                         "class head trained, entity head trained."]  # fmt: skip
-
-
-def test_a_first_model_that_cannot_be_loaded_is_told_without_markup() -> None:
-    *_, last = watch_loading(Broken())
-    assert last.startswith("> **The model could not be loaded.**"), "a quotation, in the colour of warnings"
-    assert "<b>" not in last
 
 
 def test_expectations_come_before_loading(fake: FakeService) -> None:
@@ -74,7 +44,7 @@ def test_only_what_may_be_loaded_can_be_chosen(fake: FakeService) -> None:
 
 
 def test_a_choice_is_for_this_visitor(fake: FakeService) -> None:
-    (waiting, _), (chosen, status) = use_model(fake, "bert-base-uncased", "", *NONE, None)
+    (waiting, _), (chosen, status) = all_of(use_model(fake, "bert-base-uncased", "", *NONE, None))
     assert (waiting, chosen) == (gr.skip(), "bert-base-uncased")
     assert "`bert-base-uncased`" in status
 
@@ -85,12 +55,12 @@ def test_a_load_says_how_long_it_has_taken() -> None:
             time.sleep(1.2)
             return super().load(model)
 
-    first, second, last = (status for _, status in use_model(Late(), "bert-base-uncased", "", *NONE, None))
+    first, second, last = (status for _, status in all_of(use_model(Late(), "bert-base-uncased", "", *NONE, None)))
     assert "so far" not in first and "1 s so far" in second and last.startswith("**Ready.**")
 
 
 def test_an_id_is_taken_from_the_field(fake: FakeService) -> None:
-    assert list(use_model(fake, OTHER, "  owner/name ", *NONE, None))[-1][0] == "owner/name"
+    assert all_of(use_model(fake, OTHER, "  owner/name ", *NONE, None))[-1][0] == "owner/name"
 
 
 def test_three_models_are_put_together_from_three_fields(fake: FakeService) -> None:
@@ -98,26 +68,19 @@ def test_three_models_are_put_together_from_three_fields(fake: FakeService) -> N
     assert "read once by each **different** model" in text
     assert (field.visible, parts.visible) == (False, True)
     assert (
-        list(use_model(fake, TOGETHER, "x", " embedded", "owner/name", "", None))[-1][0] == "embedded+owner/name+embedded"
+        all_of(use_model(fake, TOGETHER, "x", " embedded", "owner/name", "", None))[-1][0] == "embedded+owner/name+embedded"
     )
 
 
 def test_the_badge_and_the_status_name_what_was_put_together() -> None:
     together = FakeService(replace(INFO, id="a+b+a", sources=("a", "b", "a")))
     assert describe_badge(together, None) == "put together · 2 passes a sentence"
-    status = list(watch_loading(together))[-1]
+    status = all_of(watch_loading(together))[-1]
     assert "Put together: embedding from a, classes from b, entities from a; 2 passes a sentence" in status
 
 
-def test_a_download_is_shown_in_megabytes_and_time_left() -> None:
-    assert "can take minutes" in describe_download(None)
-    assert "can take minutes" in describe_download(Download(0, 10**8, 0.0, 1.0))
-    assert describe_download(Download(10**7, 10**8, 0.0, 2.0)) == "10 of 100 MB have come, about 18 s left."
-    assert "about 3 min left" in describe_download(Download(10**7, 10**8, 0.0, 20.0))
-
-
 def test_after_a_failure_the_model_in_use_stays_in_use(fake: FakeService) -> None:
-    told = list(use_model(fake, OTHER, "missing", *NONE, "mine"))
+    told = all_of(use_model(fake, OTHER, "missing", *NONE, "mine"))
     assert [choice for choice, _ in told] == [gr.skip()] * 2, "which may be another one by then"
     status = told[-1][1]
     assert "**The model in use stays in use.** **Ready.** `fake`" in status
@@ -125,7 +88,7 @@ def test_after_a_failure_the_model_in_use_stays_in_use(fake: FakeService) -> Non
 
 
 def test_a_failure_while_no_model_is_there_is_told_too() -> None:
-    assert "no public model" in list(use_model(Broken(), OTHER, "missing", *NONE, None))[-1][1]
+    assert "no public model" in all_of(use_model(Broken(), OTHER, "missing", *NONE, None))[-1][1]
 
 
 def test_the_badge_names_the_model_that_answers(fake: FakeService) -> None:
@@ -135,7 +98,7 @@ def test_the_badge_names_the_model_that_answers(fake: FakeService) -> None:
 
 
 def test_no_id_says_what_to_write(fake: FakeService) -> None:
-    assert "No model id was given" in list(use_model(fake, OTHER, " ", *NONE, None))[-1][1]
+    assert "No model id was given" in all_of(use_model(fake, OTHER, " ", *NONE, None))[-1][1]
 
 
 def test_the_model_card_is_shown_without_its_front_matter(tmp_path: Path) -> None:

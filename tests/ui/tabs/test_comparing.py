@@ -11,9 +11,9 @@ from mtdemo.data.loaded_file import LoadedFile
 from mtdemo.data.records import make_tagged
 from mtdemo.results import Analysis
 from mtdemo.serving.vector_service import VectorService
-from mtdemo.ui.tabs.comparing import MAX_LISTED, show_comparison
+from mtdemo.ui.tabs.comparing import MAX_LISTED, load_other, show_comparison
 from tests.ui.components.test_cards import HOSTILE, OURS, Reader
-from tests.ui.conftest import INFO, FakeService
+from tests.ui.conftest import INFO, FakeService, all_of
 
 TEXT = "Ada met Bob\nnobody came\nCarl is here\nrain"
 
@@ -59,6 +59,10 @@ def test_a_model_that_is_missing_or_unnamed_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(gr.Error, match="no public model"):
         show_comparison(VectorService(Missing()), str(tmp_path), TEXT, None, "missing")
+    with pytest.raises(gr.Error, match=r"no public model 'missing' &lt;b&gt;"):
+        all_of(load_other(Missing(), "missing"))
+    with pytest.raises(gr.Error, match="No model was named"):
+        all_of(load_other(Missing(), None))
     with pytest.raises(gr.Error, match="No model was named"):
         show_comparison(VectorService(Missing()), str(tmp_path), TEXT, None, " ")
 
