@@ -3,55 +3,26 @@
 from __future__ import annotations
 
 import hmac
-import logging
 import secrets
 import threading
-import time
 from concurrent.futures import Future
-from dataclasses import dataclass
-from functools import partial
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtdemo.config import EMBEDDED, MAX_TRAINED_MODELS, Settings
+from mtdemo.config import MAX_TRAINED_MODELS, Settings
 from mtdemo.errors import CheckpointNotFoundError, ModelTooLargeError, TooBusyError
-from mtdemo.models.catalog import allowed_models
-from mtdemo.models.repository.together import SEPARATOR, PartNames, read_part_names, read_parts
+from mtdemo.models.repository.together import SEPARATOR, PartNames
 from mtdemo.models.repository.variants import Variant, read_variant
-from mtdemo.runtime import import_libraries, import_lock
+from mtdemo.runtime import import_lock
 from mtdemo.serving.lru_cache import LruCache
 from mtdemo.serving.model_entry import Entry, ModelEntry, TogetherEntry, join_variant
+from mtdemo.serving.model_source import TRAINED, Download, ModelSource, read_names
 
 if TYPE_CHECKING:
     from mtdemo.models.loaded import LoadedModel
 
-_TRAINED = "trained: "  # before a word that nobody can guess, in the name of a trained model
 _MAX_NAME_CHARACTERS = 256
 MAX_LOADING = 16  # models at once; more are refused, so that whoever wants one that is in memory never waits
-_logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """A download that is going on.
-
-    Attributes:
-        n_done: bytes that have come.
-        n_bytes: bytes in all.
-        since: when it began, in seconds of a monotonic clock.
-        now: when these bytes were counted.
-    """
-
-    n_done: int
-    n_bytes: int
-    since: float
-    now: float
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Time left at the mean rate; None before any bytes."""
-        return (self.now - self.since) * (self.n_bytes / self.n_done - 1) if self.n_done else None
 
 
 class ModelStore:
@@ -69,7 +40,7 @@ class ModelStore:
         self._secret = secrets.token_bytes(32)
         self._numbers = count()
         self._loading: dict[str, Future[Entry]] = {}
-        self._downloads: dict[str, Download] = {}
+        self._source = ModelSource(settings)
         self._loading_lock = threading.Lock()
 
     def find(self, name: str) -> Entry | None:
@@ -77,7 +48,7 @@ class ModelStore:
 
         Those that others are put together from are in memory, too.
         """
-        entry = (self._trained if name.startswith(_TRAINED) else self._entries).get(name)
+        entry = (self._trained if name.startswith(TRAINED) else self._entries).get(name)
         own = (model for each in self._entries.values() for model in each.models)
         return entry or next((model for model in own if model.name == name), None)
 
@@ -97,7 +68,7 @@ class ModelStore:
         """Load a model, and keep it unless another one will."""
         if any(len(part) > _MAX_NAME_CHARACTERS for part in name.split(SEPARATOR, 2)):
             raise CheckpointNotFoundError(f"The name of a model has at most {_MAX_NAME_CHARACTERS} characters.")
-        if name.startswith(_TRAINED) and not keep:  # it leaves with its visitor
+        if name.startswith(TRAINED) and not keep:  # it leaves with its visitor
             raise CheckpointNotFoundError(
                 "A model that you trained answers as it is, and is not made into another one here."
             )
@@ -124,13 +95,10 @@ class ModelStore:
         finally:
             with self._loading_lock:
                 del self._loading[name]
-                self._downloads.pop(name, None)
 
     def downloading(self, name: str) -> Download | None:
         """Look at the download of a model or its parts."""
-        names = {name, *name.split(SEPARATOR)}
-        found = [download for part, download in tuple(self._downloads.items()) if part in names]
-        return max(found, key=lambda download: download.n_bytes - download.n_done, default=None)
+        return self._source.downloading({name, *name.split(SEPARATOR)})
 
     def register(self, loaded: LoadedModel, owner: str) -> str:
         """Keep a trained model instead of its owner's last one.
@@ -152,33 +120,15 @@ class ModelStore:
         """Forget the trained model of an owner, if any."""
         self._trained.drop(self._name_of(owner))
 
-    def _tell(self, name: str, phrase: str, n_done: int, n_bytes: int) -> None:
-        """Note how far a download is."""
-        known = self._downloads.get(name)
-        since = known.since if known else time.monotonic()
-        self._downloads[name] = Download(n_done, n_bytes, since, time.monotonic())
-
     def _name_of(self, owner: str) -> str:
-        return _TRAINED + hmac.new(self._secret, owner.encode(), "sha256").hexdigest()
-
-    def _parts_of(self, name: str) -> PartNames | None:
-        """Read the names in a name.
-
-        A file is read for the operator alone.
-        """
-        return read_parts(name) if name == self._settings.model else read_part_names(name)
-
-    def _is_operators(self, name: str) -> bool:
-        """Tell if the operator named this model."""
-        own = self._settings.model
-        return name == own or (own != EMBEDDED and name in (self._parts_of(own) or ()))
+        return TRAINED + hmac.new(self._secret, owner.encode(), "sha256").hexdigest()
 
     def _make(self, name: str) -> Entry:
         """Load, put together or vary, as the name says."""
-        names, variant = self._parts_of(name), read_variant(name)
+        names, variant = read_names(name, self._settings), read_variant(name)
         if names is not None:
             return self._put_together(name, names)
-        return self._vary(name, variant) if variant else ModelEntry(next(self._numbers), name, self._load(name))
+        return self._vary(name, variant) if variant else ModelEntry(next(self._numbers), name, self._source.load(name))
 
     def _vary(self, name: str, variant: Variant) -> Entry:
         """Make another embedding of a model.
@@ -204,33 +154,3 @@ class ModelStore:
                 "are allowed. Choose smaller models, or raise MTDEMO_MAX_MODEL_BYTES."
             )
         return entry
-
-    def _load(self, name: str) -> LoadedModel:
-        import_libraries()
-        from mtdemo.inference.placement import choose_device, place
-        from mtdemo.models.checkpoints import load_directory
-        from mtdemo.models.hub import download, is_directory_name
-
-        _logger.info("loading %s", name)
-        settings, is_operators = self._settings, self._is_operators(name)
-        if name.startswith(_TRAINED):
-            raise CheckpointNotFoundError(
-                "The model that you trained had to make room for those of others. Ask again for it under the run that "
-                "trained it, or use this page's model again, by the button beside it."
-            )
-        if name == EMBEDDED:
-            directory, name = Path(settings.checkpoint), settings.checkpoint_name
-        elif is_operators and is_directory_name(name):
-            directory = Path(name).expanduser()
-        elif not is_operators and settings.hub_models and (allowed := allowed_models(settings)) and name not in allowed:
-            raise CheckpointNotFoundError(f"This page loads only the models of its list: {', '.join(allowed)}.")
-        elif settings.hub_models or is_operators:
-            with_login = settings.hub_login or is_operators
-            tell = partial(self._tell, name)
-            directory = download(name, settings.max_model_bytes, with_login, settings.max_disk_bytes, tell)
-            name = name.strip()
-        else:
-            raise CheckpointNotFoundError("Loading other models is switched off on this page; it serves one model only.")
-        choose_device(settings.device)  # which may be none that there is
-        with import_lock:  # downloads may overlap, but not this
-            return place(load_directory(directory, settings.max_model_bytes, name), settings.device, settings.dtype)

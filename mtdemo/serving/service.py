@@ -16,7 +16,8 @@ from mtdemo.config import MIN_LENGTH, Settings
 from mtdemo.errors import EmptyInputError, InputError, TooMuchInputError, UnknownNameError
 from mtdemo.results import Analysis, ModelInfo, ProgressCallback, SentenceAnalysis, Similarity, no_progress
 from mtdemo.serving.analyzer import Analyzer, ServiceCounts
-from mtdemo.serving.model_store import Download, ModelStore
+from mtdemo.serving.model_source import Download
+from mtdemo.serving.model_store import ModelStore
 from mtdemo.serving.pass_queue import Request, always
 from mtdemo.text.words import is_blank
 

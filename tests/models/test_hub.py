@@ -89,7 +89,7 @@ def test_an_embedder_is_downloaded_with_all_that_makes_its_embedding(local: Fake
         ({"status": 403}, HubUnreachableError, "refuses access from here"),
         ({"status": 429}, HubUnreachableError, "too many requests"),
         ({"status": 503}, HubUnreachableError, r"fault of its own \(503\)"),
-        ({"silent_s": 4}, HubUnreachableError, "could not be downloaded"),
+        ({"silent_s": 4}, HubUnreachableError, "the hub does not answer"),
         ({"stall_after": 100}, HubUnreachableError, "stopped sending"),
     ],
     ids=str,
@@ -238,8 +238,26 @@ def test_a_fault_of_the_disk_is_not_laid_on_the_network(
     assert "server" not in str(caught.value)
 
 
-def test_errors_of_any_library_below_are_an_interrupted_download() -> None:
+def test_errors_of_any_library_below_have_their_cause() -> None:
     import httpx2
 
-    for error in (httpx2.ReadError("x"), RuntimeError("Xet: CAS"), ConnectionError("refused"), TimeoutError()):
-        assert "interrupted" in str(explain(error, "owner/name"))
+    wrapped = OSError("not in the cache")
+    wrapped.__cause__ = httpx2.ConnectTimeout("x")
+    for words, errors in {
+        "interrupted": (httpx2.ReadError("x"), httpx2.RemoteProtocolError("x"), RuntimeError("Xet: CAS")),
+        "cannot be reached from here": (httpx2.ConnectError("x"), ConnectionRefusedError(), wrapped),
+        "does not answer": (httpx2.ReadTimeout("x"), TimeoutError()),
+    }.items():
+        for error in errors:
+            assert words in str(explain(error, "owner/name"))
+
+
+def test_a_model_that_left_memory_comes_back_without_the_hub(local: FakeHub) -> None:
+    service = ModelService(Settings(max_models=1))
+    service.load("owner/name")
+    service.load()
+    assert service.loaded("owner/name") is None
+    local.asked.clear()
+    local.faults["owner/name"] = {"silent_s": 4}
+    assert service.load("owner/name").id == "owner/name"
+    assert not local.asked, "whoever asks it again would wait for the hub, and others with him"

@@ -10,7 +10,8 @@ from mtdemo.config import MAX_TRAINED_MODELS, Settings
 from mtdemo.errors import CheckpointNotFoundError, TooBusyError
 from mtdemo.models import hub
 from mtdemo.results import ProgressCallback
-from mtdemo.serving.model_store import MAX_LOADING, Download, ModelStore
+from mtdemo.serving.model_source import Download
+from mtdemo.serving.model_store import MAX_LOADING, ModelStore
 
 Write = Callable[..., Path]
 
@@ -115,8 +116,8 @@ def test_the_least_recently_used_model_leaves(loads: list[str]) -> None:
     assert store.find("b") is None
     assert store.find("a") is not None
     assert store.find("c") is not None
-    store.get("b")
-    assert loads == ["a", "b", "c", "b"]
+    assert store.get("b").name == "b"
+    assert loads == ["a", "b", "c"], "it came back from the disk"
 
 
 def test_memory_bounds_the_number_too(loads: list[str]) -> None:
@@ -133,7 +134,6 @@ def test_a_model_that_comes_back_has_another_number(loads: list[str]) -> None:
     first = store.get("a").models[0].number
     store.get("b")
     assert store.get("a").models[0].number != first
-    assert loads == ["a", "b", "a"]
 
 
 def test_visitors_load_nothing_where_that_is_switched_off(loads: list[str]) -> None:

@@ -75,6 +75,12 @@ _BY_NUMBER = {
     errno.EPERM: "the cache folder cannot be written. Set HF_HOME to one that can",
     errno.EROFS: "the cache folder is read-only. Set HF_HOME to another one",
 }
+_BY_NAME = (  # of an error, since several libraries below have their own: the first that fits
+    ("Connect", "the hub cannot be reached from here; check the network"),
+    ("gaierror", "the hub cannot be reached from here; check the network"),
+    ("Timeout", "the hub does not answer"),
+    ("", "the download was interrupted"),
+)
 
 
 def is_silence(error: Exception) -> bool:
@@ -129,11 +135,18 @@ def explain(error: Exception, name: str) -> CheckpointError:
         return HubUnreachableError(f"The hub does not give the model {name!r} just now: {cause}.")
     if isinstance(error, OSError) and error.errno in _BY_NUMBER:
         return HubUnreachableError(f"The model {name!r} cannot be kept here: {_BY_NUMBER[error.errno]}.")
+    cause = next(words for sign, words in _BY_NAME if sign in _root_of(error))
     return HubUnreachableError(
-        f"The model {name!r} could not be downloaded: the hub cannot be reached from here, or the download was interrupted "
-        f"({type(error).__name__}), and the model is not in the local cache. Check the network and try again, or use the "
-        "embedded model."
+        f"The model {name!r} could not be downloaded: {cause} ({_root_of(error)}), and it is not in the local cache. Try "
+        "again later, or use the embedded model."
     )
+
+
+def _root_of(error: BaseException) -> str:
+    """Name the error that a chain of them began with."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return type(error).__name__
 
 
 def _status(error: HfHubHTTPError) -> int:
