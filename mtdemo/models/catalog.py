@@ -27,7 +27,7 @@ class KnownModel:
 
 
 _POOR_SIMILARITY = (
-    "its two heads are new and **untrained**, so classes and entities will be random; and the mean of its hidden states is "
+    "its two heads are new and **untrained**, so classes and entities are left out; and the mean of its hidden states is "
     "a poor sentence embedding by nature: {quality} on the STS benchmark, against 0.82 for the base of the embedded model. "
     "It is downloaded from the hub ({size})."
 )

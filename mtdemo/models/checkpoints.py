@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,18 @@ from mtdemo.models.formats import CheckpointFormat, find_format
 from mtdemo.models.loaded import BYTES_PER_PARAMETER, LoadedModel, describe_model
 from mtdemo.models.multitask import SEED_OF_UNTRAINED, MultiTaskModel
 from mtdemo.models.parts import HEAD_NAMES
-from mtdemo.models.repository.files import describe_others
+from mtdemo.models.repository.files import WEIGHTS, describe_others
 from mtdemo.runtime import import_lock
 from mtdemo.text.entity_spans import TagScheme
 
 _REFUSED = {  # kinds of models that transformers calls encoders, and what they lack here
+    **dict.fromkeys(("t5", "mt5", "umt5"), "a T5 model: its encoder alone is a class of its own, which is not read here"),
     "dpr": "a DPR model: it gives one vector by a projection of its own, and no hidden states of words",
     "xlnet": "an XLNet: it has no longest input, and its special pieces stand at the end, where no window has them",
 }
 _OWN_CODE = "brings code of its own (auto_map), which never runs here"
+_MANY_FILES = 1_000  # more than a repository has; a person may name any directory
+_LFS_POINTER = b"version https://git-lfs"
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json")
 
 
@@ -136,8 +140,8 @@ def _recognise(root: Path, name: str, plain_mean: bool = False) -> _Found:
 def _read_format(directory: Path, name: str) -> tuple[CheckpointFormat, MultiTaskConfig]:
     if not (directory / "config.json").is_file():
         raise InvalidCheckpointError(
-            f"{name!r} is not a checkpoint: it has no config.json. A checkpoint directory holds config.json, "
-            "model.safetensors and the tokenizer's files."
+            f"{name!r} is not a checkpoint: it has no config.json.{_describe_others(directory)} A checkpoint directory "
+            "holds config.json, model.safetensors and the tokenizer's files."
         )
     try:
         found = AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
@@ -149,12 +153,18 @@ def _read_format(directory: Path, name: str) -> tuple[CheckpointFormat, MultiTas
                 f"{name!r} {_OWN_CODE}. Choose a model of a kind that transformers has."
             ) from error
         raise InvalidCheckpointError(f"The config.json of {name!r} cannot be used: {_told(error, directory)}") from error
-    if found.model_type in _REFUSED:
-        raise InvalidCheckpointError(f"{name!r} is {_REFUSED[found.model_type]}.")
+    if quantised := getattr(config.backbone, "quantization_config", None):
+        method = quantised.get("quant_method", "quantised") if isinstance(quantised, dict) else "quantised"
+        raise InvalidCheckpointError(
+            f"The weights of {name!r} are quantised ({method}), which are not read here. Choose the model that they were "
+            "made from."
+        )
     if getattr(config.backbone, "is_encoder_decoder", False) or getattr(config.backbone, "is_decoder", False):
         raise InvalidCheckpointError(
             f"{name!r} ({getattr(config.backbone, 'model_type', '?')}) is not an encoder: it has a decoder."
         )
+    if found.model_type in _REFUSED:
+        raise InvalidCheckpointError(f"{name!r} is {_REFUSED[found.model_type]}.")
     if not hasattr(config.backbone, "hidden_size") or not hasattr(config.backbone, "num_hidden_layers"):
         raise InvalidCheckpointError(
             f"{name!r} is a {getattr(config.backbone, 'model_type', 'strange')} model, not a text encoder."
@@ -186,9 +196,7 @@ def check_size(config: MultiTaskConfig, name: str, max_bytes: int | None) -> Non
 
 
 def _load_weights(found: _Found, name: str) -> MultiTaskModel:
-    if not any(found.directory.glob("*.safetensors")):
-        others = describe_others(str(path) for path in found.directory.rglob("*"))
-        raise InvalidCheckpointError(f"{name!r} has no safetensors weights (model.safetensors).{others}")
+    _check_weights(found.directory, name)
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
@@ -202,6 +210,24 @@ def _load_weights(found: _Found, name: str) -> MultiTaskModel:
     load_dense_weights(model.embedding_layers, found.root, found.recipe.dense_folders, name)
     model.eval()
     return model
+
+
+def _check_weights(directory: Path, name: str) -> None:
+    """Refuse a directory without weights under their usual name."""
+    files = [directory / file for file in (WEIGHTS, f"{WEIGHTS}.index.json")]
+    if not any(file.is_file() for file in files):
+        raise InvalidCheckpointError(f"{name!r} has no safetensors weights ({WEIGHTS}).{_describe_others(directory)}")
+    with (files[0] if files[0].is_file() else files[1]).open("rb") as file:
+        if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
+            raise InvalidCheckpointError(
+                f"{name!r} holds a pointer of Git LFS in the place of its weights. Fetch them: git lfs pull."
+            )
+
+
+def _describe_others(directory: Path) -> str:
+    """Say what a directory holds, by its first files."""
+    files = islice(directory.rglob("*"), _MANY_FILES)
+    return describe_others(str(path.relative_to(directory)) for path in files)
 
 
 def _check_report(report: dict[str, Any], model: MultiTaskModel, name: str) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import GPT2Config, GPT2Model, PreTrainedModel, T5Config, T5Model
+from transformers import GPT2Config, GPT2Model, PreTrainedModel, T5Config, T5EncoderModel, T5Model
 
 from mtdemo.config import EMBEDDED_CHECKPOINT, Settings
 from mtdemo.errors import CheckpointNotFoundError, InvalidCheckpointError, ModelTooLargeError
@@ -97,15 +97,50 @@ def test_a_backbone_that_cannot_be_built_or_read_with_says_so(tiny: Write, chang
     ("model", "words"),
     [
         (T5Model(T5Config(d_model=16, num_layers=1, num_heads=2, vocab_size=18, d_ff=32, d_kv=8)), "has a decoder"),
+        (T5EncoderModel(T5Config(d_model=16, num_layers=1, num_heads=2, vocab_size=18, is_encoder_decoder=False)), "a T5"),
         (GPT2Model(GPT2Config(n_embd=16, n_layer=1, n_head=2, vocab_size=18)), "see only what stands before"),
     ],
-    ids=["t5", "gpt2"],
+    ids=["t5", "t5 encoder", "gpt2"],
 )
 def test_what_is_no_encoder_is_refused(tmp_path: Path, model: PreTrainedModel, words: str) -> None:
     model.save_pretrained(tmp_path)
     make_tokenizer().save_pretrained(tmp_path)
     with pytest.raises(InvalidCheckpointError, match=words):
         load_directory(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"adapter_config.json": b"{}", "adapter_model.safetensors": b""}, "It holds an adapter without the model"),
+        ({"model.fp16.safetensors": b""}, r"It holds weights under another name, model\.fp16\.safetensors\."),
+        ({"model.safetensors": b"version https://git-lfs.github.com/spec/v1\n"}, "a pointer of Git LFS .* git lfs pull"),
+    ],
+    ids=["adapter", "another name", "pointer"],
+)
+@pytest.mark.parametrize("has_config", [True, False])
+def test_without_weights_it_is_said_what_is_there(
+    tiny: Write, files: dict[str, bytes], words: str, has_config: bool
+) -> None:
+    directory = tiny()
+    (directory / "model.safetensors").unlink()
+    for name, content in files.items():
+        (directory / name).write_bytes(content)
+    if not has_config:
+        (directory / "config.json").unlink()
+        words = r"no config\.json" if "pointer" in words else rf"no config\.json\. {words}"
+    with pytest.raises(InvalidCheckpointError, match=words) as caught:
+        load_directory(directory, name="owner/name")
+    assert str(directory) not in str(caught.value)
+
+
+def test_quantised_weights_are_refused_by_name(tiny: Write) -> None:
+    directory = tiny()
+    config = json.loads((directory / "config.json").read_text())
+    config["backbone"]["quantization_config"] = {"quant_method": "gptq", "bits": 4}
+    (directory / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InvalidCheckpointError, match=r"quantised \(gptq\).*Choose the model that they were made from"):
+        load_directory(directory)
 
 
 def test_a_tokenizer_with_more_words_than_the_model_is_refused(tiny: Write) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-CONFIG = "config.json"
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
 _MODULE_FOLDER = re.compile(r"\d+_\w+")  # of sentence-transformers
 _NEEDED = re.compile(
     r"config\.json|modules\.json|config_sentence_transformers\.json|sentence_[\w-]+_config\.json|tokenizer\.json"
@@ -48,6 +48,9 @@ def is_weights(name: str) -> bool:
 
 def describe_others(names: Iterable[str]) -> str:
     """Say what a repository holds instead."""
-    given = list(names)
+    given = sorted(names)
     found = [words for ending, words in _OTHERS if any(name.endswith(ending) for name in given)]
+    other = next((name for name in given if is_weights(name) and name not in needed_files(given)), None)
+    if other and not found:
+        found = [f"weights under another name, {other}"]
     return f" It holds {', and '.join(found)}." if found else ""

@@ -95,8 +95,8 @@ def refuse_to_train(name: str, parts: PartNames) -> CheckpointError:
     """Make the error for who wants one backbone."""
     choices = ", ".join(dict.fromkeys(parts))
     return InvalidCheckpointError(
-        f"{name!r} is put together from several models, so it has no single backbone to train, measure or save. Choose one "
-        f"of them: {choices}."
+        f"{name!r} is put together from several models, so it has no single backbone to train, explain, measure or save. "
+        f"Choose one of them: {choices}."
     )
 
 
