@@ -103,7 +103,7 @@ class VectorService:
         Args:
             model: as in `ModelService.analyze`, whose errors may be raised.
         """
-        network = self.service.get_model(model).model
+        network = self.service.get_model(model, "embedding").model
         known = self._backgrounds.get(network)
         if known is None:
             answers = self.service.analyze_stream([sentence.text for sentence in read_sample().test], model)

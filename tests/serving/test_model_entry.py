@@ -15,6 +15,7 @@ from mtdemo.models.hub import is_directory_name, load_model
 from mtdemo.models.repository.together import PartNames, read_part_names
 from mtdemo.results import ANSWER_PARTS, Analysis
 from mtdemo.serving.service import ModelService
+from mtdemo.serving.vector_service import VectorService
 from tests.repositories import EMBEDDERS, make_classifier, make_embedder
 
 TEXTS = ("John sings in Paris.", "the cat 🎉 sat on the mat " * 20, "sing")
@@ -72,6 +73,13 @@ def test_each_part_is_what_its_model_says_alone(
         *(["classification_head"] if names[1] == "b" else []),
         *(["ner_head"] if names[2] == "c" else []),
     )
+
+
+def test_what_is_asked_about_vectors_is_of_the_embeddings_model(own: dict[str, str]) -> None:
+    together = VectorService(ModelService(Settings(model="+".join(own.values()), max_length=64)))
+    alone = VectorService(ModelService(Settings(checkpoint=own["a"], max_length=64)))
+    assert together.background() == alone.background(), "which the page asks after every reading"
+    assert together.rank("the cat", list(TEXTS)).ranking == alone.rank("the cat", list(TEXTS)).ranking
 
 
 def test_one_model_three_times_is_that_model(own: dict[str, str]) -> None:
@@ -138,7 +146,7 @@ def test_a_visitor_names_no_directory_and_no_file(own: dict[str, str], tmp_path:
 
 def test_who_wants_one_backbone_is_told_which_there_are(own: dict[str, str]) -> None:
     name = f"{own['a']}+{own['b']}+{own['a']}"
-    told = f"no single backbone to train, measure or save. Choose one of them: {own['a']}, {own['b']}."
+    told = f"no single backbone to train, explain, measure or save. Choose one of them: {own['a']}, {own['b']}."
     with pytest.raises(InvalidCheckpointError, match=told):
         load_model(name)
     with pytest.raises(InvalidCheckpointError, match=told):
