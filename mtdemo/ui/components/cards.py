@@ -13,7 +13,7 @@ import numpy as np
 
 from mtdemo.analysis.vectors.background import Background
 from mtdemo.results import Analysis, ModelInfo, SentenceAnalysis, Similarity
-from mtdemo.ui.components.labels import color_classes, color_types
+from mtdemo.ui.components.labels import COLORS, color_classes, color_types
 from mtdemo.ui.components.messages import (
     describe_sources,
     is_in_fragments,
@@ -103,14 +103,16 @@ def draw_class(sentence: SentenceAnalysis, info: ModelInfo) -> str:
     words = f"{label} {probability:.2f}" + "".join(f", {name} {value:.2f}" for name, value in others)
     lines = "".join(f"<span>{html.escape(name)}</span><b>{value:.2f}</b>" for name, value in others)
     more = f"<span>and {left_out:,} others</span><b></b>" if left_out else ""
+    alone = info.multi_label or len(ranked) > len(COLORS)  # they do not sum to 1, or would be slivers
     segments = "".join(
         f'<i class="hue-{colors[name]}" style="width:{100 * value:.1f}%"></i>'
         for name, value in sentence.probabilities.items()
-        if (name == label if info.multi_label else value >= 0.005)  # those of several classes do not sum to 1
+        if (name == label if alone else value >= 0.005)
     )
+    hue = "slate" if info.multi_label and probability < THRESHOLD else colors[label]
     return (
         f'<div class="class" tabindex="0" role="img" aria-label="Class: {html.escape(words)}">'
-        f'<b class="hue-{colors[label]}">{_headline(ranked, info)}</b><span class="bar">{segments}</span>'
+        f'<b class="hue-{hue}">{_headline(ranked, info)}</b><span class="bar">{segments}</span>'
         f'<span class="others">{lines}{more}</span></div>'
     )
 
@@ -124,7 +126,7 @@ def _headline(ranked: Sequence[tuple[str, float]], info: ModelInfo) -> str:
     shown = ", ".join(f"{html.escape(name)} {value:.2f}" for name, value in reached[:_N_NAMED])
     more = f" and {len(reached) - _N_NAMED} more" if len(reached) > _N_NAMED else ""
     name, value = ranked[0]
-    return f"{shown}{more}" if reached else f"none; the likeliest is {html.escape(name)} {value:.2f}"
+    return f"{shown}{more}" if reached else f"none; best {html.escape(name)} {value:.2f}"
 
 
 def count_pieces(sentence: SentenceAnalysis) -> str:
@@ -136,7 +138,7 @@ def count_pieces(sentence: SentenceAnalysis) -> str:
 
 
 def _card(analysis: Analysis, number: int, sentence: SentenceAnalysis, nearest: str) -> str:
-    text = mark_entities(sentence, color_types(analysis.model))
+    text = _mark(sentence, analysis.model)
     remark = _remark(sentence)
     return (
         f'<li class="answer{" unreadable" if sentence.is_hardly_readable else ""}"><span class="number">{number}</span>'
@@ -144,6 +146,11 @@ def _card(analysis: Analysis, number: int, sentence: SentenceAnalysis, nearest: 
         f'<div class="told">{_class(sentence, analysis.model)}'
         f'<p class="nearest">{nearest}</p></div></li>'
     )
+
+
+def _mark(sentence: SentenceAnalysis, info: ModelInfo) -> str:
+    """Mark names, but not those that an untrained head guesses."""
+    return mark_entities(sentence, color_types(info)) if info.finds_entities else html.escape(sentence.text)
 
 
 def _remark(sentence: SentenceAnalysis) -> str:
@@ -161,11 +168,11 @@ def _remark(sentence: SentenceAnalysis) -> str:
 
 
 def _class(sentence: SentenceAnalysis, info: ModelInfo) -> str:
-    return (
-        '<span class="none">no class</span>'
-        if sentence.reading_of("classes").is_hardly_readable
-        else draw_class(sentence, info)
-    )
+    if not info.classifies:
+        return '<span class="none">no class: untrained</span>'
+    if sentence.reading_of("classes").is_hardly_readable:
+        return '<span class="none">no class</span>'
+    return draw_class(sentence, info)
 
 
 def _nearest(analysis: Analysis, neighbour: tuple[int, float] | None, background: Background | None) -> str:
@@ -182,14 +189,13 @@ def _nearest(analysis: Analysis, neighbour: tuple[int, float] | None, background
 
 def _table(analysis: Analysis, neighbours: Sequence[tuple[int, float] | None], background: Background | None) -> str:
     """Lay the same answers out as a table in pages."""
-    colors = color_types(analysis.model)
 
     def rows(first: int, last: int) -> Iterator[str]:
         for position in range(first, last):
             sentence = analysis.sentences[position]
             cells = (
                 str(position + 1),
-                f'<span dir="auto">{mark_entities(sentence, colors)}</span>{_remark(sentence)}',
+                f'<span dir="auto">{_mark(sentence, analysis.model)}</span>{_remark(sentence)}',
                 _class(sentence, analysis.model),
                 _nearest(analysis, neighbours[position], background),
                 count_pieces(sentence),

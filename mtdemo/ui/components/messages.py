@@ -76,7 +76,7 @@ def warn_untrained(info: ModelInfo) -> list[str]:
 def _untrained(info: ModelInfo, task: Task | None) -> Iterator[str]:
     if task is not None and task.head not in info.trained_heads:
         yield (
-            f"**Untrained head.** The {task.singular} head of this model has random weights, so what you see here "
+            f"**Untrained head.** The {task.singular} head of this model has random weights, so what it answers "
             "is noise and says nothing about your sentences. The embedded model has trained heads."
         )
 

@@ -89,7 +89,7 @@ def show_rows(service: ModelService, text: str, model: str | None, progress: gr.
 def reset_filter(service: ModelService, text: str, model: str | None) -> tuple[Any, float, float, str]:
     """Offer the classes of the model that answered."""
     info = service.load(model)
-    return gr.Dropdown([ALL, *info.class_labels], value=ALL), 0, 1, ORDERS[0]
+    return gr.Dropdown([ALL, *(info.class_labels if info.classifies else ())], value=ALL), 0, 1, ORDERS[0]
 
 
 @shows_errors
@@ -104,7 +104,7 @@ def filter_classes(
     progress: gr.Progress = gr.Progress(),
 ) -> pd.DataFrame:
     """Tabulate sentences of a class and a range of confidence."""
-    table = tabulate_classes(ask(service, service.analyze, text, model, progress))
+    table = _table(ask(service, service.analyze, text, model, progress))
     sure = table[[name for name in table.columns if name.startswith("P(")]].max(axis=1)
     kept = sure.between(least, most) & ((wanted == ALL) | (table["class"] == wanted))
     if order != ORDERS[0]:
@@ -115,7 +115,7 @@ def filter_classes(
 def introduce(service: ModelService, model: str | None) -> str:
     """Say what the tab shows, with the model's classes."""
     info = service.loaded(model)
-    if info is None:
+    if info is None or not info.classifies:  # which has no classes of its own
         return _INTRODUCTION
     introduction = _INTRODUCTION_OF_SEVERAL if info.multi_label else _INTRODUCTION
     return f"{introduction} This model's classes: {as_plain_markdown(describe_classes(info))}."
@@ -129,12 +129,18 @@ def show_classes(
 
     Bars are for one sentence, the table is for many, and for one that the model can hardly read."""
     analysis = ask(service, service.analyze, text, model, progress)
-    one = len(analysis) == 1 and not analysis.sentences[0].is_hardly_readable
+    one = len(analysis) == 1 and analysis.model.classifies and not analysis.sentences[0].is_hardly_readable
     return (
         describe_answer(analysis, TASK),
         gr.Label(dict(analysis.sentences[0].probabilities) if one else None, visible=one),
-        gr.Dataframe(tabulate_classes(analysis), visible=not one or analysis.is_qualified),
+        gr.Dataframe(_table(analysis), visible=not one or analysis.is_qualified),
     )
+
+
+def _table(analysis: Analysis) -> pd.DataFrame:
+    """Tabulate what the page shows: no guesses of an untrained head."""
+    table = tabulate_classes(analysis)
+    return table if analysis.model.classifies else table[:0]
 
 
 def tabulate_classes(analysis: Analysis) -> pd.DataFrame:

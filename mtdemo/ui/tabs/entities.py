@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -82,7 +83,7 @@ def reset_filter(
     service: ModelService, text: str, model: str | None, progress: gr.Progress = gr.Progress()
 ) -> tuple[Any, float, pd.DataFrame, str]:
     """Offer the types of the model, and count names."""
-    analysis = ask(service, service.analyze, text, model, progress)
+    analysis = _ask(service, text, model, progress)
     return gr.Dropdown([ALL, *analysis.model.entity_types], value=ALL), 0, count_names(analysis), ""
 
 
@@ -91,7 +92,7 @@ def filter_entities(
     service: ModelService, text: str, model: str | None, wanted: str, least: float, progress: gr.Progress = gr.Progress()
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tabulate and count spans of a type and score."""
-    analysis = ask(service, service.analyze, text, model, progress)
+    analysis = _ask(service, text, model, progress)
     table = tabulate_entities(analysis)
     return table[_keep(table, wanted, least)], count_names(analysis, wanted, least)
 
@@ -121,8 +122,8 @@ def introduce(service: ModelService, model: str | None) -> tuple[str, Any]:
     info = service.loaded(model)
     if info is None:
         return _INTRODUCTION, gr.skip()
-    legend = as_plain_markdown(describe_types(info))
-    return f"{_INTRODUCTION} {legend}.", gr.HighlightedText(color_map=color_types(info))
+    legend = f" {as_plain_markdown(describe_types(info))}." if info.finds_entities else ""
+    return f"{_INTRODUCTION}{legend}", gr.HighlightedText(color_map=color_types(info))
 
 
 @shows_errors
@@ -130,8 +131,16 @@ def show_entities(
     service: ModelService, text: str, model: str | None, progress: gr.Progress = gr.Progress()
 ) -> tuple[str, Highlights, pd.DataFrame]:
     """Show a note, highlighted text and a table of spans."""
-    analysis = ask(service, service.analyze, text, model, progress)
+    analysis = _ask(service, text, model, progress)
     return _note(analysis), highlight(analysis.sentences[:MAX_HIGHLIGHTED]), tabulate_entities(analysis)
+
+
+def _ask(service: ModelService, text: str, model: str | None, progress: gr.Progress) -> Analysis:
+    """Read sentences; an untrained head's guesses are left out."""
+    analysis = ask(service, service.analyze, text, model, progress)
+    if analysis.model.finds_entities:
+        return analysis
+    return replace(analysis, sentences=tuple(replace(sentence, entities=()) for sentence in analysis))
 
 
 def highlight(sentences: Sequence[SentenceAnalysis]) -> Highlights:
@@ -183,6 +192,8 @@ def _pieces(sentence: SentenceAnalysis, number: int) -> Iterator[tuple[str, str 
 
 
 def _note(analysis: Analysis) -> str:
+    if not analysis.model.finds_entities:
+        return describe_answer(analysis, TASK)
     n_entities = sum(len(sentence.entities) for sentence in analysis)
     found = (
         f"**{n_entities} {'entity' if n_entities == 1 else 'entities'} found.**" if n_entities else "**No entity found.**"

@@ -132,6 +132,8 @@ def test_more_than_fifty_sentences_are_a_table_in_pages(fake: FakeService) -> No
 def test_untrained_heads_are_named_over_the_answers(untrained: FakeService, fake: FakeService) -> None:
     text = Reader(render_answers(untrained.similarity(["a", "b"]))).text
     assert text.count("Untrained head.") == 2 and "**" not in text
+    guesses = Reader(render_answers(untrained.similarity(["Ada met Bob"] * 2))).text
+    assert "PER" not in guesses and "yes" not in guesses and guesses.count("no class: untrained") == 2
     assert "Untrained" not in render_answers(fake.similarity(["a", "b"]))
 
 

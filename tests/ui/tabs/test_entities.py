@@ -3,6 +3,7 @@ from mtdemo.ui.tabs.entities import (
     count_names,
     filter_entities,
     highlight,
+    introduce,
     list_sentences,
     reset_filter,
     show_entities,
@@ -51,3 +52,10 @@ def test_a_name_lists_its_sentences_as_text(fake: FakeService) -> None:
     markup = list_sentences(fake, "Ada <b>met Bob\nAda left\nnobody", None, "Ada", "PER")
     assert markup.count("<li") == 2 and "&lt;b&gt;" in markup and "<b>met" not in markup
     assert list_sentences(fake, "Ada left", None, "Eve", "PER") == ""
+
+
+def test_what_an_untrained_head_guesses_is_left_out(untrained: FakeService) -> None:
+    note, pieces, table = show_entities(untrained, "Ada met Bob", None)
+    assert note.startswith("**Untrained head.**") and pieces == [("Ada met Bob", None)] and table.empty
+    assert "PER" not in introduce(untrained, None)[0]
+    assert all(each.empty for each in filter_entities(untrained, "Ada", None, ALL, 0.0))
