@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import httpx
 
@@ -16,8 +17,11 @@ _START_S = 120.0
 
 
 @contextlib.contextmanager
-def running_app() -> Iterator[str]:
+def running_app(environment: Mapping[str, str] | None = None) -> Iterator[str]:
     """Start the app on a free port, and end it.
+
+    Args:
+        environment: variables that are set for it, beside those of this process.
 
     Yields:
         Its address, as soon as its model answers.
@@ -27,7 +31,8 @@ def running_app() -> Iterator[str]:
     """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    app = subprocess.Popen([sys.executable, "app.py", "--port", str(port)], cwd=ROOT, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "app.py", "--port", str(port)]
+    app = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env=os.environ | (environment or {}))
     try:
         deadline = time.monotonic() + _START_S
         while not _is_ready(url):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +22,8 @@ class FakeHub:
     """Repositories under a folder, `owner/name/…`, and the faults of each.
 
     Faults, by repository: `private`, `gated`, `token` (opens both), `status` (of everything), `silent_s` (before every
-    answer), `cut_after` and `stall_after` (bytes of weights that are sent).
+    answer); of weights `cut_after`, with `reset` by a TCP reset, and `stall_after` (bytes that are sent, for `stall_s`
+    nothing more), `bytes_per_s`.
     """
 
     def __init__(self, root: Path) -> None:
@@ -98,10 +101,15 @@ class _Handler(BaseHTTPRequestHandler):
         if not path.is_file():
             return self._error(404, "EntryNotFound")
         content = path.read_bytes()
-        limits = [faults[key] for key in ("cut_after", "stall_after") if key in faults and path.suffix == ".safetensors"]
-        self._send(content, min([len(content), *limits]), ETag=f'"{hashlib.sha256(content).hexdigest()}"')
+        faults = faults if path.suffix == ".safetensors" else {}
+        limits = [faults[key] for key in ("cut_after", "stall_after") if key in faults]
+        etag = f'"{hashlib.sha256(content).hexdigest()}"'
+        self._send(content, min([len(content), *limits]), faults.get("bytes_per_s"), ETag=etag)
         if limits and self.command == "GET":
-            time.sleep(5 if "stall_after" in faults else 0)
+            time.sleep(faults.get("stall_s", 5) if "stall_after" in faults else 0)
+            if faults.get("reset"):
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
             self.close_connection = True
         return None
 
@@ -111,11 +119,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(key, value)
         self.end_headers()
 
-    def _send(self, body: bytes, n_sent: int | None = None, **headers: str) -> None:
+    def _send(self, body: bytes, n_sent: int | None = None, bytes_per_s: int | None = None, **headers: str) -> None:
         self.send_response(200)
         for key, value in {"Content-Length": str(len(body)), "X-Repo-Commit": SHA, **headers}.items():
             self.send_header(key, value)
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(body[:n_sent])
-            self.wfile.flush()
+            body = body[:n_sent]
+            step = bytes_per_s or len(body) or 1
+            for start in range(0, len(body), step):
+                time.sleep(1 if start else 0)
+                self.wfile.write(body[start : start + step])
+                self.wfile.flush()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import statistics
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,20 +15,28 @@ import torch
 
 from mtdemo.analysis.comparison import compare
 from mtdemo.config import EMBEDDED_CHECKPOINT, Settings
+from mtdemo.data.marked_text import read_sample
 from mtdemo.errors import SettingsError
 from mtdemo.inference import forward, packed, placement
 from mtdemo.inference.packed import can_pack
 from mtdemo.inference.pipeline import analyze_batches, windows_of
 from mtdemo.inference.placement import choose_device, place
+from mtdemo.laboratory.dataset import LabDataset
+from mtdemo.laboratory.experiment import Experiment
+from mtdemo.laboratory.outcome import ExperimentSettings
 from mtdemo.models.checkpoints import load_directory
 from mtdemo.models.loaded import LoadedModel, mask_pooling
 from mtdemo.models.multitask import MultiTaskModel
+from mtdemo.planning.training_plan import TrainingPlan
+from mtdemo.results import SentenceAnalysis
 from mtdemo.serving.service import ModelService
 from tests.repositories import make_classifier
 
 Write = Callable[..., Path]
 TEXTS = ("the cat sat on the mat .", "john sings", "paris " * 90)
 GPU = next((device for device, module in (("cuda", torch.cuda), ("mps", torch.backends.mps)) if module.is_available()), "")
+
+NO_GPU = "torch finds no GPU here, so what one says is unproven"
 
 
 def test_a_gpu_is_chosen_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,13 +151,56 @@ def test_nothing_is_left_on_the_cpu_where_a_model_is_elsewhere(name: str, tmp_pa
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not GPU, reason="torch finds no GPU here, so what one says is unproven")
+@pytest.mark.skipif(not GPU, reason=NO_GPU)
 def test_a_gpu_says_what_the_cpu_says(embedded: LoadedModel, sentences: list[str]) -> None:
     assert not torch.backends.cuda.matmul.allow_tf32
     moved = place(load_directory(EMBEDDED_CHECKPOINT), "auto")
     assert moved.place == GPU
-    texts = (sentences * 3)[:500]
+    texts = [f"{text} {number}" for number in range(3) for text in sentences][:500]
     for one, other in zip(*(analyze_batches(model, texts, 128) for model in (embedded, moved)), strict=True):
         assert np.abs(one.embedding - other.embedding).max() < 1e-4
         assert dict(other.probabilities) == pytest.approx(dict(one.probabilities), abs=1e-4)
         assert one.entity_spans == other.entity_spans
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not GPU, reason=NO_GPU)
+def test_throughput_beside_sentence_transformers_is_reported(
+    upstream: Path, sentences: list[str], record_property: Callable[[str, object], None]
+) -> None:
+    """Both read the same sentences in turn, the cache off; the median of the ratios goes into the report (`--junitxml`)."""
+    from sentence_transformers import SentenceTransformer
+
+    texts = [f"{text} {number}" for number in range(10) for text in sentences]
+    theirs = SentenceTransformer(str(upstream), device=GPU)
+    ours = ModelService(Settings(checkpoint=str(upstream), max_cache_bytes=0, device=GPU, max_length=256))
+    ways: tuple[Callable[[], Any], ...] = (
+        lambda: [answer.embedding for answer in ours.analyze_stream(texts) if isinstance(answer, SentenceAnalysis)],
+        lambda: theirs.encode(texts, show_progress_bar=False),
+    )
+    ratios = []
+    for _ in range(5):
+        seconds = []
+        for read in ways:
+            start = time.perf_counter()
+            read()
+            seconds.append(time.perf_counter() - start)
+        ratios.append(seconds[1] / seconds[0])
+    record_property("sentences a second beside sentence-transformers", round(statistics.median(ratios), 2))
+    np.testing.assert_allclose(*(np.stack(list(read())) for read in ways), atol=1e-4)
+
+
+@pytest.mark.gpu
+@pytest.mark.lab
+@pytest.mark.skipif(not GPU, reason=NO_GPU)
+def test_the_laboratory_trains_on_a_gpu() -> None:
+    service = ModelService(Settings(device=GPU))
+    plan = TrainingPlan(("embeddings", "ner_head"))
+    experiment = Experiment(service.get_model(), LabDataset.from_sample(read_sample()), ExperimentSettings(plan, 20))
+    assert list(experiment.run())
+    assert experiment.outcome is not None
+    assert experiment.trained is not None and experiment.trained.place == GPU
+    assert experiment.outcome.movement["embeddings"] == experiment.outcome.movement["ner_head"] == 0.0
+    assert experiment.outcome.movement["layer_0"] > 0.0
+    assert experiment.outcome.receipt is not None
+    experiment.outcome.receipt.check()
