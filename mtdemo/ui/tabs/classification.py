@@ -138,7 +138,7 @@ def show_classes(
 
 
 def _table(analysis: Analysis) -> pd.DataFrame:
-    """Tabulate what the page shows: no guesses of an untrained head."""
+    """Tabulate classes, but not what an untrained head guesses."""
     table = tabulate_classes(analysis)
     return table if analysis.model.classifies else table[:0]
 
