@@ -210,7 +210,7 @@ def main() -> int:
     }
     with TemporaryDirectory() as cache, contextlib.ExitStack() as stack:
         hub = options.hub or stack.enter_context(own_hub())
-        url = stack.enter_context(running_app({"HF_ENDPOINT": hub, "HF_HUB_CACHE": cache, "HF_HUB_OFFLINE": "0"}))
+        url = stack.enter_context(running_app({"HF_ENDPOINT": hub, "HF_HUB_CACHE": cache, "HF_HUB_OFFLINE": "0"})).url
         fine = run(Page(url), {"those of the hub": options.ids} if options.hub else groups)
     print("as promised" if fine else "NOT as promised")
     return int(not fine)

@@ -82,11 +82,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32, 64])
     options = parser.parse_args()
-    with running_app() as url:
+    with running_app() as app:
         print(f"{'clients':>7} {'':<8} {'answers':>11} {'p50':>11} {'p95':>11} {'passes':>8}")
         for n_clients in options.clients:
             for name, ask in (("REST", ask_rest), ("gradio", ask_gradio)):
-                print(f"{n_clients:>7} {name:<8} {load(url, ask, n_clients, options.seconds)}", flush=True)
+                print(f"{n_clients:>7} {name:<8} {load(app.url, ask, n_clients, options.seconds)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -16,15 +19,29 @@ from benchmarks.soak import ROOT, free_port
 _START_S = 120.0
 
 
+@dataclass(frozen=True)
+class RunningApp:
+    """An app that answers: its address, and its process."""
+
+    url: str
+    process_id: int
+
+    @property
+    def peak_mb(self) -> float:
+        """The most memory that it had so far, in MB; Linux only."""
+        status = Path(f"/proc/{self.process_id}/status").read_text(encoding="utf-8")
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1_000
+
+
 @contextlib.contextmanager
-def running_app(environment: Mapping[str, str] | None = None) -> Iterator[str]:
+def running_app(environment: Mapping[str, str] | None = None) -> Iterator[RunningApp]:
     """Start the app on a free port, and end it.
 
     Args:
         environment: variables that are set for it, beside those of this process.
 
     Yields:
-        Its address, as soon as its model answers.
+        The app, as soon as its model answers.
 
     Raises:
         TimeoutError: it ended, or did not answer within two minutes.
@@ -39,7 +56,7 @@ def running_app(environment: Mapping[str, str] | None = None) -> Iterator[str]:
             if app.poll() is not None or time.monotonic() > deadline:
                 raise TimeoutError("The app did not start; see its messages above.")
             time.sleep(0.2)
-        yield url
+        yield RunningApp(url, app.pid)
     finally:
         app.terminate()
         app.wait(30)

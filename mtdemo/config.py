@@ -37,6 +37,7 @@ PUBLIC = {  # defaults where strangers may ask: on Spaces, or at any address but
     "max_sentences": "250",
     "max_sentence_characters": "10000",
     "max_total_characters": "50000",
+    "max_cache_bytes": "64000000",
     "requests_per_minute": "600",
     "allowed_models": "known",
 }
@@ -103,15 +104,15 @@ class Settings:
     max_length: int = _setting(
         MAX_LENGTH, "word pieces read for embedding and class, special ones included", flag=True, minimum=MIN_LENGTH
     )
-    max_sentences: int = _setting(1_000, "sentences in one request", minimum=1)
+    max_sentences: int = _setting(10_000, "sentences in one request", minimum=1)
     max_sentence_characters: int = _setting(50_000, "characters in one sentence", minimum=1)
-    max_total_characters: int = _setting(200_000, "characters in one request", minimum=1)
+    max_total_characters: int = _setting(2_000_000, "characters in one request", minimum=1)
     max_models: int = _setting(2, "models kept in memory; the least recently used one leaves", minimum=1)
     max_model_bytes: int = _setting(
         4_000_000_000, "bytes for the weights of these models; visitors' trained copies come on top", minimum=1
     )
     max_disk_bytes: int = _setting(20_000_000_000, "bytes on disk of all models that visitors had downloaded", minimum=1)
-    max_cache_bytes: int = _setting(64_000_000, "bytes of results kept, the least recently used leave", minimum=0)
+    max_cache_bytes: int = _setting(256_000_000, "bytes of results kept, the least recently used leave", minimum=0)
     tokens_per_batch: int = _setting(2_048, "word pieces computed in one batch, padding counted", minimum=1)
     threads: int = _setting(0, "threads for long requests; 0 for one per core", minimum=0)
     threads_short: int = _setting(1, "threads for requests of at most 512 word pieces", minimum=1)

@@ -1,8 +1,9 @@
-"""Results of the service: sentences analysed and compared, as frozen records.
+"""Results of the service: sentences analysed, as frozen records.
 
 Each can be pickled, copied and compared by value, so it can travel to another process. Derived numbers are properties.
 `as_dict` gives the JSON that the endpoints and the command line share. Results of other questions stand beside what
-computes them: plans in `mtdemo.planning`, scores in `mtdemo.evaluation`, runs in `mtdemo.laboratory`.
+computes them: similarities in `mtdemo.analysis`, plans in `mtdemo.planning`, scores in `mtdemo.evaluation`, runs in
+`mtdemo.laboratory`.
 `n_tokens` counts the word pieces of the whole sentence, the special ones ([CLS], [SEP]) included; `n_truncated` is how
 many of them lie beyond the limit and were therefore not read for the embedding and the class. Entities are read from
 the whole text in any case. `n_unknown` counts the pieces of the whole sentence that the vocabulary does not know, such as
@@ -324,27 +325,3 @@ class Pair:
 
     def as_dict(self) -> dict[str, Any]:
         return {"first": self.first, "second": self.second, "similarity": self.similarity}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Similarity(ArrayRecord):
-    """Cosine similarity of every sentence with every other.
-
-    Attributes:
-        analysis: the sentences.
-        matrix: float32 (sentences, sentences), symmetric, ones on the diagonal.
-        most_similar, least_similar: pairs of different positions, the most extreme first; empty for a single sentence.
-    """
-
-    analysis: Analysis
-    matrix: FloatArray
-    most_similar: tuple[Pair, ...]
-    least_similar: tuple[Pair, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "sentences": [sentence.length_as_dict() for sentence in self.analysis],
-            "similarity": self.matrix.tolist(),
-            "most_similar": [pair.as_dict() for pair in self.most_similar],
-            "least_similar": [pair.as_dict() for pair in self.least_similar],
-        }

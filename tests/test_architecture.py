@@ -51,6 +51,7 @@ ONLY_IN = {
     "argparse": {"config", "cli"},
     "sklearn": {"analysis"},
     "scipy": {"analysis"},
+    "openTSNE": {"analysis"},
     "umap": {"analysis"},
     "tqdm": {"cli"},
     "datasets": {"data"},

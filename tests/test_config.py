@@ -52,10 +52,10 @@ def test_strangers_are_given_less_unless_the_operator_says_otherwise(environment
     public = read_settings([], environment, for_visitors=True)
     assert (public.max_sentences, public.requests_per_minute, public.allowed_models) == (250, 600, "known")
     assert read_settings([], environment | {"MTDEMO_MAX_SENTENCES": "7"}, for_visitors=True).max_sentences == 7
-    assert read_settings([], environment).max_sentences == 1_000, "a command has no visitors"
+    assert read_settings([], environment).max_sentences == 10_000, "a command has no visitors"
     for loopback in ("127.0.0.1", "::1", "localhost"):
         settings = read_settings(["--host", loopback], environment, for_visitors=True)
-        assert (settings.max_sentences, settings.requests_per_minute, settings.allowed_models) == (1_000, 0, "*")
+        assert (settings.max_sentences, settings.requests_per_minute, settings.allowed_models) == (10_000, 0, "*")
 
 
 def test_files_have_a_folder_that_no_other_app_shares(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -21,8 +21,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mtdemo
+from mtdemo.analysis.similarity import Similarity
 from mtdemo.errors import MtdemoError
-from mtdemo.results import Analysis, Entity, FrozenDict, ModelInfo, Pair, SentenceAnalysis, Similarity
+from mtdemo.results import Analysis, Entity, FrozenDict, ModelInfo, Pair, SentenceAnalysis
 
 NOT_FOR_READING = ("mtdemo.ui", "mtdemo.cli", "mtdemo.__main__")  # components and commands never leave their process
 
@@ -193,7 +194,8 @@ def test_whoever_made_an_array_may_still_write_to_it() -> None:
 def test_a_similarity_travels_with_its_matrix() -> None:
     analysis = SentenceAnalysis("a", 3, 0, 0, np.ones(3, dtype=np.float32), {"no": 1.0}, ())
     info = ModelInfo("m", "bert", 1, 1, 1, 8, ("no",), ("PER",), ())
-    result = Similarity(Analysis(info, (analysis,)), np.ones((1, 1), dtype=np.float32), (Pair(0, 0, 1.0),), ())
+    one, none = np.ones(1, dtype=np.float32), np.array([-1])
+    result = Similarity(Analysis(info, (analysis,)), one[:, None], (Pair(0, 0, 1.0),), (), none, one)
     assert pickled(result) == result
     assert dataclasses.replace(result, matrix=np.zeros((1, 1), dtype=np.float32)) != result
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mtdemo.analysis.similarity import rank_by_similarity
+from mtdemo.analysis.similarity import MAX_MATRIX, rank_by_similarity
 from mtdemo.config import EMBEDDED
-from mtdemo.errors import EmptyInputError, InputError
+from mtdemo.errors import EmptyInputError, InputError, TooMuchInputError
 from mtdemo.models.catalog import KNOWN_MODELS
 from mtdemo.planning.planner import Planner, PlanRequest
 from mtdemo.planning.scenarios import SCENARIOS
@@ -74,10 +74,17 @@ class Questions(Explanations):
     def similarity(self, sentences: list[str]) -> Record:
         """Compare sentences.
 
-        Returns sentences (text, n_tokens, n_truncated, n_unknown), similarity (matrix of cosines, -1 to 1), most_similar
-        and least_similar (pairs of positions with their cosine), model.
+        At most 1,000, whose matrix has a million cosines. Returns sentences (text, n_tokens, n_truncated, n_unknown),
+        similarity (matrix of cosines, -1 to 1), most_similar and least_similar (pairs of positions with their cosine),
+        model.
         """
-        result = self._service.similarity(readable(sentences))
+        given = readable(sentences)
+        if len(given) > MAX_MATRIX:
+            raise TooMuchInputError(
+                f"{len(given):,} sentences were given; the cosines of at most {MAX_MATRIX:,} are sent as a matrix. Rank "
+                "them, or look for duplicates, which takes as many as are read at once."
+            )
+        result = self._service.similarity(given)
         return {**result.as_dict(), "model": result.analysis.model.id}
 
     def rank(self, query: str, sentences: list[str], n_best: int | None = None) -> Record:

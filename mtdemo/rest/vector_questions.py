@@ -90,9 +90,11 @@ class VectorQuestions:
         """Let the server's model and another one answer, and compare.
 
         other: embedded, or any model id of the hub. Returns n_class_changes and n_entity_changes (None where heads cannot
-        be compared), rank_correlation (Spearman's, of the cosines of all pairs), n_pairs, shared_neighbours (0 to 1) at
-        n_neighbours, rows (position, classes, distance of the class probabilities, entities of each model alone,
-        shared_neighbours; the largest disagreement first), models.
+        be compared), rank_correlation (Spearman's, of the cosines of all pairs), mean_cosines (of these, for each
+        model), n_pairs, shared_neighbours (0 to 1) at n_neighbours, changed_neighbours (of the sentences whose true
+        neighbours changed most: position, shared, only_one, only_other), disparity (of their maps by PCA after Procrustes
+        alignment, 0 to 1; None for few sentences), rows (position, classes, distance of the class probabilities, entities
+        of each model alone, shared_neighbours; the largest disagreement first), models.
         """
         return _comparison_as_dict(self._vectors.compare(readable(sentences), None, other))
 
@@ -134,9 +136,20 @@ def _comparison_as_dict(compared: Comparison) -> Record:
         "n_class_changes": agreement.n_class_changes if agreement.compares_classes else None,
         "n_entity_changes": agreement.n_entity_changes if agreement.compares_entities else None,
         "rank_correlation": agreement.rank_correlation,
+        "mean_cosines": list(agreement.mean_cosines) if agreement.mean_cosines else None,
         "n_pairs": agreement.n_pairs,
         "shared_neighbours": agreement.shared_neighbours,
         "n_neighbours": agreement.n_neighbours,
+        "changed_neighbours": [
+            {
+                "position": change.position,
+                "shared": change.shared,
+                "only_one": list(change.only_one),
+                "only_other": list(change.only_other),
+            }
+            for change in agreement.changed
+        ],
+        "disparity": compared.maps.disparity if compared.maps else None,
         "rows": rows,
         "models": [compared.one.model.id, compared.other.model.id],
     }

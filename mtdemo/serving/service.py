@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mtdemo.analysis.similarity import cosine_similarity, rank_pairs
+from mtdemo.analysis.similarity import Similarity, compare_all
 from mtdemo.config import MIN_LENGTH, Settings
 from mtdemo.errors import EmptyInputError, InputError, TooMuchInputError, UnknownNameError
-from mtdemo.results import Analysis, ModelInfo, ProgressCallback, SentenceAnalysis, Similarity, no_progress
+from mtdemo.results import Analysis, ModelInfo, ProgressCallback, SentenceAnalysis, no_progress
 from mtdemo.serving.analyzer import Analyzer, ServiceCounts
 from mtdemo.serving.model_source import Download
 from mtdemo.serving.model_store import ModelStore
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     ChooseWindows = Callable[[EncodedSentence], Sequence[Window]]
 
-N_PAIRS = 5
 PORTION = 256  # sentences of a stream that are analysed together at most
 
 
@@ -175,9 +174,7 @@ class ModelService:
 
         Arguments and errors are those of `analyze`.
         """
-        analysis = self.analyze(sentences, model, max_length, progress, prompt)
-        matrix = cosine_similarity(analysis.embeddings)
-        return Similarity(analysis, matrix, *rank_pairs(matrix, N_PAIRS))
+        return compare_all(self.analyze(sentences, model, max_length, progress, prompt))
 
     def read_windows(
         self, loaded: LoadedModel, text: str, choose: ChooseWindows, progress: ProgressCallback = no_progress

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -10,9 +10,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from mtdemo.analysis.vectors.agreement import Agreement, compare_answers
+from mtdemo.analysis.vectors.alignment import AlignedMaps, align_maps
 from mtdemo.analysis.vectors.background import Background, measure_background
 from mtdemo.analysis.vectors.clusters import Cluster, find_clusters
-from mtdemo.analysis.vectors.projection import Projection, project
+from mtdemo.analysis.vectors.projection import Projection, finish, project_in_steps
 from mtdemo.analysis.vectors.ranking import Ranking, rank
 from mtdemo.data.marked_text import read_sample
 from mtdemo.results import Analysis, ProgressCallback, SentenceAnalysis, no_progress
@@ -73,11 +74,18 @@ class SentenceMap:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The answers of two models to the same sentences, compared."""
+    """The answers of two models to the same sentences, compared.
+
+    Attributes:
+        one, other: the answers of each.
+        agreement: where they differ.
+        maps: their maps, laid over one another; None for few sentences.
+    """
 
     one: Analysis
     other: Analysis
     agreement: Agreement
+    maps: AlignedMaps | None
 
 
 class VectorService:
@@ -156,6 +164,21 @@ class VectorService:
     ) -> SentenceMap:
         """Lay sentences out on a map, and group them.
 
+        Arguments are those of `draw_map_in_steps`.
+        """
+        return finish(self.draw_map_in_steps(sentences, model, method, n_dimensions, n_clusters, progress))
+
+    def draw_map_in_steps(
+        self,
+        sentences: Sequence[str],
+        model: str | None = None,
+        method: str = "PCA",
+        n_dimensions: int = 2,
+        n_clusters: int = 5,
+        progress: ProgressCallback = no_progress,
+    ) -> Generator[tuple[int, int], None, SentenceMap]:
+        """Lay sentences out on a map, step by step.
+
         Args:
             sentences: as for `ModelService.analyze`, whose errors may be raised.
             model: as there.
@@ -163,10 +186,16 @@ class VectorService:
             n_dimensions: 2 or 3.
             n_clusters: at most; no more than there are sentences.
             progress: as in `ModelService.analyze`.
+
+        Yields:
+            As `project_in_steps`.
+
+        Returns:
+            The map.
         """
         analysis = self.service.analyze(sentences, model, progress=progress)
         embeddings, texts = analysis.embeddings, tuple(sentence.text for sentence in analysis)
-        projection = project(embeddings, method, n_dimensions)
+        projection = yield from project_in_steps(embeddings, method, n_dimensions)
         clusters = find_clusters(embeddings, texts, min(n_clusters, len(texts)))
         return SentenceMap(
             texts,
@@ -192,7 +221,7 @@ class VectorService:
             progress: as there.
         """
         one, two = (self.service.analyze(sentences, name, progress=progress) for name in (model, other))
-        return Comparison(one, two, compare_answers(one, two))
+        return Comparison(one, two, compare_answers(one, two), align_maps(one.embeddings, two.embeddings))
 
 
 def dominant_type(sentence: SentenceAnalysis) -> str:

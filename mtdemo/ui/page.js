@@ -99,6 +99,13 @@
 
   // What gradio leaves out: accordions that say whether they are open, radio groups for the arrow keys, figures and the
   // drop zones of files with a name.
+  const write = (selector, value) => {
+    const field = find(selector);
+    if (!field) return;
+    field.value = value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  };
   const mend = () => {
     for (const head of document.querySelectorAll("button.label-wrap")) {
       const open = String(head.classList.contains("open"));
@@ -112,19 +119,19 @@
       figure.setAttribute("role", "group");
       figure.setAttribute("aria-label", "A figure; its numbers stand in the tables beside it");
     });
-    // A click on a point of the map writes its number into the field beside it.
+    // A click on a point of the map writes its number into the field beside it; a lasso those of all points within.
     document.querySelectorAll("#map .js-plotly-plot").forEach((figure) => {
       if (figure.picks || !figure.on) return;
       figure.picks = true;
       figure.on("plotly_click", (event) => {
-        const field = find("#map-point input");
-        if (!field) return;
-        field.value = event.points[0].customdata;
-        field.dispatchEvent(new Event("input", { bubbles: true }));
-        field.dispatchEvent(new Event("change", { bubbles: true }));
+        write("#map-point input", event.points[0].customdata);
       });
+      const select = (event) => write("#map-selection :is(textarea, input)", (event?.points || []).map((p) => p.customdata).join());
+      figure.on("plotly_selected", select);
+      figure.on("plotly_deselect", select);
     });
-    document.querySelectorAll(".card table:not([tabindex])").forEach((table) => { table.tabIndex = 0; });  // they scroll
+    const scrolls = ".card table:not([tabindex]), .virtual-table-viewport:not([tabindex])";
+    document.querySelectorAll(scrolls).forEach((table) => { table.tabIndex = 0; });
     document.querySelectorAll("fieldset").forEach((group, number) => {
       for (const radio of group.querySelectorAll("input[type=radio]")) {
         if (radio.name !== `group-${number}`) radio.name = `group-${number}`;

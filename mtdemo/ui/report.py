@@ -10,9 +10,10 @@ from functools import partial
 import gradio as gr
 import pandas as pd
 
+from mtdemo.analysis.similarity import Similarity
 from mtdemo.data.loaded_file import LoadedFile
 from mtdemo.models.parts import LEARNED_TASKS
-from mtdemo.results import ModelInfo, Similarity
+from mtdemo.results import ModelInfo
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.charts.similarity import MAX_SENTENCES
 from mtdemo.ui.components.cards import render_answers

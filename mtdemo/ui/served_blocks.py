@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.blocks import BlocksConfig
+from gradio.components import Component
 
 from mtdemo.text.tokenization import replace_unreadable
 
@@ -43,7 +44,7 @@ class SharedConfig(BlocksConfig):  # type: ignore[misc]
 
 
 class ServedBlocks(gr.Blocks):  # type: ignore[misc]
-    """A page with light sessions and guarded inputs.
+    """A page with light sessions, guarded inputs and quiet events.
 
     Programs may send anything to the endpoints behind a page. gradio writes a traceback for each value that a component
     cannot hold, and the value with it, which may be somebody's text.
@@ -52,6 +53,18 @@ class ServedBlocks(gr.Blocks):  # type: ignore[misc]
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.default_config = SharedConfig(self)
+
+    def __exit__(self, *given: Any, **named: Any) -> None:
+        """Let quiet events tell of progress in one place.
+
+        The page keeps every component that an event ever told of its progress, and at every word about any event it looks
+        up all of them and copies what they hold. With the tables of all tabs among them that took most of a second.
+        """
+        super().__exit__(*given, **named)
+        first = next(block for block in self.blocks.values() if isinstance(block, Component))  # found soonest
+        for event in self.fns.values():
+            if event.show_progress == "hidden":
+                event.show_progress_on = [first]
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *given: Any, **named: Any) -> Any:
         """Turn what was sent into what callbacks get.

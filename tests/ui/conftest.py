@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from gradio_client import Client
 
-from mtdemo.analysis.similarity import cosine_similarity, rank_pairs
+from mtdemo.analysis.similarity import Similarity, compare_all
 from mtdemo.config import Settings
 from mtdemo.errors import CheckpointNotFoundError
-from mtdemo.results import Analysis, Entity, ModelInfo, SentenceAnalysis, Similarity
+from mtdemo.results import Analysis, Entity, ModelInfo, SentenceAnalysis
 from mtdemo.serving.service import ModelService
 from mtdemo.serving.vector_service import VectorService
 from tests.app_process import AppProcess
@@ -63,9 +63,7 @@ class FakeService(ModelService):
         return Analysis(self.info, tuple(analyse(s, 7 if s.startswith("long") else 0, self.info) for s in sentences))
 
     def similarity(self, sentences: Sequence[str], model: str | None = None, *_: object, **__: object) -> Similarity:
-        analysis = self.analyze(sentences, model)
-        matrix = cosine_similarity(analysis.embeddings)
-        return Similarity(analysis, matrix, *rank_pairs(matrix, 5))
+        return compare_all(self.analyze(sentences, model))
 
 
 class Slow(FakeService):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from mtdemo.analysis.similarity import normalised
+from mtdemo.analysis.vectors.alignment import N_CHANGED, NeighbourChange, compare_neighbours
 from mtdemo.analysis.vectors.background import draw_pairs
 from mtdemo.results import Analysis, Entity, ModelInfo, SentenceAnalysis
 
 N_NEIGHBOURS = 10
 _MAX_PAIRS = 200_000
-_MAX_SENTENCES = 2_000  # whose neighbours are compared, all with all
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,19 @@ class Agreement:
     Attributes:
         rows: of every sentence, the largest disagreement first: those of class and entities, then those of probability.
         rank_correlation: Spearman's, of the cosines of all pairs; None for fewer than three sentences or no variance.
-        n_pairs: that it is of; of more, so many are drawn at random.
+        mean_cosines: of these pairs, for each model: its anisotropy; None where there is no correlation.
+        n_pairs: that both are of; of more, so many are drawn at random.
         n_neighbours: that `shared_neighbours` is about.
+        changed: those whose true neighbours changed most, the most changed first; at most `N_CHANGED`.
         compares_classes, compares_entities: whether both heads were trained, and on labels that they share.
     """
 
     rows: tuple[Disagreement, ...]
     rank_correlation: float | None
+    mean_cosines: tuple[float, float] | None
     n_pairs: int
     n_neighbours: int
+    changed: tuple[NeighbourChange, ...]
     compares_classes: bool
     compares_entities: bool
 
@@ -89,15 +93,17 @@ def compare_answers(one: Analysis, other: Analysis) -> Agreement:
         other: the same sentences, by another.
     """
     with_classes, with_entities = share_classes(one.model, other.model), share_entities(one.model, other.model)
-    correlation, n_pairs = _correlate(one, other)
+    correlation, means, n_pairs = _correlate(one, other)
     n_neighbours = min(N_NEIGHBOURS, (len(one) - 1) // 2)
-    shares = _share_neighbours(one, other, n_neighbours)
+    changes = compare_neighbours(one.embeddings, other.embeddings, n_neighbours) if n_neighbours else []
+    shares: list[float | None] = [change.shared for change in changes] or [None] * len(one)
     rows = [
         _disagreement(position, pair, share, with_classes, with_entities)
         for position, (pair, share) in enumerate(zip(zip(one, other, strict=True), shares, strict=True))
     ]
+    changed = sorted((change for change in changes if change.shared < 1), key=lambda change: change.shared)[:N_CHANGED]
     rows.sort(key=lambda row: (-(row.changes_class + row.changes_entities), -(row.distance or 0.0), row.position))
-    return Agreement(tuple(rows), correlation, n_pairs, n_neighbours, with_classes, with_entities)
+    return Agreement(tuple(rows), correlation, means, n_pairs, n_neighbours, tuple(changed), with_classes, with_entities)
 
 
 def share_classes(one: ModelInfo, other: ModelInfo) -> bool:
@@ -134,32 +140,24 @@ def _distance(one: Mapping[str, float], other: Mapping[str, float]) -> float:
     return sum(abs(one[name] - other[name]) for name in one) / 2
 
 
-def _correlate(one: Analysis, other: Analysis) -> tuple[float | None, int]:
-    """Correlate the cosines of pairs by their ranks."""
+def _correlate(one: Analysis, other: Analysis) -> tuple[float | None, tuple[float, float] | None, int]:
+    """Correlate the cosines of pairs by their ranks.
+
+    Returns:
+        Spearman's correlation, the mean cosine of each model, and the number of pairs.
+    """
     n = len(one)
     if n < 3:
-        return None, 0
+        return None, None, 0
     first, second = draw_pairs(n, _MAX_PAIRS)
     cosines = [_cosines(normalised(analysis.embeddings), first, second) for analysis in (one, other)]
     if not all(np.ptp(values) for values in cosines):
-        return None, len(first)
+        return None, None, len(first)
     ranks = [np.asarray(pd.Series(values).rank(), dtype=np.float64) for values in cosines]
-    return float(np.corrcoef(ranks[0], ranks[1])[0, 1]), len(first)
+    means = (float(cosines[0].mean()), float(cosines[1].mean()))
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1]), means, len(first)
 
 
 def _cosines(unit: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Cosines of pairs, rounded so that equal ones tie."""
     return np.asarray(np.einsum("ph,ph->p", unit[first], unit[second]).round(7))
-
-
-def _share_neighbours(one: Analysis, other: Analysis, n_neighbours: int) -> Sequence[float | None]:
-    """Return the share of common neighbours of each sentence."""
-    if n_neighbours < 1 or len(one) > _MAX_SENTENCES:
-        return [None] * len(one)
-    nearest = []
-    for analysis in (one, other):
-        unit = normalised(analysis.embeddings)
-        cosines = unit @ unit.T
-        np.fill_diagonal(cosines, -np.inf)
-        nearest.append(np.argsort(-cosines, axis=1, kind="stable")[:, :n_neighbours])
-    return [len({*a} & {*b}) / n_neighbours for a, b in zip(nearest[0].tolist(), nearest[1].tolist(), strict=True)]

@@ -2,13 +2,15 @@
 
 Embeddings are brought to length 1 first, so that near means a high cosine. PCA is exact and says how much of the variance
 it keeps; t-SNE (van der Maaten & Hinton 2008) and UMAP (McInnes et al. 2018) keep neighbours together and say nothing by
-their distances.
+their distances. t-SNE is computed in steps by openTSNE (Poličar et al. 2024), so that it can be followed and stopped.
 """
 
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,10 +19,15 @@ from mtdemo.errors import InputError, UnknownNameError
 from mtdemo.results import ArrayRecord, FloatArray
 
 MIN_SENTENCES = 4
-MAX_NEIGHBOUR_SENTENCES = 3_000  # that t-SNE and UMAP lay out, in one go that cannot be stopped
+MAX_UMAP_SENTENCES = 3_000  # which are laid out in one go that cannot be stopped
 N_NEIGHBOURS = 10
 _MAX_JUDGED = 1_000  # sentences; the judgement compares all of them with all
 _SEED = 0
+_STEP = 25  # iterations of t-SNE
+_PHASES = ((250, {"exaggeration": 12, "momentum": 0.5}), (500, {"momentum": 0.8}))  # as its makers set them
+
+Steps = Generator[tuple[int, int], None, "Projection"]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,15 +60,36 @@ def available_methods() -> tuple[str, ...]:
 
 
 def project(embeddings: FloatArray, method: str = "PCA", n_dimensions: int = 2) -> Projection:
-    """Lay embeddings out on a map.
+    """Lay embeddings out on a map, as `project_in_steps`."""
+    return finish(project_in_steps(embeddings, method, n_dimensions))
+
+
+def finish(steps: Generator[object, None, Result]) -> Result:
+    """Take all steps of a generator; return its result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+
+def project_in_steps(embeddings: FloatArray, method: str = "PCA", n_dimensions: int = 2) -> Steps:
+    """Lay embeddings out on a map, step by step.
 
     Args:
         embeddings: float32 (sentences, hidden).
         method: one of `available_methods()`.
         n_dimensions: 2 or 3.
 
+    Yields:
+        Iterations done and iterations in all, for a method that has them. Who wants no more of it asks for no more.
+
+    Returns:
+        The map.
+
     Raises:
-        InputError: fewer than `MIN_SENTENCES`, or more than `MAX_NEIGHBOUR_SENTENCES` for another method than PCA.
+        InputError: fewer than `MIN_SENTENCES`, or more than `MAX_UMAP_SENTENCES` for UMAP.
         UnknownNameError: there is no such method here.
     """
     n = len(embeddings)
@@ -69,14 +97,16 @@ def project(embeddings: FloatArray, method: str = "PCA", n_dimensions: int = 2) 
         raise UnknownNameError(f"There is no map by {method!r}; there are {', '.join(available_methods())}.")
     if n < MIN_SENTENCES:
         raise InputError(f"A map needs at least {MIN_SENTENCES} sentences; there are {n}.")
-    if n > MAX_NEIGHBOUR_SENTENCES and method != "PCA":
-        raise InputError(f"{method} lays out at most {MAX_NEIGHBOUR_SENTENCES:,} sentences; use PCA for {n:,}.")
+    if n > MAX_UMAP_SENTENCES and method == "UMAP":
+        raise InputError(f"UMAP lays out at most {MAX_UMAP_SENTENCES:,} sentences; use PCA or t-SNE for {n:,}.")
     unit = normalised(embeddings)
     explained: tuple[float, ...] = ()
     if method == "PCA":
         places, explained = _pca(unit, n_dimensions)
+    elif method == "UMAP":
+        places = _umap(unit, n_dimensions)
     else:
-        places = (_tsne if method == "t-SNE" else _umap)(unit, n_dimensions)
+        places = yield from _tsne(unit, n_dimensions)
     return Projection(method, places.astype(np.float32), explained, *_judge(unit, places))
 
 
@@ -111,12 +141,28 @@ def _pca(unit: np.ndarray, n_dimensions: int) -> tuple[np.ndarray, tuple[float, 
     return places, tuple(float(max(values[axis], 0.0)) / total for axis in first)
 
 
-def _tsne(unit: np.ndarray, n_dimensions: int) -> np.ndarray:
-    from sklearn.manifold import TSNE
+def _tsne(unit: np.ndarray, n_dimensions: int) -> Generator[tuple[int, int], None, np.ndarray]:
+    """Lay out by t-SNE, from PCA.
+
+    On one core, so that it is the same each time.
+    """
+    from openTSNE import TSNEEmbedding
+    from openTSNE.affinity import PerplexityBasedNN
 
     perplexity = min(30.0, (len(unit) - 1) / 3)
-    method = TSNE(n_dimensions, perplexity=perplexity, init="pca", random_state=_SEED)
-    return np.asarray(method.fit_transform(unit.astype(np.float32)))
+    affinities = PerplexityBasedNN(unit.astype(np.float32), perplexity, n_jobs=1, random_state=_SEED)
+    start, _ = _pca(unit, n_dimensions)
+    start = 1e-4 * start / max(float(start[:, 0].std()), 1e-12)
+    start += np.random.default_rng(_SEED).normal(scale=1e-6, size=start.shape)  # equal places would never part
+    places = TSNEEmbedding(start, affinities, n_jobs=1, random_state=_SEED)
+    done, total = 0, sum(n for n, _ in _PHASES)
+    for n, settings in _PHASES:
+        rate = max(200.0, len(unit) / settings.get("exaggeration", 1))  # the default leaves few sentences where they began
+        for _ in range(n // _STEP):
+            yield done, total
+            places.optimize(_STEP, learning_rate=rate, inplace=True, **settings)
+            done += _STEP
+    return np.array(places)
 
 
 def _umap(unit: np.ndarray, n_dimensions: int) -> np.ndarray:

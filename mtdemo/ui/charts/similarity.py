@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtdemo.analysis.similarity import Similarity
 from mtdemo.analysis.vectors.background import Background
-from mtdemo.results import Similarity
 from mtdemo.ui.charts.style import as_text, styled
 from mtdemo.ui.components.messages import numbered, shorten
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_SENTENCES = 50
 _MAX_NUMBERS = 12  # sentences up to which each cell carries its number
+_MARGIN = 170  # pixels, for a number and the 22 characters of a label
 
 
 def plot_similarity(
@@ -59,6 +60,9 @@ def plot_similarity(
         ygap=1,
     )
     figure = styled(Figure(heatmap), height=60 + max(26 * n, 180))
-    figure.update_xaxes(side="top", type="category", showgrid=False)
-    figure.update_yaxes(autorange="reversed", type="category", showgrid=False, automargin=True)
+    figure.update_xaxes(side="top", type="category", showgrid=False, tickangle=0)
+    is_large = n > _MAX_NUMBERS  # whose margin and angles are set: measuring labels takes longer than all the rest
+    figure.update_yaxes(autorange="reversed", type="category", showgrid=False, automargin=not is_large, tickangle=0)
+    if is_large:
+        figure.update_layout(margin={"l": _MARGIN})
     return figure

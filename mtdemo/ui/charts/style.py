@@ -32,8 +32,8 @@ def styled(figure: Figure, height: int) -> Figure:
         height=height,
         dragmode=False,
     )
-    figure.update_xaxes(zeroline=False)  # plotly's is white, which glares on a dark page
-    figure.update_yaxes(zeroline=False)
+    figure.update_xaxes(zeroline=False, gridcolor=GRID)  # plotly's are white, which glares on a dark page
+    figure.update_yaxes(zeroline=False, gridcolor=GRID)
     return figure
 
 

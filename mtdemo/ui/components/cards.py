@@ -9,10 +9,9 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
-
+from mtdemo.analysis.similarity import Similarity
 from mtdemo.analysis.vectors.background import Background
-from mtdemo.results import Analysis, ModelInfo, SentenceAnalysis, Similarity
+from mtdemo.results import Analysis, ModelInfo, SentenceAnalysis
 from mtdemo.ui.components.labels import COLORS, color_classes, color_types
 from mtdemo.ui.components.messages import (
     describe_sources,
@@ -24,6 +23,7 @@ from mtdemo.ui.components.messages import (
 
 MAX_CARDS = 50
 ROWS_PER_PAGE = 50
+MAX_SENTENCES = 1_000  # on the page; more make it slow to lay out
 NEAR = 0.3  # below this cosine no sentence is called near, where the model's scale is not known
 _NEAR_PERCENT = 99  # and where it is, below so many percent of random pairs
 THRESHOLD = 0.5  # from this probability on a sentence has one of several classes, as their losses are trained
@@ -32,41 +32,29 @@ _N_OTHERS = 6  # classes beside the first that are listed
 _COLUMNS = ("", "sentence and its names", "class", "nearest", "pieces")
 
 
-def render_answers(similarity: Similarity, background: Background | None = None) -> str:
+def render_answers(similarity: Similarity, background: Background | None = None, most: int | None = None) -> str:
     """Show each sentence with its names, class and neighbour.
 
     A neighbour's cosine is put beside those of random pairs, where the background is given.
+
+    Args:
+        similarity: the answers.
+        background: the scale of cosines.
+        most: how many sentences at most; all by default.
     """
     analysis = similarity.analysis
     sources = describe_sources(analysis.model)
     warnings = f'<p class="sources">{html.escape(sources)}</p>' * bool(sources) + "".join(
         f'<p class="warning">{html.escape(words)}</p>' for words in warn_untrained(analysis.model)
     )
-    neighbours = find_neighbours(similarity)
+    neighbours = similarity.neighbours
     if len(analysis) > MAX_CARDS:
-        return warnings + _table(analysis, neighbours, background)
+        return warnings + _table(analysis, neighbours, background, min(most or len(analysis), len(analysis)))
     items = (
         _card(analysis, number, sentence, _nearest(analysis, neighbour, background))
         for number, (sentence, neighbour) in enumerate(zip(analysis, neighbours, strict=True), start=1)
     )
     return f'{warnings}<ol class="answers">{"".join(items)}</ol>'
-
-
-def find_neighbours(similarity: Similarity) -> list[tuple[int, float] | None]:
-    """Find each sentence's nearest other, as position and cosine.
-
-    It is None where there is no other, or where the model can hardly read the sentence; those are near to nothing.
-    """
-    matrix = np.array(similarity.matrix, dtype=np.float64)
-    readable = np.array([not sentence.reading_of("embedding").is_hardly_readable for sentence in similarity.analysis])
-    np.fill_diagonal(matrix, -np.inf)
-    matrix[:, ~readable] = -np.inf
-    matrix[~readable] = -np.inf
-    best = matrix.argmax(axis=1)
-    return [
-        (int(column), float(matrix[row, column])) if np.isfinite(matrix[row, column]) else None
-        for row, column in enumerate(best)
-    ]
 
 
 def mark_entities(sentence: SentenceAnalysis, colors: Mapping[str, str]) -> str:
@@ -187,8 +175,10 @@ def _nearest(analysis: Analysis, neighbour: tuple[int, float] | None, background
     return f'nearest <b>{position + 1}</b> <q dir="auto">{text}</q> {cosine:.2f}{scale}'
 
 
-def _table(analysis: Analysis, neighbours: Sequence[tuple[int, float] | None], background: Background | None) -> str:
-    """Lay the same answers out as a table in pages."""
+def _table(
+    analysis: Analysis, neighbours: Sequence[tuple[int, float] | None], background: Background | None, n: int
+) -> str:
+    """Lay the first answers out as a table in pages."""
 
     def rows(first: int, last: int) -> Iterator[str]:
         for position in range(first, last):
@@ -202,7 +192,6 @@ def _table(analysis: Analysis, neighbours: Sequence[tuple[int, float] | None], b
             )
             yield f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
-    n = len(analysis)
     starts = range(0, n, ROWS_PER_PAGE)
     bodies = "".join(
         f"<tbody{' hidden' if first else ''}>{''.join(rows(first, min(first + ROWS_PER_PAGE, n)))}</tbody>"
@@ -214,8 +203,10 @@ def _table(analysis: Analysis, neighbours: Sequence[tuple[int, float] | None], b
         for page, first in enumerate(starts)
     )
     heads = "".join(f'<th scope="col">{name or "<span class=hidden-text>number</span>"}</th>' for name in _COLUMNS)
+    left_out = f"The first {n:,} of {len(analysis):,} sentences stand here; the files below have all."
+    told = f'<p class="waiting">{left_out}</p>' if n < len(analysis) else ""
     return (
-        f'<nav class="pages" aria-label="Pages of sentences">{buttons}</nav>'
+        f'{told}<nav class="pages" aria-label="Pages of sentences">{buttons}</nav>'
         f'<table class="answers"><thead><tr>{heads}</tr></thead>{bodies}</table>'
     )
 

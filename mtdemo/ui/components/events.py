@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -26,12 +28,23 @@ def shows_errors(callback: Callback) -> Callback:
 
     @wraps(callback)
     def guarded(*given: Any, **named: Any) -> Any:
-        try:
+        with _told():
             return callback(*given, **named)
-        except MtdemoError as error:
-            raise as_message(error) from error
 
-    return cast(Callback, guarded)
+    @wraps(callback)
+    def guarded_steps(*given: Any, **named: Any) -> Iterator[Any]:
+        with _told():
+            yield from callback(*given, **named)
+
+    return cast(Callback, guarded_steps if inspect.isgeneratorfunction(callback) else guarded)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except MtdemoError as error:
+        raise as_message(error) from error
 
 
 def as_message(error: MtdemoError) -> gr.Error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from mtdemo.results import Similarity
+from mtdemo.analysis.similarity import Similarity
 from mtdemo.ui.charts.similarity import MAX_SENTENCES
 from mtdemo.ui.components.messages import numbered
 

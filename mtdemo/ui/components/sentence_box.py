@@ -18,6 +18,7 @@ from mtdemo.ui.components.examples import EXAMPLES, Example
 
 Result = TypeVar("Result")
 MAX_CHARACTERS = 160  # of a sentence in a table; a click shows the whole
+MAX_ROWS = 100  # of a table on the page, whose cells a browser copies whenever anything loads; files have all
 HOUR_S = 3_600
 _CONCURRENCY = 8  # questions in work at once; the service interleaves their batches
 _COMPARE = "(text, asked) => { window.mtdemo?.compare(text, asked); }"

@@ -12,7 +12,7 @@ import pandas as pd
 from mtdemo.errors import MtdemoError
 from mtdemo.results import Analysis, SentenceAnalysis
 from mtdemo.serving.vector_service import VectorService
-from mtdemo.ui.components.cards import TURN_PAGES, render_answers
+from mtdemo.ui.components.cards import MAX_SENTENCES, TURN_PAGES, render_answers
 from mtdemo.ui.components.downloads import add_downloads, csv_files, json_lines
 from mtdemo.ui.components.sentence_box import SentenceBox, as_problem, ask
 from mtdemo.ui.tabs.classification import tabulate_classes
@@ -71,7 +71,8 @@ def read(
         background = vectors.background_of(similarity.analysis, model) if len(similarity.analysis) > 1 else None
     except MtdemoError as error:
         return gr.skip(), gr.skip(), as_problem(str(error)), gr.skip(), gr.skip()
-    return text, n_answers + 1, "", describe_work(similarity.analysis, elapsed_ms), render_answers(similarity, background)
+    answers = render_answers(similarity, background, MAX_SENTENCES)
+    return text, n_answers + 1, "", describe_work(similarity.analysis, elapsed_ms), answers
 
 
 def describe_work(analysis: Analysis, elapsed_ms: float) -> str:

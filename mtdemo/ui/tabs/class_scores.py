@@ -19,7 +19,7 @@ from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.messages import as_plain_markdown
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, SentenceBox, ask
 
-MAX_LISTED = 200
+MAX_LISTED = 100
 FEW = 30  # sentences, below which nothing is to be concluded
 _INVITATION = (
     "**With labels:** open a file with a column of classes beside the texts, and accuracy, macro-F1, the confusion matrix, "

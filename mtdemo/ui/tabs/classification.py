@@ -17,7 +17,7 @@ from mtdemo.ui.components.downloads import add_downloads, csv_files, json_lines
 from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.labels import describe_classes
 from mtdemo.ui.components.messages import as_plain_markdown, describe_answer
-from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, SentenceBox, ask
+from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, MAX_ROWS, SentenceBox, ask
 from mtdemo.ui.tabs.class_scores import add_class_scores
 
 ALL = "all"
@@ -53,7 +53,8 @@ def add_classification_tab(service: ModelService, box: SentenceBox, model: gr.St
             least = gr.Slider(0, 1, 0, step=0.01, label="Confidence at least", scale=2)
             most = gr.Slider(0, 1, 1, step=0.01, label="Confidence at most", scale=2)
             order = gr.Radio(ORDERS, value=ORDERS[0], label="Order", scale=3)
-        table = gr.Dataframe(label="All sentences", interactive=False, wrap=True, max_chars=MAX_CHARACTERS, visible=False)
+        label = f"Sentences, {MAX_ROWS} at most; the files have all"
+        table = gr.Dataframe(label=label, interactive=False, wrap=True, max_chars=MAX_CHARACTERS, visible=False)
     box.fill_with(
         model,
         "classification_tab",
@@ -109,7 +110,7 @@ def filter_classes(
     kept = sure.between(least, most) & ((wanted == ALL) | (table["class"] == wanted))
     if order != ORDERS[0]:
         sure = sure.sort_values(ascending=order == ORDERS[1], kind="stable")
-    return table.loc[[place for place in sure.index if kept[place]]]
+    return table.loc[[place for place in sure.index if kept[place]][:MAX_ROWS]]
 
 
 def introduce(service: ModelService, model: str | None) -> str:
@@ -133,7 +134,7 @@ def show_classes(
     return (
         describe_answer(analysis, TASK),
         gr.Label(dict(analysis.sentences[0].probabilities) if one else None, visible=one),
-        gr.Dataframe(_table(analysis), visible=not one or analysis.is_qualified),
+        gr.Dataframe(_table(analysis)[:MAX_ROWS], visible=not one or analysis.is_qualified),
     )
 
 

@@ -20,11 +20,12 @@ from mtdemo.models.catalog import KNOWN_MODELS
 from mtdemo.results import Analysis, Entity, SentenceAnalysis
 from mtdemo.serving.service import ModelService
 from mtdemo.serving.vector_service import Comparison, VectorService
+from mtdemo.ui.charts.vectors import plot_two_maps
 from mtdemo.ui.components.cards import draw_class, mark_entities
 from mtdemo.ui.components.downloads import offer_table
 from mtdemo.ui.components.events import as_message, shows_errors
 from mtdemo.ui.components.labels import color_types
-from mtdemo.ui.components.messages import as_plain_markdown
+from mtdemo.ui.components.messages import as_plain_markdown, shorten
 from mtdemo.ui.components.sentence_box import SentenceBox, ask
 from mtdemo.ui.loading import load_beside
 from mtdemo.ui.tabs.class_scores import FEW, label_rows
@@ -35,6 +36,13 @@ _ABOUT = (
     "Both models read the sentences of the box: to see what another base gives, or, with a trained copy in use, what "
     "its training changed on your own sentences."
 )
+_VARIANTS = tuple(f"{EMBEDDED}#{variant}" for variant in ("cls", "max", "mean@1", "mean@2"))
+_INFO = (
+    "a model of the list, or any id of the hub; NAME#POOLING@LAYER is the same network pooled by mean, cls or max, or read "
+    "after an earlier layer"
+)
+_N_NAMED = 3  # neighbours of a sentence
+_DISPARITY = ((0.05, "nearly the same"), (0.3, "much alike"), (0.7, "partly alike"), (1.0, "hardly alike"))
 _ALIKE = ((0.9, "nearly alike"), (0.7, "mostly alike"), (0.4, "partly alike"), (-1.0, "differently"))
 
 
@@ -49,17 +57,22 @@ def add_compare_tab(vectors: VectorService, box: SentenceBox, model: gr.State) -
     settings = vectors.service.settings
     with gr.Row(elem_classes="controls"):
         other = gr.Dropdown(
-            [known.id for known in KNOWN_MODELS] if settings.hub_models else [EMBEDDED],
+            [*([known.id for known in KNOWN_MODELS] if settings.hub_models else [EMBEDDED]), *_VARIANTS],
             value=KNOWN_MODELS[1].id if settings.hub_models else EMBEDDED,
             label="Compare the model in use with",
-            info="a model of the list, or any id of the hub" if settings.hub_models else None,
+            info=_INFO if settings.hub_models else None,
             allow_custom_value=settings.hub_models,
             scale=3,
+            min_width=260,
         )
         button = gr.Button("Compare", variant="primary", scale=0, min_width=130)
     note = gr.Markdown(elem_classes="note")
     rows = gr.HTML(apply_default_css=False, elem_id="disagreements")
     csv = gr.DownloadButton("Download as CSV", interactive=False, size="sm", elem_classes="single")
+    with gr.Column(visible=False) as maps:
+        about_maps = gr.Markdown()
+        figure = gr.Plot(label="Two maps", show_label=False, elem_id="two-maps")
+        changed = gr.Dataframe(label="True neighbours that changed most", interactive=False, wrap=True)
     gr.Markdown(_ABOUT, elem_classes="introduction")
     button.click(
         partial(load_other, vectors.service),
@@ -70,15 +83,15 @@ def add_compare_tab(vectors: VectorService, box: SentenceBox, model: gr.State) -
     ).success(
         partial(show_comparison, vectors, csv.GRADIO_CACHE),
         [box.asked, model, other, box.file],
-        [note, rows, csv],
+        [note, rows, csv, maps, about_maps, figure, changed],
         api_visibility="private",
         show_progress_on=[rows],
         concurrency_limit=4,
     )
     box.n_answers.change(
-        lambda: ("", "", gr.DownloadButton(interactive=False)),
+        lambda: ("", "", gr.DownloadButton(interactive=False), gr.Column(visible=False)),
         None,
-        [note, rows, csv],
+        [note, rows, csv, maps],
         api_visibility="private",
         show_progress="hidden",
     )
@@ -105,12 +118,19 @@ def show_comparison(
     other: str | None,
     file: LoadedFile | None = None,
     progress: gr.Progress = gr.Progress(),
-) -> tuple[str, str, Any]:
-    """Show a note, sentences with both answers, a file."""
+) -> tuple[Any, ...]:
+    """Show a note, both answers, a file and two maps.
+
+    Returns:
+        The note, the sentences, the file; the part with the maps, what is told of them, the maps and the neighbours.
+    """
     compared = ask(vectors.service, partial(vectors.compare, other=_name_of(other)), text, model, progress)
     note = " ".join([describe_comparison(compared), *describe_scores(compared, file)])
     button = offer_table(tabulate_comparison(compared), "comparison", directory, vectors.service)
-    return note, render_comparison(compared), button
+    shown = gr.Column(visible=compared.maps is not None)
+    changed = gr.Dataframe(tabulate_neighbours(compared), visible=bool(compared.agreement.changed))
+    maps = (shown, describe_maps(compared), plot_two_maps(compared), changed)
+    return note, render_comparison(compared), button, *maps
 
 
 def _name_of(other: str | None) -> str:
@@ -179,10 +199,46 @@ def _describe_spaces(agreement: Agreement) -> list[str]:
         f"They rank pairs by similarity **{words}**: Spearman's correlation of the cosines is {value:.2f} over "
         f"{agreement.n_pairs:,} pairs."
     ]
+    if agreement.mean_cosines is not None:
+        one, other = agreement.mean_cosines
+        told.append(f"The mean cosine of these pairs is {one:.2f} and {other:.2f}: each model has its own scale.")
     if shared is not None:
         k = agreement.n_neighbours
         told.append(f"Of a sentence's {k:,} nearest, they share {100 * shared:.0f}%.".replace("1 nearest", "nearest"))
     return told
+
+
+def describe_maps(compared: Comparison) -> str:
+    """Say what the two maps show, as Markdown."""
+    if compared.maps is None:
+        return ""
+    one, other = (as_plain_markdown(analysis.model.id) for analysis in (compared.one, compared.other))
+    alike = next(words for most, words in _DISPARITY if compared.maps.disparity <= most)
+    lines = (
+        f" Lines join the places of the {len(compared.agreement.changed)} whose true neighbours changed most."
+        if compared.agreement.changed
+        else " All have the same true neighbours."
+    )
+    return (
+        f"### Two maps\n\nBoth are by PCA; that of {other} is shifted, turned, mirrored and scaled onto that of {one} "
+        f"(Procrustes). They are **{alike}**: disparity {compared.maps.disparity:.2f}, from 0 (the same picture) to 1 "
+        f"(nothing in common).{lines}"
+    )
+
+
+def tabulate_neighbours(compared: Comparison) -> pd.DataFrame:
+    """Tabulate whose true neighbours changed most, and to which."""
+    texts = [shorten(sentence.text, 60) for sentence in compared.one]
+
+    def name(places: tuple[int, ...]) -> str:
+        return "; ".join(f"{place + 1}. {texts[place]}" for place in places[:_N_NAMED])
+
+    rows = [
+        (each.position + 1, texts[each.position], round(each.shared, 2), name(each.only_one), name(each.only_other))
+        for each in compared.agreement.changed
+    ]
+    columns = ["sentence", "text", "shared neighbours", "near in the first alone", "near in the other alone"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def render_comparison(compared: Comparison) -> str:

@@ -18,7 +18,7 @@ from mtdemo.ui.components.downloads import add_downloads, csv_files, json_lines
 from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.labels import color_types, describe_types
 from mtdemo.ui.components.messages import as_plain_markdown, describe_answer
-from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, SentenceBox, ask
+from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, MAX_ROWS, SentenceBox, ask
 from mtdemo.ui.tabs.entity_scores import add_entity_scores
 
 Highlights = list[tuple[str, str | None]]
@@ -49,7 +49,9 @@ def add_entities_tab(service: ModelService, box: SentenceBox, model: gr.State, s
         with gr.Row(elem_classes="controls"):
             wanted = gr.Dropdown([ALL], value=ALL, label="Type", scale=1)
             least = gr.Slider(0, 1, 0, step=0.01, label="Score at least", scale=2)
-        table = gr.Dataframe(label="All spans", interactive=False, wrap=True, max_chars=MAX_CHARACTERS)
+        table = gr.Dataframe(
+            label=f"Spans, {MAX_ROWS} at most; the files have all", interactive=False, wrap=True, max_chars=MAX_CHARACTERS
+        )
     box.fill_with(
         model,
         "entities_tab",
@@ -58,7 +60,9 @@ def add_entities_tab(service: ModelService, box: SentenceBox, model: gr.State, s
         *(note, spans, table),
     )
     with gr.Accordion("Names and how often they are found", open=False):
-        names = gr.Dataframe(label="Names: choose one to see its sentences", interactive=False, wrap=True)
+        names = gr.Dataframe(
+            label=f"Names, {MAX_ROWS} at most: choose one to see its sentences", interactive=False, wrap=True
+        )
         chosen = gr.HTML(apply_default_css=False, elem_id="name-sentences")
     filtered = [box.asked, model, wanted, least]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
@@ -84,7 +88,7 @@ def reset_filter(
 ) -> tuple[Any, float, pd.DataFrame, str]:
     """Offer the types of the model, and count names."""
     analysis = _ask(service, text, model, progress)
-    return gr.Dropdown([ALL, *analysis.model.entity_types], value=ALL), 0, count_names(analysis), ""
+    return gr.Dropdown([ALL, *analysis.model.entity_types], value=ALL), 0, count_names(analysis)[:MAX_ROWS], ""
 
 
 @shows_errors
@@ -94,7 +98,7 @@ def filter_entities(
     """Tabulate and count spans of a type and score."""
     analysis = _ask(service, text, model, progress)
     table = tabulate_entities(analysis)
-    return table[_keep(table, wanted, least)], count_names(analysis, wanted, least)
+    return table[_keep(table, wanted, least)][:MAX_ROWS], count_names(analysis, wanted, least)[:MAX_ROWS]
 
 
 @shows_errors
@@ -132,7 +136,8 @@ def show_entities(
 ) -> tuple[str, Highlights, pd.DataFrame]:
     """Show a note, highlighted text and a table of spans."""
     analysis = _ask(service, text, model, progress)
-    return _note(analysis), highlight(analysis.sentences[:MAX_HIGHLIGHTED]), tabulate_entities(analysis)
+    spans = tabulate_entities(analysis)[:MAX_ROWS]
+    return _note(analysis), highlight(analysis.sentences[:MAX_HIGHLIGHTED]), spans
 
 
 def _ask(service: ModelService, text: str, model: str | None, progress: gr.Progress) -> Analysis:
@@ -199,6 +204,6 @@ def _note(analysis: Analysis) -> str:
         f"**{n_entities} {'entity' if n_entities == 1 else 'entities'} found.**" if n_entities else "**No entity found.**"
     )
     if len(analysis) > MAX_HIGHLIGHTED:
-        found += f" The first {MAX_HIGHLIGHTED} of {len(analysis):,} sentences are highlighted; the table has all."
+        found += f" The first {MAX_HIGHLIGHTED} of {len(analysis):,} sentences are highlighted; the files have all."
     score = " The score is the mean probability of the label over the span's words." if n_entities else ""
     return f"{found}{score}\n\n{describe_answer(analysis, TASK)}".strip()

@@ -11,10 +11,11 @@ import gradio as gr
 import numpy as np
 import pandas as pd
 
+from mtdemo.analysis.similarity import Similarity
 from mtdemo.analysis.vectors.background import Background
 from mtdemo.analysis.vectors.clusters import order_by_similarity
 from mtdemo.errors import InputError
-from mtdemo.results import Analysis, Pair, Similarity
+from mtdemo.results import Analysis, Pair, ProgressCallback
 from mtdemo.serving.service import ModelService
 from mtdemo.serving.vector_service import VectorService
 from mtdemo.ui.charts.similarity import MAX_SENTENCES, plot_similarity
@@ -23,7 +24,7 @@ from mtdemo.ui.components.downloads import AnswerFile, add_downloads, add_figure
 from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.grid import render_grid
 from mtdemo.ui.components.messages import describe_answer
-from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, SentenceBox, ask
+from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, MAX_ROWS, SentenceBox, ask
 from mtdemo.ui.vectors.projection import add_map
 from mtdemo.ui.vectors.ranking import add_ranking
 from mtdemo.ui.vectors.scale import describe_scale
@@ -73,7 +74,11 @@ def _add_pairs(vectors: VectorService, box: SentenceBox, model: gr.State) -> Non
         pairs = gr.Dataframe(label="Most and least similar pairs", interactive=False, wrap=True, max_chars=MAX_CHARACTERS)
     with gr.Accordion("Embeddings", open=False):
         values = gr.Dataframe(
-            label="Embeddings", interactive=False, wrap=True, max_chars=MAX_CHARACTERS, column_widths=_WIDTHS
+            label=f"Embeddings, {MAX_ROWS} at most; the files have all",
+            interactive=False,
+            wrap=True,
+            max_chars=MAX_CHARACTERS,
+            column_widths=_WIDTHS,
         )
     npy = AnswerFile("NumPy (.npy)", "embeddings.npy", lambda answers, _: as_npy(answers))
     add_downloads(vectors.service, box, model, *csv_files("embeddings", tabulate_values), npy)
@@ -97,12 +102,13 @@ def redraw_similarity(
     vectors: VectorService, text: str, model: str | None, is_ordered: bool, progress: gr.Progress = gr.Progress()
 ) -> tuple[Figure | None, str]:
     """Draw the cosines in one order or the other."""
-    similarity = ask(vectors.service, vectors.service.similarity, text, model, progress)
-    if len(similarity.analysis) == 1:
+    similarity = ask(vectors.service, partial(_compare_shown, vectors.service), text, model, progress)
+    n = len(similarity.analysis)
+    if n == 1:
         return None, ""
-    n = min(len(similarity.analysis), MAX_SENTENCES)
-    order = order_by_similarity(similarity.matrix[:n, :n]) if is_ordered else range(n)
-    background = vectors.background_of(similarity.analysis, model)
+    order = order_by_similarity(similarity.matrix) if is_ordered else range(n)
+    analysis = ask(vectors.service, vectors.service.analyze, text, model, progress)
+    background = vectors.background_of(analysis, model)
     return plot_similarity(similarity, background, order), render_grid(similarity, order)
 
 
@@ -112,7 +118,7 @@ def draw_map(service: ModelService, text: str, model: str | None, progress: gr.P
     Raises:
         InputError: one sentence has none.
     """
-    similarity = ask(service, service.similarity, text, model, progress)
+    similarity = ask(service, partial(_compare_shown, service), text, model, progress)
     if len(similarity.analysis) < 2:
         raise InputError(_ALONE)
     return plot_similarity(similarity)
@@ -121,7 +127,7 @@ def draw_map(service: ModelService, text: str, model: str | None, progress: gr.P
 @shows_errors
 def show_grid(service: ModelService, text: str, model: str | None, progress: gr.Progress = gr.Progress()) -> str:
     """Show the heat map as a table, for narrow screens."""
-    return render_grid(ask(service, service.similarity, text, model, progress))
+    return render_grid(ask(service, partial(_compare_shown, service), text, model, progress))
 
 
 @shows_errors
@@ -140,7 +146,7 @@ def show_embeddings(
         background = vectors.background_of(analysis, model)
         note = f"{_note(similarity)}\n\n{describe_scale(background)}".strip()
         figure, pairs = plot_similarity(similarity, background), tabulate_pairs(similarity, background)
-    return note, figure, pairs, tabulate_embeddings(analysis)
+    return note, figure, pairs, tabulate_embeddings(analysis)[:MAX_ROWS]
 
 
 def tabulate_embeddings(analysis: Analysis) -> pd.DataFrame:
@@ -184,6 +190,13 @@ def tabulate_pairs(similarity: Similarity, background: Background | None = None)
     return table
 
 
+def _compare_shown(
+    service: ModelService, sentences: Sequence[str], model: str | None, progress: ProgressCallback
+) -> Similarity:
+    """Compare the sentences that the picture shows."""
+    return service.similarity(sentences[:MAX_SENTENCES], model, progress=progress)
+
+
 def _texts(texts: Sequence[str], pair: Pair) -> tuple[str, str]:
     return texts[pair.first], texts[pair.second]
 
@@ -216,6 +229,6 @@ def _note(similarity: Similarity) -> str:
     if n_sentences == 1:
         return f"{_ALONE}\n\n{note}".strip()
     if n_sentences > MAX_SENTENCES:
-        shown = f"The picture shows the first {MAX_SENTENCES} of {n_sentences:,} sentences; tables and files have all."
+        shown = f"The picture shows the first {MAX_SENTENCES} of {n_sentences:,} sentences; pairs are those of all."
         return f"{shown}\n\n{note}".strip()
     return note

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from mtdemo.text.matching import match_texts
 from mtdemo.ui.charts.vectors import plot_map
 from mtdemo.ui.components.downloads import offer_table
 from mtdemo.ui.components.events import shows_errors
-from mtdemo.ui.components.sentence_box import HOUR_S, MAX_CHARACTERS, SentenceBox, ask
+from mtdemo.ui.components.sentence_box import HOUR_S, MAX_CHARACTERS, MAX_ROWS, SentenceBox, ask
 from mtdemo.ui.vectors.ranked import render_ranked
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ _COLUMN = "column: "  # before the name of one
 COLORINGS = ("class", "entity type", "cluster")
 _ABOUT = (
     "Each point is a sentence. Click one, or write its number, to see its neighbours in the original space: a map of two "
-    "dimensions cannot show all of them side by side."
+    "dimensions cannot show all of them side by side. With the lasso in the corner of a flat map, draw around points to "
+    "have them in a table."
 )
 _TRUST = ((0.95, "nearly all"), (0.85, "most"), (0.7, "some"), (0.0, "few"))
 _QUIET: dict[str, Any] = {"api_visibility": "private", "trigger_mode": "always_last"}
@@ -49,8 +50,9 @@ def add_map(vectors: VectorService, box: SentenceBox, model: gr.State, opened: g
         n_dimensions = gr.Radio([("2-D", 2), ("3-D", 3)], value=2, label="Dimensions", scale=1, min_width=120)
         coloring = gr.Radio(COLORINGS, value="class", label="Coloured by", scale=2)
         n_clusters = gr.Slider(2, MAX_CLUSTERS, 5, step=1, label="Clusters", scale=1, min_width=140)
+        stop = gr.Button("Stop", visible=False, size="sm", scale=0, min_width=90)
     with gr.Row(elem_classes="controls"):
-        pattern = gr.Textbox(label="Show only sentences that hold", max_lines=1, scale=3)
+        pattern = gr.Textbox(label="Show only sentences that hold", max_lines=1, scale=3, min_width=260)
         is_regex = gr.Checkbox(label="as a regular expression", scale=1, min_width=180)
     note = gr.Markdown(elem_classes="note")
     figure = gr.Plot(label="Map", show_label=False, elem_id="map")
@@ -61,21 +63,26 @@ def add_map(vectors: VectorService, box: SentenceBox, model: gr.State, opened: g
     with gr.Accordion("Clusters and the words that set them apart", open=False):
         clusters = gr.Dataframe(label="Clusters", interactive=False, wrap=True, max_chars=MAX_CHARACTERS)
     csv = gr.DownloadButton("Download the places as CSV", interactive=False, size="sm", elem_classes="single")
+    selected = _add_selection(vectors, drawn, csv.GRADIO_CACHE)
     look = [drawn, coloring, pattern, is_regex, box.file]
     box.fill_with(model, None, "", offer_columns, coloring, also=[box.file])
     changes = [method.input, n_dimensions.input, n_clusters.release]
     # Only who opens this part has a map laid out, and then after each reading.
+    running = []
     for triggers, was_drawn in (([opened.select], False), ([box.n_answers.change], True), (changes, None)):
-        gr.on(
+        event = gr.on(
             triggers,
             partial(lay_out, vectors, directory=csv.GRADIO_CACHE, was_drawn=was_drawn),
             [box.asked, model, method, n_dimensions, n_clusters, drawn],
-            [drawn, note, clusters, csv],
+            [drawn, note, clusters, csv, stop],
             **_QUIET,
             show_progress_on=[figure],
             concurrency_limit=2,
             concurrency_id="maps",
-        ).then(redraw, look, [figure, count], api_visibility="private", show_progress="hidden")
+        )
+        event.success(redraw_anew, look, [figure, count, selected], api_visibility="private", show_progress="hidden")
+        running.append(event)
+    stop.click(stop_layout, drawn, [stop, method], cancels=running, api_visibility="private", show_progress="hidden")
     gr.on(
         [coloring.input, pattern.submit, pattern.blur, is_regex.input],
         redraw,
@@ -86,6 +93,51 @@ def add_map(vectors: VectorService, box: SentenceBox, model: gr.State, opened: g
     )
     point.change(partial(show_neighbours, vectors), [box.asked, model, point], neighbours, **_QUIET, show_progress="hidden")
     box.n_answers.change(lambda: None, None, point, api_visibility="private", show_progress="hidden")
+
+
+def _add_selection(vectors: VectorService, drawn: gr.State, directory: str) -> gr.Textbox:
+    """Add the table of the points that were drawn around.
+
+    Returns:
+        Their numbers, which the browser writes.
+    """
+    numbers = gr.Textbox(visible="hidden", label="Numbers of the selected sentences", elem_id="map-selection")
+    found = gr.Markdown(elem_classes="note")
+    table = gr.Dataframe(visible=False, label="Selected", interactive=False, wrap=True, max_chars=MAX_CHARACTERS)
+    csv = gr.DownloadButton("Download the selected as CSV", interactive=False, size="sm", elem_classes="single")
+    chosen = [found, table, csv]
+    numbers.change(partial(show_selection, vectors, directory), [drawn, numbers], chosen, **_QUIET, show_progress="hidden")
+    return numbers
+
+
+@shows_errors
+def show_selection(
+    vectors: VectorService, directory: str, drawn: SentenceMap | None, numbers: str
+) -> tuple[str, Any, gr.DownloadButton]:
+    """Tabulate the points that were drawn around.
+
+    Args:
+        vectors: says how much files may have together.
+        directory: where files are put.
+        drawn: the map; None where there is none.
+        numbers: of sentences, from 1 on, with commas between.
+    """
+    n = len(drawn.texts) if drawn else 0
+    positions = sorted({int(each) - 1 for each in (numbers or "").split(",") if each.isdecimal() and 0 < int(each) <= n})
+    if drawn is None or not positions:
+        return "", gr.Dataframe(visible=False), gr.DownloadButton(interactive=False)
+    places = tabulate_places(drawn)
+    places.insert(0, "number", range(1, n + 1))
+    table = places.iloc[positions]
+    cut = f" The first {MAX_ROWS} are listed; the file has all." if len(positions) > MAX_ROWS else ""
+    on_page = gr.Dataframe(table.drop(columns=[*"xyz"], errors="ignore")[:MAX_ROWS], visible=True)
+    button = offer_table(table, "selected", directory, vectors.service)
+    return f"**{len(positions):,}** of {n:,} sentences are selected.{cut}", on_page, button
+
+
+def stop_layout(drawn: SentenceMap | None) -> tuple[Any, str]:
+    """Choose the method of the map that stays."""
+    return gr.Button(visible=False), drawn.projection.method if drawn else "PCA"
 
 
 @shows_errors
@@ -101,8 +153,8 @@ def lay_out(
     *,
     directory: str,
     was_drawn: bool | None = None,
-) -> tuple[Any, ...]:
-    """Lay the sentences out.
+) -> Iterator[tuple[Any, ...]]:
+    """Lay the sentences out, step by step.
 
     Args:
         vectors: answers.
@@ -116,17 +168,31 @@ def lay_out(
         directory: where files are put.
         was_drawn: whether there must be a last map for this to do anything, or must be none; None for always.
 
-    Returns:
-        The map, a note, the table of clusters and the file of places.
+    Yields:
+        The map, a note, the table of clusters, the file of places and the button that stops it. All but the button stay as
+        they are until the last.
     """
     if not text or (was_drawn is not None and was_drawn != (drawn is not None)):
-        return (gr.skip(),) * 4
-    if method != "PCA":
-        progress(None, desc=f"{method} lays the sentences out, which takes seconds")
-    question = partial(vectors.draw_map, method=method, n_dimensions=int(n_dimensions), n_clusters=int(n_clusters))
-    drawn = ask(vectors.service, question, text, model, progress)
+        yield (gr.skip(),) * 5
+        return
+    question = partial(vectors.draw_map_in_steps, method=method, n_dimensions=int(n_dimensions), n_clusters=int(n_clusters))
+    steps = ask(vectors.service, question, text, model, progress)
+    while True:
+        try:
+            done, total = next(steps)
+        except StopIteration as end:
+            drawn = end.value
+            break
+        progress((done, total), desc=f"{method} lays the sentences out", unit="iterations")
+        yield *(gr.skip(),) * 4, gr.Button(visible=True)
     button = offer_table(tabulate_places(drawn), "places", directory, vectors.service)
-    return drawn, describe_projection(drawn.projection), tabulate_clusters(drawn), button
+    described = describe_projection(drawn.projection)
+    yield drawn, described, tabulate_clusters(drawn), button, gr.Button(visible=False)
+
+
+def redraw_anew(*given: Any) -> tuple[Figure | None, str, str]:
+    """Draw a map that was just laid out, nothing selected."""
+    return *redraw(*given), ""
 
 
 @shows_errors

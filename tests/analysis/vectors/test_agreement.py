@@ -50,8 +50,10 @@ def test_the_correlation_is_that_of_scipy() -> None:
 
     one, other = FakeService().analyze(TEXTS), other_answers(2)
     upper = np.triu_indices(len(TEXTS), k=1)
-    expected = spearmanr(cosine_similarity(one.embeddings)[upper], cosine_similarity(other.embeddings)[upper]).statistic
+    pairs = [cosine_similarity(analysis.embeddings)[upper] for analysis in (one, other)]
+    expected = spearmanr(*pairs).statistic
     found = compare_answers(one, other)
+    assert found.mean_cosines == pytest.approx([each.mean() for each in pairs], abs=1e-6)
     assert found.rank_correlation == pytest.approx(expected, abs=1e-6)
     assert found.n_pairs == 21
     assert compare_answers(other, one).rank_correlation == found.rank_correlation

@@ -7,7 +7,7 @@ import pytest
 
 from mtdemo.analysis.similarity import normalised
 from mtdemo.analysis.vectors import projection
-from mtdemo.analysis.vectors.projection import available_methods, find_neighbours, project
+from mtdemo.analysis.vectors.projection import available_methods, find_neighbours, project, project_in_steps
 from mtdemo.errors import InputError, UnknownNameError
 from tests.analysis.vectors.test_background import vectors
 
@@ -75,16 +75,17 @@ def test_tsne_keeps_groups_together() -> None:
     np.fill_diagonal(near, np.inf)
     groups = np.repeat(range(3), 12)
     assert (groups[near.argmin(axis=1)] == groups).mean() > 0.9
+    assert np.ptp(project(vectors(12), "t-SNE").places, axis=0).min() > 1, "few are spread out, too"
+    assert list(project_in_steps(rows, "t-SNE", 3))[::10] == [(0, 750), (250, 750), (500, 750)]
+    assert list(project_in_steps(rows)) == []
+    assert np.isfinite(project(np.ones((6, 5), np.float32), "t-SNE").places).all(), "equal sentences have places, too"
 
 
-def test_what_cannot_be_drawn_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_drawn_says_so() -> None:
     with pytest.raises(InputError, match="at least 4 sentences; there are 3"):
         project(vectors(3))
     with pytest.raises(UnknownNameError, match="no map by 'SOM'; there are PCA, t-SNE"):
         project(vectors(5), "SOM")
-    monkeypatch.setattr(projection, "MAX_NEIGHBOUR_SENTENCES", 10)
-    with pytest.raises(InputError, match="t-SNE lays out at most 10 sentences; use PCA for 11"):
-        project(vectors(11), "t-SNE")
 
 
 def test_umap_is_there_when_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,6 +102,9 @@ def test_umap_is_there_when_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "umap", module)
     assert available_methods() == ("PCA", "t-SNE", "UMAP")
     assert project(vectors(9), "UMAP", 3).places.shape == (9, 3)
+    monkeypatch.setattr(projection, "MAX_UMAP_SENTENCES", 10)
+    with pytest.raises(InputError, match="UMAP lays out at most 10 sentences; use PCA or t-SNE for 11"):
+        project(vectors(11), "UMAP")
 
 
 def test_neighbours_are_those_of_the_original_space() -> None:

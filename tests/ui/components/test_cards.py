@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from mtdemo.analysis.vectors.background import Background
-from mtdemo.results import Similarity
-from mtdemo.ui.components.cards import find_neighbours, render_answers, render_classes
+from mtdemo.ui.components.cards import render_answers, render_classes
 from mtdemo.ui.components.grid import render_grid
 from mtdemo.ui.components.messages import is_in_fragments
 from tests.ui.conftest import INFO, FakeService
@@ -111,14 +110,11 @@ def test_the_nearest_is_put_beside_random_pairs(fake: FakeService) -> None:
 
 def test_neighbours_are_others_and_readable(fake: FakeService) -> None:
     similarity = fake.similarity(["a", "é", "b", "c"])
-    matrix = np.array([[1, 0.9, 0.2, 0.4], [0.9, 1, 0.8, 0.8], [0.2, 0.8, 1, 0.1], [0.4, 0.8, 0.1, 1]], np.float32)
-    found = find_neighbours(Similarity(similarity.analysis, matrix, (), ()))
-    assert [(place, round(cosine, 3)) if place is not None else None for place, cosine in filter(None, found)] == [
-        (3, 0.4), (0, 0.2), (0, 0.4),
-    ]  # fmt: skip
-    assert found[1] is None
-    assert find_neighbours(fake.similarity(["alone"])) == [None]
-    assert "none is near; the best is <b>1</b>, 0.20" in render_answers(Similarity(similarity.analysis, matrix, (), ()))
+    assert similarity.neighbours[1] is None
+    assert {neighbour[0] for neighbour in similarity.neighbours if neighbour} <= {0, 2, 3}
+    assert fake.similarity(["alone"]).neighbours == [None]
+    far = replace(similarity, nearest=np.array([-1, -1, 0, -1]), nearest_cosines=np.full(4, 0.2, np.float32))
+    assert "none is near; the best is <b>1</b>, 0.20" in render_answers(far)
 
 
 def test_more_than_fifty_sentences_are_a_table_in_pages(fake: FakeService) -> None:

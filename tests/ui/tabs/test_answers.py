@@ -12,7 +12,7 @@ from tests.ui.conftest import FakeService
 
 
 def test_a_failure_leaves_the_answers_and_is_told_once(fake: FakeService) -> None:
-    for text, words in (("  \n ", "nothing to read yet"), ("a\n" * 1_001, "1,001 sentences were given")):
+    for text, words in (("  \n ", "nothing to read yet"), ("a\n" * 10_001, "10,001 sentences were given")):
         asked, n_answers, problem, work, answers = read(VectorService(fake), text, None, 3)
         assert (asked, n_answers, work, answers) == (gr.skip(),) * 4
         assert words in problem and "The answers below stay as they were" in problem

@@ -11,7 +11,16 @@ import pytest
 from mtdemo.data.loaded_file import LoadedFile
 from mtdemo.serving.vector_service import SentenceMap, VectorService
 from mtdemo.ui.charts.vectors import MAX_COLORS, plot_map
-from mtdemo.ui.vectors.projection import COLORINGS, color_values, lay_out, offer_columns, redraw, show_neighbours
+from mtdemo.ui.vectors.projection import (
+    COLORINGS,
+    color_values,
+    lay_out,
+    offer_columns,
+    redraw,
+    show_neighbours,
+    show_selection,
+    stop_layout,
+)
 from tests.ui.components.test_cards import HOSTILE, Reader
 
 TEXT = "\n".join(f"Ada saw {n} cats" if n % 3 else f"word number {n}" for n in range(24))
@@ -19,7 +28,8 @@ TEXT = "\n".join(f"Ada saw {n} cats" if n % 3 else f"word number {n}" for n in r
 
 def laid_out(vectors: VectorService, tmp_path: Path, **changes: Any) -> tuple[Any, ...]:
     asked = {"text": TEXT, "model": None, "method": "PCA", "n_dimensions": 2, "n_clusters": 3, "drawn": None}
-    return lay_out(vectors, **(asked | changes), directory=str(tmp_path))
+    *_, last = lay_out(vectors, **(asked | changes), directory=str(tmp_path))
+    return last[:4]
 
 
 def test_a_map_has_a_note_clusters_and_a_file(vectors: VectorService, tmp_path: Path) -> None:
@@ -86,11 +96,30 @@ def test_many_points_are_drawn_by_webgl(vectors: VectorService) -> None:
 
 def test_a_map_is_laid_out_only_for_who_opened_it(vectors: VectorService, tmp_path: Path) -> None:
     drawn, *_ = laid_out(vectors, tmp_path)
-    skipped = (gr.skip(),) * 4
     for last, was_drawn in ((None, True), (drawn, False)):
-        answer = lay_out(vectors, TEXT, None, "PCA", 2, 3, last, directory=str(tmp_path), was_drawn=was_drawn)
-        assert answer == skipped
+        answers = lay_out(vectors, TEXT, None, "PCA", 2, 3, last, directory=str(tmp_path), was_drawn=was_drawn)
+        assert list(answers) == [(gr.skip(),) * 5]
     assert redraw(None, "class", "", False) == (None, "")
+
+
+def test_a_layout_in_steps_can_be_stopped_before_its_end(vectors: VectorService, tmp_path: Path) -> None:
+    steps = lay_out(vectors, TEXT, None, "t-SNE", 2, 3, None, directory=str(tmp_path))
+    *kept, stop = next(steps)
+    assert kept == [gr.skip()] * 4 and stop.visible
+    steps.close()
+    assert stop_layout(None)[1] == "PCA"
+    drawn, *_ = laid_out(vectors, tmp_path)
+    assert stop_layout(drawn)[1] == "PCA"
+
+
+def test_points_that_were_drawn_around_stand_in_a_table_and_a_file(vectors: VectorService, tmp_path: Path) -> None:
+    drawn, *_ = laid_out(vectors, tmp_path)
+    note, table, csv = show_selection(vectors, str(tmp_path), drawn, "3,1,99,0,-2,x,3")
+    assert note == "**2** of 24 sentences are selected."
+    assert [row[:2] for row in table.value["data"]] == [[1, "word number 0"], [3, "Ada saw 2 cats"]]
+    assert list(pd.read_csv(csv.value["path"])["number"]) == [1, 3]
+    for numbers in ("", "99"):
+        assert not show_selection(vectors, str(tmp_path), drawn, numbers)[1].visible
 
 
 def test_neighbours_are_listed_with_where_they_stand(vectors: VectorService) -> None:
