@@ -63,3 +63,10 @@ def test_a_value_that_a_component_cannot_hold_is_one_message(component: Any, val
         thread.submit(lambda: asyncio.run(page.preprocess_data(function, [value], None))).result()
     assert not error.value.print_exception
     assert "<img" not in str(error.value)
+
+
+def test_events_that_show_no_progress_tell_of_it_in_one_small_place(page: gr.Blocks) -> None:
+    quiet = [event for event in page.fns.values() if event.show_progress == "hidden"]
+    (place,) = {component for event in quiet for component in event.show_progress_on}
+    assert len(quiet) > 20 and isinstance(place, gr.HTML)
+    assert page.fns[0].get_config()["show_progress_on"] in (None, [place._id])
