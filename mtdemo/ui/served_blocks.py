@@ -61,10 +61,10 @@ class ServedBlocks(gr.Blocks):  # type: ignore[misc]
         up all of them and copies what they hold. With the tables of all tabs among them that took most of a second.
         """
         super().__exit__(*given, **named)
-        first = next(block for block in self.blocks.values() if isinstance(block, Component))  # found soonest
+        first = [block for block in self.blocks.values() if isinstance(block, Component)][:1]  # found soonest
         for event in self.fns.values():
             if event.show_progress == "hidden":
-                event.show_progress_on = [first]
+                event.show_progress_on = first or None
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *given: Any, **named: Any) -> Any:
         """Turn what was sent into what callbacks get.
