@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MAX_COLUMNS = 8  # of a file, that can be chosen from
+_MAX_DIGITS = 9  # of the number of a sentence
 _COLUMN = "column: "  # before the name of one
 COLORINGS = ("class", "entity type", "cluster")
 _ABOUT = (
@@ -123,7 +124,8 @@ def show_selection(
         numbers: of sentences, from 1 on, with commas between.
     """
     n = len(drawn.texts) if drawn else 0
-    positions = sorted({int(each) - 1 for each in (numbers or "").split(",") if each.isdecimal() and 0 < int(each) <= n})
+    given = {int(each) for each in (numbers or "").split(",") if each.isdecimal() and len(each) < _MAX_DIGITS}
+    positions = sorted(number - 1 for number in given if 0 < number <= n)
     if drawn is None or not positions:
         return "", gr.Dataframe(visible=False), gr.DownloadButton(interactive=False)
     places = tabulate_places(drawn)
@@ -177,6 +179,8 @@ def lay_out(
         return
     question = partial(vectors.draw_map_in_steps, method=method, n_dimensions=int(n_dimensions), n_clusters=int(n_clusters))
     steps = ask(vectors.service, question, text, model, progress)
+    if method != "PCA":
+        progress(None, desc=f"{method} looks for neighbours")
     while True:
         try:
             done, total = next(steps)

@@ -114,7 +114,7 @@ def test_a_layout_in_steps_can_be_stopped_before_its_end(vectors: VectorService,
 
 def test_points_that_were_drawn_around_stand_in_a_table_and_a_file(vectors: VectorService, tmp_path: Path) -> None:
     drawn, *_ = laid_out(vectors, tmp_path)
-    note, table, csv = show_selection(vectors, str(tmp_path), drawn, "3,1,99,0,-2,x,3")
+    note, table, csv = show_selection(vectors, str(tmp_path), drawn, f"3,1,99,0,-2,x,3,{'9' * 5_000}")
     assert note == "**2** of 24 sentences are selected."
     assert [row[:2] for row in table.value["data"]] == [[1, "word number 0"], [3, "Ada saw 2 cats"]]
     assert list(pd.read_csv(csv.value["path"])["number"]) == [1, 3]
