@@ -16,6 +16,13 @@
       document.body.classList.toggle("long-lines", lines(text).split("\n").some(isLong));
       say(stale ? "Changed since it was read: the answers below are of the earlier text." : "");
     },
+    // Go on when what was answered is painted; a page in the background is never painted.
+    painted(value) {
+      return new Promise((resolve) => {
+        requestAnimationFrame(() => setTimeout(() => resolve(value)));
+        setTimeout(() => resolve(value), 300);
+      });
+    },
     // Hand a file out that was made on a click.
     save(file) {
       if (!file) return;

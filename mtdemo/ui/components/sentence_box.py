@@ -22,6 +22,7 @@ MAX_ROWS = 100  # of a table on the page, whose cells a browser copies whenever 
 HOUR_S = 3_600
 _CONCURRENCY = 8  # questions in work at once; the service interleaves their batches
 _COMPARE = "(text, asked) => { window.mtdemo?.compare(text, asked); }"
+_AFTER_PAINT = "(count) => window.mtdemo ? window.mtdemo.painted(count) : count"
 
 
 def split_lines(text: str | None) -> list[str]:
@@ -85,7 +86,8 @@ class SentenceBox:
         file: the `LoadedFile` that the sentences came from; None where they came from elsewhere. A person may have changed
             the box since: `find_rows` says which sentence is of which row.
         asked: the text that the answers on the page are of.
-        n_answers: how often was read with success; a change of it fills the tabs.
+        n_read: how often was read with success.
+        n_answers: the same, once those answers are painted; a change of it fills the tabs.
         n_wanted: how often reading was asked for by an example or a link.
         lesson: what the chosen example teaches.
         problem: why the last reading failed; empty where it did not.
@@ -103,6 +105,7 @@ class SentenceBox:
     put_back: gr.Button
     file: gr.State
     asked: gr.Textbox
+    n_read: gr.State
     n_answers: gr.State
     n_wanted: gr.State
     lesson: gr.Markdown
@@ -114,14 +117,14 @@ class SentenceBox:
 
         Args:
             model: the visitor's choice of model.
-            callback: gets the text, the model and `n_answers`; gives `asked`, `n_answers`, `problem` and `work`.
+            callback: gets the text, the model and `n_read`; gives `asked`, `n_read`, `problem` and `work`.
             outputs: what else it fills.
         """
         gr.on(
             [self.read.click, self.sentences.submit, self.n_wanted.change, model.change],
             callback,
-            [self.sentences, model, self.n_answers],
-            [self.asked, self.n_answers, self.problem, self.work, *outputs],
+            [self.sentences, model, self.n_read],
+            [self.asked, self.n_read, self.problem, self.work, *outputs],
             api_visibility="private",
             show_progress_on=list(outputs),
             trigger_mode="always_last",
@@ -194,7 +197,11 @@ def add_sentence_box() -> SentenceBox:
     asked = gr.Textbox(visible="hidden", label="What was read")
     file = gr.State(None, time_to_live=HOUR_S)
     buttons = (read, link, clear, chips, area, open_file, split, put_back)
-    box = SentenceBox(sentences, *buttons, file, asked, gr.State(0), gr.State(0), lesson, problem, work)
+    box = SentenceBox(sentences, *buttons, file, asked, gr.State(0), gr.State(0), gr.State(0), lesson, problem, work)
+    # The tabs are filled after the answers are painted: asking for each takes the browser some milliseconds.
+    box.n_read.change(
+        lambda count: count, box.n_read, box.n_answers, js=_AFTER_PAINT, show_progress="hidden", api_visibility="private"
+    )
     for chip, example in zip(chips, EXAMPLES, strict=True):
         chip.click(
             partial(take_example, example),

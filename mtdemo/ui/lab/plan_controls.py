@@ -31,6 +31,7 @@ class PlanControls:
     Attributes:
         backbone, scenario: what the plan begins from; no scenario is chosen while something is changed by hand.
         origin: the scenario that was chosen last, by its name, and the backbone for which the controls were filled.
+        marked: name of the field that is marked as wrong; empty for none.
         stack: the network with its locks; its value names the parts that train.
         n_first, n_last: lock and unlock layers of the stack, and show how many are locked.
         n_steps: what the timeline is drawn for.
@@ -39,6 +40,7 @@ class PlanControls:
     backbone: gr.Radio
     scenario: gr.Radio
     origin: gr.State
+    marked: gr.State
     reset: gr.Button
     stack: gr.HTML
     n_first: gr.Slider
@@ -81,7 +83,7 @@ class PlanControls:
     @property
     def inputs(self) -> set[Component]:
         """Controls that are read."""
-        chosen: set[Component] = {self.backbone, self.scenario, self.origin, self.n_first, self.n_last}
+        chosen: set[Component] = {self.backbone, self.scenario, self.origin, self.marked, self.n_first, self.n_last}
         return chosen | self.owned | set(self.fields.values())
 
     @property
@@ -133,6 +135,7 @@ def add_plan_controls(backbone: gr.Radio, scenario: gr.Radio, reset: gr.Button) 
         backbone,
         scenario,
         origin,
+        gr.State(""),
         reset,
         stack,
         n_first,
@@ -261,15 +264,18 @@ def write_plan(controls: PlanControls, plan: TrainingPlan, trainable: Sequence[s
     }
 
 
-def mark_fields(controls: PlanControls, error: PlanError | None) -> Updates:
+def mark_fields(controls: PlanControls, marked: str, error: PlanError | None) -> Updates:
     """Say at its field what is wrong.
 
-    At the others stands what always stands there.
+    Args:
+        controls: their fields are marked.
+        marked: name of the field that is marked now, at which what always stands there is put back.
+        error: what is wrong; None for nothing.
     """
-    wrong = error.field if error else ""
-    return {
-        field: gr.update(info=str(error), elem_classes=["wrong"])
-        if name == wrong
-        else gr.update(info=getattr(field, "info", None) or "", elem_classes=[])  # None would leave what stood there
-        for name, field in controls.fields.items()
-    }
+    wrong, fields = error.field if error else "", controls.fields
+    updates: Updates = {controls.marked: wrong}
+    if marked in fields:  # None as its words would leave what stands there
+        updates[fields[marked]] = gr.update(info=getattr(fields[marked], "info", None) or "", elem_classes=[])
+    if wrong in fields:
+        updates[fields[wrong]] = gr.update(info=str(error), elem_classes=["wrong"])
+    return updates

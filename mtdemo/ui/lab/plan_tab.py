@@ -161,7 +161,8 @@ def change_plan(
         return _changed(planner, controls, view, fill, moved, values)
     except MtdemoError as error:
         at_field = error if isinstance(error, PlanError) else None
-        return {**mark_fields(controls, at_field), **view.show_error(error), controls.reset: gr.update(visible=True)}
+        marks = mark_fields(controls, values[controls.marked], at_field)
+        return {**marks, **view.show_error(error), controls.reset: gr.update(visible=True)}
 
 
 @shows_errors
@@ -188,28 +189,36 @@ def _changed(
     plan = planner.plan(read_request(controls, now, planner.scenario_plan(backbone, scenario)))
     shown = view.show(plan, scenario, n_steps)
     followed = _follow(controls, plan, now)
+    if filled:
+        for slider in (controls.n_first, controls.n_last):
+            followed[slider].update(_range(plan))
     if controls.stack in filled:  # else it says more than this answer, if it was clicked on meanwhile
         followed[controls.stack]["value"] = now[controls.stack]
-    updates = {**mark_fields(controls, None), **_with_values(filled, controls), **followed, **shown}
+    marks = mark_fields(controls, values[controls.marked], None)
+    updates = {**marks, **_with_values(filled, marks), **followed, **shown}
     return {component: update for component, update in updates.items() if component is not moved}
 
 
-def _with_values(filled: Filled, controls: PlanControls) -> Updates:
+def _with_values(filled: Filled, marks: Updates) -> Updates:
     """Make updates of values that are right."""
-    unmarked = mark_fields(controls, None)
-    return {field: {**unmarked.get(field, {}), **gr.update(value=value)} for field, value in filled.items()}
+    return {field: {**marks.get(field, {}), **gr.update(value=value)} for field, value in filled.items()}
 
 
 def _follow(controls: PlanControls, plan: PlanReport, values: Values) -> Updates:
     """Let stack, sliders and scenario show what is planned."""
     declared = tuple(part.part for part in plan.freezing.parts)
-    trainable, n_layers, is_custom = values[controls.stack], count_layers(declared), bool(plan.changes)
-    layers = {"maximum": max(1, n_layers), "visible": n_layers > 0}
+    trainable, is_custom = values[controls.stack], bool(plan.changes)
     return {
         controls.scenario: None if is_custom else values[controls.origin][0],
         controls.origin: values[controls.origin],
         controls.reset: gr.update(visible=is_custom),
         controls.stack: gr.update(drawing=draw_stack(plan.freezing, plan.plan.optimizer)),
-        controls.n_first: gr.update(value=count_first(declared, trainable), **layers),
-        controls.n_last: gr.update(value=count_last(declared, trainable), **layers),
+        controls.n_first: gr.update(value=count_first(declared, trainable)),
+        controls.n_last: gr.update(value=count_last(declared, trainable)),
     }
+
+
+def _range(plan: PlanReport) -> dict[str, Any]:
+    """Give the sliders as many places as there are layers."""
+    n_layers = count_layers(tuple(part.part for part in plan.freezing.parts))
+    return {"maximum": max(1, n_layers), "visible": n_layers > 0}

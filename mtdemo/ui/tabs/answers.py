@@ -51,14 +51,14 @@ def tabulate_answers(analysis: Analysis) -> pd.DataFrame:
 
 
 def read(
-    vectors: VectorService, text: str, model: str | None, n_answers: int, progress: gr.Progress = gr.Progress()
+    vectors: VectorService, text: str, model: str | None, n_read: int, progress: gr.Progress = gr.Progress()
 ) -> tuple[Any, ...]:
     """Read the sentences once, for every tab.
 
     A failure leaves what is shown as it is, and is told beside the box.
 
     Returns:
-        The text that was read, the number of answers by now, the problem, the work in words, and the answers.
+        The text that was read, the number of readings by now, the problem, the work in words, and the answers.
     """
     service = vectors.service
     try:
@@ -72,7 +72,7 @@ def read(
     except MtdemoError as error:
         return gr.skip(), gr.skip(), as_problem(str(error)), gr.skip(), gr.skip()
     answers = render_answers(similarity, background, MAX_SENTENCES)
-    return text, n_answers + 1, "", describe_work(similarity.analysis, elapsed_ms), answers
+    return text, n_read + 1, "", describe_work(similarity.analysis, elapsed_ms), answers
 
 
 def describe_work(analysis: Analysis, elapsed_ms: float) -> str:

@@ -88,8 +88,9 @@ class PlanForm:
         return str(self.values[getattr(self.view, name)])
 
     def told(self, name: str, what: str) -> Any:
-        """What a control of the plan was told last, such as its `info`."""
-        return self.properties[{**self.controls.rates, **self.controls.fields, "reset": self.controls.reset}[name]][what]
+        """What a control of the plan was told last, such as its `info`; None for nothing."""
+        control = {**self.controls.rates, **self.controls.fields, "reset": self.controls.reset}[name]
+        return self.properties.get(control, {}).get(what)
 
     @property
     def drawing(self) -> str:
