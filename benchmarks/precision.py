@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mtdemo.config import EMBEDDED_CHECKPOINT, MAX_LENGTH
+from mtdemo.config import DTYPES, EMBEDDED_CHECKPOINT, MAX_LENGTH
 from mtdemo.data.readers import read_labelled, read_tagged
 from mtdemo.inference.pipeline import analyze_batches
 from mtdemo.inference.placement import place
@@ -27,7 +27,6 @@ from mtdemo.models.checkpoints import load_directory
 from mtdemo.results import SentenceAnalysis
 
 SEED = 13
-DTYPES = ("float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ DOCUMENTS = {
     name: (ROOT / name).read_text(encoding="utf-8")
     for name in (
         "README.md", "CONTRIBUTING.md", "CHANGELOG.md",
-        "docs/api.md", "docs/architecture.md", "docs/benchmarks.md", "docs/cli.md", "docs/files.md", "docs/scaling.md",
+        "docs/api.md", "docs/architecture.md", "docs/benchmarks.md", "docs/cli.md", "docs/files.md", "docs/models.md",
+        "docs/scaling.md",
         "docs/spaces.md",
         "docs/why.md",
     )

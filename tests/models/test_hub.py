@@ -243,8 +243,10 @@ def test_errors_of_any_library_below_have_their_cause() -> None:
 
     wrapped = OSError("not in the cache")
     wrapped.__cause__ = httpx2.ConnectTimeout("x")
+    reset = httpx2.ReadError("x")
+    reset.__cause__ = ConnectionResetError()
     for words, errors in {
-        "interrupted": (httpx2.ReadError("x"), httpx2.RemoteProtocolError("x"), RuntimeError("Xet: CAS")),
+        "interrupted": (httpx2.ReadError("x"), httpx2.RemoteProtocolError("x"), RuntimeError("Xet: CAS"), reset),
         "cannot be reached from here": (httpx2.ConnectError("x"), ConnectionRefusedError(), wrapped),
         "does not answer": (httpx2.ReadTimeout("x"), TimeoutError()),
     }.items():

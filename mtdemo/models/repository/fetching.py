@@ -75,11 +75,14 @@ _BY_NUMBER = {
     errno.EPERM: "the cache folder cannot be written. Set HF_HOME to one that can",
     errno.EROFS: "the cache folder is read-only. Set HF_HOME to another one",
 }
+_UNREACHABLE, _INTERRUPTED = "the hub cannot be reached from here; check the network", "the download was interrupted"
 _BY_NAME = (  # of an error, since several libraries below have their own: the first that fits
-    ("Connect", "the hub cannot be reached from here; check the network"),
-    ("gaierror", "the hub cannot be reached from here; check the network"),
+    ("Reset", _INTERRUPTED),
+    ("Aborted", _INTERRUPTED),
+    ("Connect", _UNREACHABLE),
+    ("gaierror", _UNREACHABLE),
     ("Timeout", "the hub does not answer"),
-    ("", "the download was interrupted"),
+    ("", _INTERRUPTED),
 )
 
 
