@@ -18,7 +18,7 @@ class BoundedHttp(HttpToolsProtocol):
     _n_bytes = 0  # received of the request that comes in, but for its body
 
     def data_received(self, data: bytes) -> None:
-        """Read what came; answer 400 where too much is no body."""
+        """Read what came, up to the limit."""
         self._n_bytes += len(data)
         super().data_received(data)
         if self._n_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from mtdemo.serving.service import ModelService
 
 MAX_QUEUE = 200  # questions that wait; more are refused
-MAX_SESSIONS = 500  # of which gradio keeps the state, 0.28 MB each; a call of its API without a session makes one
+MAX_SESSIONS = 500  # of which gradio keeps the state; a call of its API without a session makes one
 GRACE_S = 10.0  # to answer what was begun when the process is told to end
+KEEP_ALIVE_S = 75  # of a connection without requests; a proxy that closes it earlier, as most do, never loses one
 _END_S = 2.0  # after that, to close what is open
 
 
@@ -38,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _serve(read_settings(arguments, for_visitors=True))
     except SettingsError as error:
+        gc.enable()
         print(f"mtdemo: {error}", file=sys.stderr)
         return 2
     return 0
@@ -47,6 +50,7 @@ def _serve(settings: Settings) -> None:
     end = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: end.set())
+    gc.disable()  # imports stay, and looking through them again and again takes a part of the start
     page, service = start(settings)
     print(f"mtdemo is at {page.local_url} (Ctrl-C stops it). The model is loading in the background.", flush=True)
     if settings.mcp:
@@ -76,6 +80,7 @@ def start(settings: Settings) -> tuple[gr.Blocks, ModelService]:
     from mtdemo.serving.service import ModelService
     from mtdemo.ui.bounded_http import bound_heads
     from mtdemo.ui.page import build_page
+    from mtdemo.ui.served_blocks import OpenEvents
     from mtdemo.ui.theme import CSS, make_theme
     from mtdemo.ui.tools import offer_tools
 
@@ -108,6 +113,9 @@ def start(settings: Settings) -> tuple[gr.Blocks, ModelService]:
         )
     except OSError as error:
         raise SettingsError(f"Port {settings.port} of {settings.host} cannot be used: {error} Try --port.") from error
+    waiting = page._queue
+    waiting.pending_event_ids_session = OpenEvents(waiting.pending_messages_per_session, MAX_SESSIONS)
+    page.server.config.timeout_keep_alive = KEEP_ALIVE_S
     return page, service
 
 
@@ -156,8 +164,14 @@ def _load(service: ModelService) -> None:
 
     The page shows a failure, too.
     """
+    from mtdemo.runtime import import_libraries
     from mtdemo.serving.vector_service import VectorService
 
+    try:
+        import_libraries()
+    finally:
+        gc.freeze()  # from now on only what came later is looked through
+        gc.enable()
     try:
         VectorService(service).background()  # loads it; what fails is tried again by the next question
     except MtdemoError as error:

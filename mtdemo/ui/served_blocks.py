@@ -18,8 +18,8 @@ class SharedConfig(BlocksConfig):  # type: ignore[misc]
     """The configuration of a page, described once for all sessions.
 
     gradio describes every component anew for each session, and a call of its API without a session makes one: with a
-    hundred components that takes longer than the answer. Here a session gets copies of what was described, and describes
-    for itself only components that were changed in it.
+    hundred components that takes longer than the answer, and half a megabyte. Here sessions borrow what was described, and
+    describe for themselves only components that were changed in them.
     """
 
     def __init__(self, page: gr.Blocks) -> None:
@@ -33,14 +33,62 @@ class SharedConfig(BlocksConfig):  # type: ignore[misc]
         return copied
 
     def config_for_block(self, _id: int, rendered_ids: list[int], block: Any, renderable: Any = None) -> dict[str, Any]:
-        """Describe a component; its `props` may be changed."""
+        """Describe a component; its `props` may be changed.
+
+        A session asks before anything is rendered, and borrows; the page asks for what it sends, and gets a copy.
+        """
         page = self.root_block
         if renderable or not page.is_running or page.blocks.get(_id) is not block:
             return dict(super().config_for_block(_id, rendered_ids, block, renderable))
         if _id not in self._described:
             self._described[_id] = super().config_for_block(_id, rendered_ids, block)
         described = self._described[_id]
-        return {**described, "props": dict(described["props"])}
+        return {**described, "props": dict(described["props"])} if rendered_ids else _Borrowed(described)
+
+
+class _Borrowed(dict[str, Any]):
+    """A description that all sessions share until one changes it."""
+
+    __slots__ = ("_lent",)
+
+    def __init__(self, lent: dict[str, Any]) -> None:
+        super().__init__()
+        self._lent = lent
+
+    def __missing__(self, key: str) -> Any:
+        if key != "props":
+            return self._lent[key]
+        own = self[key] = dict(self._lent[key])
+        return own
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._lent
+
+    def whole(self) -> dict[str, Any]:
+        """Return all of it, with what was changed."""
+        return {**self._lent, **self}
+
+
+class OpenEvents(dict[str, set[str]]):
+    """Events of each session that are not answered yet.
+
+    It is for gradio's queue, which by itself never forgets a session, and looks through all of them at each call.
+
+    Args:
+        messages: what is to be sent to each session; a session leaves both together.
+        most: sessions, after which those leave that wait for nothing.
+    """
+
+    def __init__(self, messages: dict[str, Any], most: int) -> None:
+        super().__init__()
+        self._messages, self._most = messages, most
+
+    def __setitem__(self, session: str, events: set[str]) -> None:
+        if len(self) >= self._most:
+            for other in [other for other, its in self.items() if not its or other not in self._messages]:
+                del self[other]
+                self._messages.pop(other, None)
+        super().__setitem__(session, events)
 
 
 class ServedBlocks(gr.Blocks):  # type: ignore[misc]

@@ -103,6 +103,13 @@ def test_a_model_of_few_positions_learns_too(tiny: Callable[..., Path], dataset:
     assert outcome.own_before[0].n_truncated > 0
 
 
+def test_a_model_that_answers_in_int8_trains_and_is_measured_in_float32(model: LoadedModel, dataset: LabDataset) -> None:
+    outcome, _, trained = run_whole(replace(model, in_int8=True), dataset, quick())
+    assert not trained.in_int8
+    exact, _ = run(model, dataset, quick())
+    assert (outcome.entities, outcome.classes, outcome.movement) == (exact.entities, exact.classes, exact.movement)
+
+
 def test_the_model_that_serves_is_untouched(model: LoadedModel, dataset: LabDataset) -> None:
     before = {name: tensor.clone() for name, tensor in model.model.state_dict().items()}
     outcome, _ = run(model, dataset, quick())

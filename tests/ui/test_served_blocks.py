@@ -12,7 +12,7 @@ from gradio.state_holder import SessionState
 
 from mtdemo.planning.planner import Planner
 from mtdemo.ui.page import build_page
-from mtdemo.ui.served_blocks import ServedBlocks
+from mtdemo.ui.served_blocks import OpenEvents, ServedBlocks
 from tests.ui.conftest import FakeService
 
 
@@ -26,8 +26,22 @@ def page(fake: FakeService, planner: Planner) -> gr.Blocks:
 def test_a_session_has_the_configuration_that_gradio_gives_it(page: gr.Blocks) -> None:
     first, second = SessionState(page).config_values, SessionState(page).config_values
     page.is_running = False
-    assert first == second == SessionState(page).config_values
+    assert {key: one.whole() for key, one in first.items()} == SessionState(page).config_values
+    assert all("props" in one for one in second.values())
+    assert not any(map(len, second.values())), "nothing is copied before it is changed"
     assert len(first) > 100
+
+
+def test_a_session_that_waits_for_nothing_leaves_and_one_that_waits_stays() -> None:
+    messages = {name: name for name in "abcde"}
+    events = OpenEvents(messages, most=3)
+    for name, its in (("a", {"1"}), ("b", set()), ("c", {"2"}), ("d", set())):
+        events[name] = its
+    assert events == {"a": {"1"}, "c": {"2"}, "d": set()}
+    assert sorted(messages) == ["a", "c", "d", "e"]
+    del messages["a"]  # as gradio drops the oldest of too many
+    events["e"] = set()
+    assert sorted(events) == ["c", "e"]
 
 
 def test_what_is_changed_in_one_session_is_not_changed_in_another(page: gr.Blocks) -> None:
