@@ -1,4 +1,4 @@
-"""The app in a process of its own, as the benchmarks ask it."""
+"""The app in a process of its own, as the benchmarks ask it, or another one beside which it is measured."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,8 @@ import httpx
 
 from benchmarks.soak import ROOT, free_port
 
+APP = ("app.py", "--port")  # what Python runs, before the port
+PLAIN_APP = ("-m", "benchmarks.rivals")
 _START_S = 120.0
 
 
@@ -34,11 +36,12 @@ class RunningApp:
 
 
 @contextlib.contextmanager
-def running_app(environment: Mapping[str, str] | None = None) -> Iterator[RunningApp]:
-    """Start the app on a free port, and end it.
+def running_app(environment: Mapping[str, str] | None = None, arguments: Sequence[str] = APP) -> Iterator[RunningApp]:
+    """Start an app on a free port, and end it.
 
     Args:
         environment: variables that are set for it, beside those of this process.
+        arguments: what Python runs.
 
     Yields:
         The app, as soon as its model answers.
@@ -48,11 +51,11 @@ def running_app(environment: Mapping[str, str] | None = None) -> Iterator[Runnin
     """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "app.py", "--port", str(port)]
+    command = [sys.executable, *arguments, str(port)]
     app = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env=os.environ | (environment or {}))
     try:
         deadline = time.monotonic() + _START_S
-        while not _is_ready(url):
+        while not _is_ready(url + ("/readyz" if arguments is APP else "/")):
             if app.poll() is not None or time.monotonic() > deadline:
                 raise TimeoutError("The app did not start; see its messages above.")
             time.sleep(0.2)
@@ -64,6 +67,6 @@ def running_app(environment: Mapping[str, str] | None = None) -> Iterator[Runnin
 
 def _is_ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/readyz").status_code == 200
+        return httpx.get(url).status_code == 200
     except httpx.HTTPError:
         return False
