@@ -91,6 +91,22 @@ class ClassExamination:
         right = [gold == predicted for (gold, predicted), confidence in answered if confidence >= threshold]
         return Abstention(threshold, len(right) / len(self.gold), sum(right) / len(right) if right else None)
 
+    def choose_threshold(self, accuracy: float) -> Abstention | None:
+        """Find the threshold that answers most with an accuracy.
+
+        Args:
+            accuracy: least share of the answers that is right, 0 to 1.
+
+        Returns:
+            The threshold with what it costs and gives; None where no answers are right so often.
+        """
+        order = np.argsort(-np.array(self.confidences), kind="stable")
+        sure = np.array(self.confidences)[order]
+        right = np.cumsum([self.gold[place] == self.predicted[place] for place in order])
+        is_last = np.append(sure[1:] != sure[:-1], True)  # of equal confidences, which are answered together
+        enough = np.flatnonzero(is_last & (right / np.arange(1, len(sure) + 1) >= accuracy))
+        return self.abstain(float(sure[enough[-1]])) if len(enough) else None
+
     @property
     def _pairs(self) -> list[tuple[str, str]]:
         return list(zip(self.gold, self.predicted, strict=True))

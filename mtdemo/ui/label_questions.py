@@ -15,6 +15,7 @@ from mtdemo.rest.questions import readable
 from mtdemo.serving.service import ModelService
 
 Record = dict[str, Any]
+ACCURACIES = (0.8, 0.9, 0.95)  # for which a threshold is chosen
 
 
 class LabelQuestions:
@@ -32,7 +33,8 @@ class LabelQuestions:
 
         Returns accuracy and macro_f1 (value, lower, upper: the bootstrap interval of 95 percent), scores (of `evaluate`),
         labels, confusion (rows: labels, columns: answers), mistakes (positions, the most confident first), calibration
-        (error, bins), abstention (threshold, coverage, accuracy, by tenths), model.
+        (error, bins), abstention (threshold, coverage, accuracy, by tenths), chosen (the threshold that answers most and
+        is right in 80, 90 or 95 percent of that, as in abstention, null where none is), model.
         """
         _check_lengths(sentences, labels, "labels")
         analysis = self._service.analyze(readable(sentences))
@@ -47,6 +49,10 @@ class LabelQuestions:
             "mistakes": found.mistakes,
             "calibration": {"error": found.calibration.error, "bins": [asdict(one) for one in found.calibration.bins]},
             "abstention": [asdict(found.abstain(tenth / 10)) for tenth in range(11)],
+            "chosen": {
+                f"{accuracy:.2f}": asdict(chosen) if (chosen := found.choose_threshold(accuracy)) else None
+                for accuracy in ACCURACIES
+            },
             "model": analysis.model.id,
         }
 

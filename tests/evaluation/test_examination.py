@@ -63,6 +63,15 @@ def test_to_abstain_costs_coverage_and_nothing_is_answered_above_all_confidences
     assert half.accuracy == pytest.approx(np.mean(right))
 
 
+def test_a_chosen_threshold_answers_most_of_all_that_are_right_so_often() -> None:
+    found = replace(examined(), confidences=tuple(round(c, 1) for c in examined().confidences))  # with many ties
+    everything = [found.abstain(confidence) for confidence in {*found.confidences}]
+    for accuracy in (0.0, 0.3, 0.35, 0.4, 0.5, 1.0):
+        good = [one for one in everything if one.accuracy >= accuracy]
+        assert found.choose_threshold(accuracy) == max(good, key=lambda one: one.coverage, default=None)
+    assert found.choose_threshold(0.0).coverage == 1.0
+
+
 def test_a_class_that_only_the_file_has_is_a_row_without_hits() -> None:
     found = examine_classes(
         [LabelledSentence("x", "new"), LabelledSentence("y", "yes")], [analyse("x"), analyse("y")], INFO

@@ -17,6 +17,7 @@ def test_classes_are_examined_as_json(fake: FakeService) -> None:
     assert answer["mistakes"] == [1, 2]
     assert answer["accuracy"]["value"] == pytest.approx(1 / 3)
     assert answer["abstention"][-1] == {"threshold": 1.0, "coverage": 0.0, "accuracy": None}
+    assert answer["chosen"] == {"0.80": None, "0.90": None, "0.95": None}
 
 
 def test_entities_are_examined_as_json(fake: FakeService) -> None:

@@ -53,6 +53,8 @@ def add_class_scores(service: ModelService, box: SentenceBox, model: gr.State) -
             with gr.Column():
                 threshold = gr.Slider(0, 1, 0.5, step=0.01, label="Answer only with at least this confidence")
                 abstention = gr.Markdown()
+                accuracy = gr.Slider(0.5, 1, 0.9, step=0.01, label="Or be right in at least this share of the answers")
+                chosen = gr.Markdown(elem_id="chosen-threshold")
     given = [box.asked, model, box.file]
     box.fill_with(
         model,
@@ -69,6 +71,7 @@ def add_class_scores(service: ModelService, box: SentenceBox, model: gr.State) -
 
     confusion.select(show_cell, given, [caption, sentences], **_QUIET)
     gr.on([threshold.input, note.change], partial(abstain, service), [*given, threshold], abstention, **_QUIET)
+    gr.on([accuracy.input, note.change], partial(choose_threshold, service), [*given, accuracy], chosen, **_QUIET)
     return invitation
 
 
@@ -136,6 +139,22 @@ def abstain(service: ModelService, text: str, model: str | None, file: LoadedFil
     return (
         f"With at least {threshold:.2f} it answers **{100 * result.coverage:.0f}%** of the sentences (coverage), and of "
         f"these **{100 * result.accuracy:.0f}%** rightly; of all, it is {100 * found.scores.accuracy:.0f}%."
+    )
+
+
+@shows_errors
+def choose_threshold(service: ModelService, text: str, model: str | None, file: LoadedFile | None, accuracy: float) -> str:
+    """Say from which confidence on answers are right so often."""
+    *_, found = _examine(service, text, model, file, gr.Progress())
+    if found is None:
+        return ""
+    chosen = found.choose_threshold(accuracy)
+    if chosen is None:
+        return f"At **no** confidence are {100 * accuracy:.0f}% of the answers right."
+    return (
+        f"With at least **{chosen.threshold:.3f}** it answers **{100 * chosen.coverage:.0f}%** of the sentences, and "
+        f"{100 * (chosen.accuracy or 0):.0f}% of these rightly; a lower one gives less. It is chosen on these "
+        f"{len(found.gold):,} sentences, so expect a little less of others."
     )
 
 

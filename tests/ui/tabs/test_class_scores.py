@@ -6,7 +6,7 @@ import gradio as gr
 import pytest
 
 from mtdemo.data.loaded_file import LoadedFile
-from mtdemo.ui.tabs.class_scores import abstain, list_cell, show_class_scores
+from mtdemo.ui.tabs.class_scores import abstain, choose_threshold, list_cell, show_class_scores
 from tests.ui.conftest import INFO, FakeService
 
 TEXTS = ("one", "two", "three", "four", "five")
@@ -46,6 +46,12 @@ def test_to_abstain_is_told_in_numbers(fake: FakeService) -> None:
         fake, TEXT, None, FILE, 0.5
     )
     assert "answers **none** of the 4" in abstain(fake, TEXT, None, FILE, 0.9)
+
+
+def test_a_threshold_is_chosen_by_the_accuracy_that_is_wanted(fake: FakeService) -> None:
+    assert "answers **100%** of the sentences" in choose_threshold(fake, TEXT, None, FILE, 0.5)
+    assert choose_threshold(fake, TEXT, None, FILE, 0.9) == "At **no** confidence are 90% of the answers right."
+    assert choose_threshold(fake, TEXT, None, None, 0.9) == ""
 
 
 @pytest.mark.parametrize("file", [None, replace(FILE, label_column="")])
