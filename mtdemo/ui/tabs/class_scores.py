@@ -20,6 +20,7 @@ from mtdemo.ui.components.messages import as_plain_markdown
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, SentenceBox, ask
 
 MAX_LISTED = 100
+_WIDTHS = ["90px", "100px", "100px", "110px", "560px"]  # the text wraps, and scrolls into sight on a phone
 FEW = 30  # sentences, below which nothing is to be concluded
 _INVITATION = (
     "**With labels:** open a file with a column of classes beside the texts, and accuracy, macro-F1, the confusion matrix, "
@@ -47,7 +48,9 @@ def add_class_scores(service: ModelService, box: SentenceBox, model: gr.State) -
             label="Confusion matrix: a row for each label, a column for each answer", interactive=False
         )
         caption = gr.Markdown()
-        sentences = gr.Dataframe(label="Sentences", interactive=False, wrap=True, max_chars=MAX_CHARACTERS)
+        sentences = gr.Dataframe(
+            label="Sentences", interactive=False, wrap=True, max_chars=MAX_CHARACTERS, column_widths=_WIDTHS
+        )
         with gr.Row():
             figure = gr.Plot(label="Calibration", show_label=False, elem_id="calibration")
             with gr.Column():

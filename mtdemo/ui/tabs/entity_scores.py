@@ -20,6 +20,7 @@ from mtdemo.ui.tabs.class_scores import FEW
 
 MAX_LISTED = 500
 ALL = "all"
+_WIDTHS = ["90px", "120px", "190px", "190px", "440px"]  # the text wraps, and scrolls into sight on a phone
 _INVITATION = (
     "**With tags:** open a file with entity tags, and precision, recall, F1 by type and the errors by kind stand here."
 )
@@ -47,7 +48,7 @@ def add_entity_scores(service: ModelService, box: SentenceBox, model: gr.State) 
         by_type = gr.Dataframe(label="Scores by type", interactive=False)
         kind = gr.Radio([ALL, *ERROR_KINDS], value=ALL, label="Errors")
         gr.Markdown(_MEANINGS, elem_classes="introduction")
-        errors = gr.Dataframe(label="Errors", interactive=False, wrap=True, max_chars=MAX_CHARACTERS)
+        errors = gr.Dataframe(label="Errors", interactive=False, wrap=True, max_chars=MAX_CHARACTERS, column_widths=_WIDTHS)
     box.fill_with(
         model,
         None,

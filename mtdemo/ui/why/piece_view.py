@@ -66,6 +66,9 @@ def tabulate_pieces(view: PieceView) -> pd.DataFrame:
             "window": [piece.window for piece in view.pieces],
             "start": [piece.start for piece in view.pieces],
             "end": [piece.end for piece in view.pieces],
-            **{f"P({label})": view.probabilities[:, place].round(4).tolist() for place, label in enumerate(view.labels)},
+            **{
+                f"P({label})": view.probabilities[:, place].astype(float).round(4).tolist()
+                for place, label in enumerate(view.labels)
+            },
         }
     )
