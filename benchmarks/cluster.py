@@ -1,10 +1,10 @@
-"""Lines a second by workers on a Ray of this machine, one of them killed, and answers a second by replicas.
+"""Lines a second by workers on a Ray of this machine, one of them killed, and answers a second by a replica.
 
     python -m benchmarks.cluster [--lines 4096] [--workers 2] [--seconds 5]
 
 The same file is annotated, with embeddings, by one process with one thread, by workers, and by workers of which one is
 killed as soon as a part is finished; it fails where a byte differs. A rate is from the first part to the last; the seconds
-until the first part, in which workers start, stand by themselves. Then replicas are asked by 1 and 32 clients, as in
+until the first part, in which workers start, stand by themselves. Then a replica is asked by 1 and 32 clients, as in
 `benchmarks.load`.
 
 Needs the extra `ray`. Workers, replicas, clients and Ray's own processes share the cores, so the rates of one machine with
@@ -121,13 +121,16 @@ def main() -> None:
                 with killing_one(there if "killed" in name else Path(folder, "nothing"), options.workers) as killed:
                     told = annotate_there(source, there, settings, ray, options.workers)
                 is_same = all((there / file.name).read_bytes() == file.read_bytes() for file in one.iterdir())
-                print(f"{options.workers} {name:<22}{told}; {'same bytes' if is_same else 'OTHER BYTES'}; killed: {killed}")
+                print(
+                    f"{options.workers} {name:<22}{told}; {'same bytes' if is_same else 'OTHER BYTES'}; killed: {killed}",
+                    flush=True,
+                )
                 if not is_same:
                     raise SystemExit(1)
-            with serving(settings, Scale(options.workers, options.workers, 32)) as place:
+            with serving(settings, Scale(1, 1, 32)) as place:
                 for n_clients in (1, 32):
                     line = load(place, ask_rest, n_clients, options.seconds)
-                    print(f"{options.workers} replicas, {n_clients:>2} clients  {line}", flush=True)
+                    print(f"{f'a replica, {n_clients} clients':<24}{line}", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import io
 import json
 import sys
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -71,17 +71,20 @@ class Outputs:
     embeddings: Path | None = None
 
 
-def name_outputs(sources: Iterable[Path], directory: Path, has_embeddings: bool) -> dict[Path, Outputs]:
+def name_outputs(sources: Sequence[Path], directory: Path, has_embeddings: bool) -> dict[Path, Outputs]:
     """Name the outputs of several files: `a/b.txt -> DIRECTORY/b.jsonl`.
 
     Raises:
-        UsageError: two would be one file.
+        UsageError: two would be one file, or one would overwrite what is read.
     """
     named: dict[Path, Outputs] = {}
+    read = {source.resolve() for source in sources}
     for source in sources:
         records = directory / f"{source.stem}.jsonl"
         if any(records == outputs.records for outputs in named.values()):
             raise UsageError(f"{source} and another input would both be written to {records}. Rename one.")
+        if {records.resolve(), records.with_suffix(".npy").resolve()} & read:
+            raise UsageError(f"What is made of {source} would overwrite an input. Choose another directory.")
         named[source] = Outputs(records, records.with_suffix(".npy") if has_embeddings else None)
     return named
 

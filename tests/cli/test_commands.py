@@ -47,6 +47,7 @@ def test_annotate_writes_several_files_into_a_directory(
         (["a.txt", "b.txt", "--embeddings", "x.npy"], "--embeddings takes a name where --output is a file"),
         (["a.txt", "--embeddings"], "--embeddings takes a name where --output is a file"),
         (["a.txt", "b/a.txt"], "b/a.txt and another input would both be written to"),
+        (["a.txt", "out/b.jsonl"], "What is made of out/b.jsonl would overwrite an input"),
         (["a.txt", "--workers", "2"], "--workers belongs to --ray"),
         (["a.txt", "--ray"], "Ray is not installed"),
     ],
@@ -55,7 +56,8 @@ def test_what_cannot_be_annotated_together_is_told(
     options: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    assert main(["annotate", *options, "--output", str(tmp_path / "out")]) == 2
+    monkeypatch.chdir(tmp_path)
+    assert main(["annotate", *options, "--output", "out"]) == 2
     assert words in capsys.readouterr().err
 
 
