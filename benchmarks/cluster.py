@@ -98,7 +98,7 @@ def annotate_there(source: Path, directory: Path, settings: Settings, ray: objec
         lines_per_part=2 * PORTION,
     )
     begun, first, *_, last = times
-    rate = (counts.n_lines - 2 * PORTION) / (last - first)
+    rate = (counts.n_lines - n_workers * 2 * PORTION) / (last - first)  # others were at a part when the first was finished
     return f"{rate:8.1f} lines/s after a first part at {first - begun:.1f} s"
 
 
