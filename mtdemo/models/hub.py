@@ -8,6 +8,7 @@ holds the whole model.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_downl
 from mtdemo.errors import CheckpointError, CheckpointNotFoundError, InvalidCheckpointError, ModelTooLargeError
 from mtdemo.models.checkpoints import check_size, load_directory, read_config
 from mtdemo.models.loaded import LoadedModel
-from mtdemo.models.repository.cache import bytes_of, check_room, find_whole, remember_public
+from mtdemo.models.repository.cache import bytes_of, find_whole, keep_room, remember_public
 from mtdemo.models.repository.fetching import explain, is_silence, run_within
 from mtdemo.models.repository.files import CONFIG, describe_others, is_weights, needed_files
 from mtdemo.models.repository.ids import HubId, read_hub_id
@@ -132,8 +133,11 @@ class _Download:
                 f"{self._name!r} would be a download of {total / 1e9:.1f} GB; {max_bytes / 1e9:.1f} GB are allowed. Choose "
                 "a smaller model, or raise MTDEMO_MAX_MODEL_BYTES."
             )
-        if max_disk_bytes is not None and self._token is False:
-            check_room(self._wanted, total, max_disk_bytes)
+        is_bounded = max_disk_bytes is not None and self._token is False
+        with keep_room(self._wanted, total, max_disk_bytes or 0) if is_bounded else nullcontext():
+            return self._bring_all(files, total, max_bytes)
+
+    def _bring_all(self, files: list[str], total: int, max_bytes: int | None) -> Path:
         self._n_before, self._n_bytes = bytes_of(self._wanted), total
         root, revision = self._root(files[0])
         for file in [file for file in files[1:] if not is_weights(file)]:

@@ -6,6 +6,7 @@ import errno
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,25 @@ def test_models_of_visitors_have_a_bound_on_the_disk(local: FakeHub) -> None:
         download("owner/other", max_disk_bytes=size + 1000)
     assert download("owner/name", max_disk_bytes=size) == first, "what is there takes no more"
     assert download("owner/other", with_login=True, max_disk_bytes=size).is_dir(), "an operator's own do not count"
+
+
+def test_what_is_coming_and_what_was_interrupted_have_room_kept_for_them(local: FakeHub) -> None:
+    for name in ("other", "third"):
+        make_encoder(local.root / "owner" / name)
+    whole = sum(path.stat().st_size for path in (local.root / "owner" / "name").glob("*"))
+    size = sum(path.stat().st_size for path in download("owner/third", with_login=True).glob("*"))
+    local.faults["owner/name"] = {"stall_after": 5000}
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(download, "owner/name", max_disk_bytes=whole + 1000)
+        while "GET /owner/name/resolve" not in "".join(local.asked):
+            time.sleep(0.01)
+        with pytest.raises(ModelTooLargeError, match="models that visitors chose take"):
+            download("owner/other", max_disk_bytes=whole + size - 1000)
+        with pytest.raises(HubUnreachableError, match="stopped sending"):
+            coming.result()
+    with pytest.raises(ModelTooLargeError):
+        download("owner/other", max_disk_bytes=size + 100)
+    assert download("owner/other", max_disk_bytes=whole + size - 1000).is_dir(), "an interrupted one takes what has come"
 
 
 def test_a_download_tells_of_its_bytes(local: FakeHub) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from huggingface_hub import constants, snapshot_download
@@ -12,7 +15,9 @@ from mtdemo.errors import ModelTooLargeError
 from mtdemo.models.repository.files import CONFIG
 from mtdemo.models.repository.ids import HubId
 
-_PUBLIC = "public_revisions"  # a file beside the snapshots of a repository: the commits that came without a login
+_PUBLIC = "public_revisions"  # a file beside the snapshots of what visitors chose: the commits that came without a login
+_room = threading.Lock()
+_coming: dict[Path, int] = {}  # bytes of what is being downloaded for visitors
 
 
 def bytes_of(wanted: HubId) -> int:
@@ -51,19 +56,38 @@ def remember_public(wanted: HubId, snapshot: Path) -> None:
             return
 
 
-def check_room(wanted: HubId, n_bytes: int, max_bytes: int) -> None:
-    """Refuse a download for which visitors' models leave no room.
+@contextmanager
+def keep_room(wanted: HubId, n_bytes: int, max_bytes: int) -> Iterator[None]:
+    """Keep room on the disk while visitors' models are downloaded.
+
+    What was interrupted counts as well, by the bytes that have come; what is coming counts as if it were whole.
+
+    Args:
+        wanted: the repository.
+        n_bytes: of all its files.
+        max_bytes: the most that all models which visitors chose may take.
 
     Raises:
-        ModelTooLargeError: all that was downloaded for visitors would take more than `max_bytes`.
+        ModelTooLargeError: there is no room.
     """
-    folders = {path.parent for path in Path(constants.HF_HUB_CACHE).glob(f"models--*/{_PUBLIC}")} - {_folder(wanted)}
-    taken = sum(map(_bytes_in, folders))
-    if taken + n_bytes > max_bytes:
-        raise ModelTooLargeError(
-            f"{wanted.name!r} is a download of {n_bytes / 1e9:.1f} GB; models that visitors chose take {taken / 1e9:.1f} "
-            f"of {max_bytes / 1e9:.1f} GB of this server's disk. Choose one of those, or raise MTDEMO_MAX_DISK_BYTES."
-        )
+    folder = _folder(wanted)
+    with _room:
+        others = {path.parent for path in Path(constants.HF_HUB_CACHE).glob(f"models--*/{_PUBLIC}")} - {folder}
+        taken = sum(max(_bytes_in(other), _coming.get(other, 0)) for other in others)
+        if taken + n_bytes > max_bytes:
+            raise ModelTooLargeError(
+                f"{wanted.name!r} is a download of {n_bytes / 1e9:.1f} GB, and models that visitors chose take "
+                f"{taken / 1e9:.1f} of {max_bytes / 1e9:.1f} GB of this server's disk. Choose one of those, or raise "
+                "MTDEMO_MAX_DISK_BYTES."
+            )
+        _coming[folder] = n_bytes
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _PUBLIC).touch()
+    try:
+        yield
+    finally:
+        with _room:
+            _coming.pop(folder, None)
 
 
 def _folder(wanted: HubId) -> Path:
