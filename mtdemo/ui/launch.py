@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mtdemo.serving.service import ModelService
 
 MAX_QUEUE = 200  # questions that wait; more are refused
+MAX_EVENTS = 200  # at once, those included that wait for a download and hold no thread; gradio's own bound is 40
 MAX_SESSIONS = 500  # of which gradio keeps the state; a call of its API without a session makes one
 GRACE_S = 10.0  # to answer what was begun when the process is told to end
 KEEP_ALIVE_S = 75  # of a connection without requests; a proxy that closes it earlier, as most do, never loses one
@@ -101,6 +102,7 @@ def start(settings: Settings) -> tuple[gr.Blocks, ModelService]:
             footer_links=["api", "settings"],
             prevent_thread_lock=True,
             enable_monitoring=False,
+            max_threads=MAX_EVENTS,
             max_file_size=MAX_UPLOAD_BYTES,
             state_session_capacity=MAX_SESSIONS,
             app_kwargs={"middleware": [gate], **tools},  # the gate in front, since gradio takes every path
