@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import ask, open_tab
+from tests.browser.test_screens import violations
 
 TEXT = "\n".join(
     (
@@ -41,6 +42,14 @@ def test_a_click_on_a_point_shows_its_neighbours(page: Page) -> None:
     expect(page.locator("#neighbours .answer")).to_have_count(8)
     number = page.locator("#map-point input").input_value()
     expect(page.locator("#neighbours .answer").first.locator(".number")).to_have_text(number)
+    page.locator("#map .modebar-btn[data-val=lasso]").click(force=True)
+    area = page.locator("#map .nsewdrag").first.bounding_box()
+    page.mouse.move(area["x"] + 5, area["y"] + 5)
+    page.mouse.down()
+    for x, y in ((0.95, 0.02), (0.95, 0.6), (0.02, 0.6), (0.02, 0.02)):
+        page.mouse.move(area["x"] + x * area["width"], area["y"] + y * area["height"], steps=6)
+    page.mouse.up()
+    expect(page.get_by_text("sentences are selected").first).to_contain_text("of 8 sentences are selected.")
     page.get_by_label("Show only sentences that hold").fill("bank")
     page.get_by_label("Show only sentences that hold").press("Enter")
     expect(points).to_have_count(1)
@@ -56,3 +65,6 @@ def test_a_model_agrees_with_itself(page: Page) -> None:
     page.get_by_role("button", name="Compare", exact=True).click()
     expect(page.locator("#disagreements .answer")).to_have_count(8)
     expect(page.locator("#disagreements")).to_contain_text("the same answers")
+    expect(page.locator("#two-maps .js-plotly-plot")).to_be_visible()
+    expect(page.get_by_text("disparity")).to_contain_text("disparity 0.00")
+    assert violations(page) == []
