@@ -9,11 +9,16 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 
+from benchmarks.judgement import ADDRESS, EXHIBITS, exhibit_rows
 from mtdemo.cli.main import main
 from mtdemo.config import Settings, read_settings
+from mtdemo.serving.service import ModelService
+from mtdemo.ui.components.link import read_query
+from mtdemo.ui.page import TABS
 from tests.app_process import ROOT, AppProcess
 from tests.test_architecture import ARROWS
 
@@ -21,10 +26,8 @@ DOCUMENTS = {
     name: (ROOT / name).read_text(encoding="utf-8")
     for name in (
         "README.md", "CONTRIBUTING.md", "CHANGELOG.md",
-        "docs/api.md", "docs/architecture.md", "docs/benchmarks.md", "docs/cli.md", "docs/files.md", "docs/models.md",
-        "docs/scaling.md",
-        "docs/spaces.md",
-        "docs/why.md",
+        "docs/api.md", "docs/architecture.md", "docs/benchmarks.md", "docs/cli.md", "docs/files.md", "docs/judgement.md",
+        "docs/models.md", "docs/scaling.md", "docs/spaces.md", "docs/why.md",
     )
 }  # fmt: skip
 README = DOCUMENTS["README.md"]
@@ -68,6 +71,22 @@ def test_the_code_without_a_page_runs(
     (code,) = blocks(document, "python", word)
     exec(code, {})  # noqa: S102
     assert expected in capsys.readouterr().out
+
+
+def test_the_views_of_the_judgement_are_what_the_model_answers_and_links_bring_them_back(service: ModelService) -> None:
+    table = DOCUMENTS["docs/judgement.md"].partition("<!-- views: begin -->")[2].partition("<!-- views: end -->")[0]
+    shown = [line.strip("| ").split(" | ") for line in table.strip().splitlines()[2:]]
+    found = [list(row) for row in exhibit_rows(service)]
+    numbers = re.compile(r"\d\.\d+")
+    for cells, row in zip(shown, found, strict=True):
+        expected = " | ".join(row).strip("| ")
+        assert numbers.sub("", " | ".join(cells)) == numbers.sub("", expected)
+        assert [float(number) for number in numbers.findall(" | ".join(cells))] == pytest.approx(
+            [float(number) for number in numbers.findall(expected)], abs=0.011
+        )
+    links = re.findall(rf"\({re.escape(ADDRESS)}\?([^)]+)\)", table)
+    asked = [read_query(dict(parse_qsl(link)), TABS, hub_models=False) for link in links]
+    assert [(one.tab, one.text) for one in asked] == [(tab, "\n".join(texts)) for _, tab, *texts in EXHIBITS]
 
 
 def test_every_block_of_python_is_one_of_those() -> None:
@@ -151,7 +170,7 @@ def test_every_path_and_link_of_a_document_leads_somewhere(document: str) -> Non
     for path in re.findall(r"`((?:mtdemo|tests|docs|benchmarks)/[\w/.]*)`", text):
         assert (ROOT / path).exists(), path
     for link in re.findall(r"\]\(([^)#]+)\)", re.sub(r"```.*?```|`[^`\n]+`", "", text, flags=re.DOTALL)):
-        assert link.startswith("https://") or (ROOT / document).parent.joinpath(link).resolve().exists(), link
+        assert link.startswith(("https://", ADDRESS)) or (ROOT / document).parent.joinpath(link).resolve().exists(), link
 
 
 def test_commands_and_pictures_exist() -> None:
