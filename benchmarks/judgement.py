@@ -40,7 +40,7 @@ EXHIBITS = (  # what a link shows, the tab, and the sentences
     ("not, and still negative", "answers", "The temperature is too damn low.", "The temperature is not too damn low."),
     ("two letters change places", "answers", "This girl is my hero.", "This girl is my hreo."),
     (
-        "no capitals",
+        "no capitals, less sure of the name",
         "entities",
         "The latest Adam Sandler assault and possibly the worst film of the year.",
         "the latest adam sandler assault and possibly the worst film of the year.",
