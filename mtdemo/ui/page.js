@@ -137,7 +137,7 @@
       figure.on("plotly_selected", select);
       figure.on("plotly_deselect", select);
     });
-    const scrolls = ":is(.card table, .virtual-table-viewport, #spans .textfield):not([tabindex])";
+    const scrolls = ":is(.card table, #spans .textfield):not([tabindex])";
     document.querySelectorAll(scrolls).forEach((table) => { table.tabIndex = 0; });
     document.querySelectorAll("fieldset").forEach((group, number) => {
       for (const radio of group.querySelectorAll("input[type=radio]")) {
