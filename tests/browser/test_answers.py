@@ -62,6 +62,7 @@ def test_keys_read_and_what_is_not_read_is_stale(page: Page) -> None:
 
 
 def test_an_error_stands_once_beside_the_box_and_the_answers_stay(page: Page) -> None:
+    """Fault 7 of those that users met."""
     for text, words in ((" \n ", "There is nothing to read yet"), ("x" * 50_001, "It has 50,001 characters")):
         ask(page, text)
         expect(page.get_by_role("alert")).to_have_count(1)
@@ -90,6 +91,7 @@ def test_markup_is_text_and_never_runs(page: Page) -> None:
 
 
 def test_an_example_is_read_on_a_click_and_says_what_it_teaches(page: Page) -> None:
+    """Fault 11 of those that users met."""
     page.get_by_role("button", name="It gets these wrong").click()
     expect(page.locator("#answers .answer")).to_have_count(len(MISTAKES))
     expect(page.locator("#lesson")).to_contain_text("sarcasm")
@@ -101,6 +103,7 @@ def test_an_example_is_read_on_a_click_and_says_what_it_teaches(page: Page) -> N
 
 
 def test_unknown_pieces_get_a_sentence_instead_of_a_class(page: Page) -> None:
+    """Fault 15 of those that users met."""
     ask(page, "今天天气很好。\nI love it ᚠ\nAll is well.")
     card = page.locator("#answers .answer").first
     expect(card).to_contain_text("4 of its pieces are unknown to this model")

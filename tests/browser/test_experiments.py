@@ -9,6 +9,7 @@ from tests.browser.test_screens import violations
 
 
 def test_an_experiment_can_be_stopped_and_its_runs_are_there_after_a_reload(page: Page) -> None:
+    """Fault 13 of those that users met."""
     open_tab(page, TABS[-1])
     card, train = page.locator("#question-protection"), page.get_by_role("button", name="Train a copy")
     expect(train).to_be_enabled()

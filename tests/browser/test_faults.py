@@ -1,5 +1,9 @@
-"""What first-time users met on the page, each as it must not come back; the laboratory's are in `test_plan.py` and
-`test_run.py`, blank and too much input in `test_answers.py`, contrast and names in `test_screens.py`."""
+"""What first-time users met on the page, each as it must not come back.
+
+Seventeen faults were met, and a test says which one it holds: faults 1, 10, 11, 14 and 15 here, 2, 3, 5, 8 and 9 in
+`test_plan.py`, 4, 6 and 12 in `test_run.py`, 13 in `test_experiments.py`, 7 in `test_answers.py`, 16 and 17 in
+`test_screens.py`. No message in the console (16) is a law of every visit.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ LONG = "The committee that nobody had asked for anything explained at great leng
 
 @pytest.mark.parametrize("width", [375, 1280])
 def test_the_class_of_a_long_line_is_on_the_screen(visit: Visit, width: int) -> None:
+    """Fault 1 of those that users met."""
     with visit(width) as page:
         ask(page, f"{LONG}\nShort.")
         open_tab(page, "Classification")
@@ -25,6 +30,7 @@ def test_the_class_of_a_long_line_is_on_the_screen(visit: Visit, width: int) -> 
 
 
 def test_the_card_of_the_model_breaks_no_word_on_a_phone(visit: Visit) -> None:
+    """Fault 10 of those that users met."""
     with visit(375) as page:
         page.locator("#badge").click()
         expect(page.get_by_role("heading", name="How good it is")).to_be_visible()
@@ -32,10 +38,12 @@ def test_the_card_of_the_model_breaks_no_word_on_a_phone(visit: Visit) -> None:
             "cells => cells.filter(c => c.clientWidth < 40 && c.innerText.split(/\\s+/).some(w => w.length > 4)).length"
         )
         assert narrow == 0
-        assert page.locator("#panel .card").last.bounding_box()["height"] < 16_000
+        headings = page.locator("#panel h2, #panel h3").all_inner_texts()
+        assert headings.index("How good it is") < headings.index("How it was made"), "what it is good for comes first"
 
 
 def test_a_pair_of_strangers_is_not_called_similar(page: Page) -> None:
+    """Fault 11 of those that users met."""
     ask(page, "The soup was cold.\nTaxes rose again in spring.\nShe plays the cello.")
     open_tab(page, "Embedding & similarity")
     page.get_by_role("button", name="Most and least similar pairs").click()
@@ -44,6 +52,7 @@ def test_a_pair_of_strangers_is_not_called_similar(page: Page) -> None:
 
 
 def test_one_sentence_leaves_no_empty_figure(page: Page) -> None:
+    """Fault 14 of those that users met."""
     open_tab(page, "Embedding & similarity")
     ask(page, "Alone.")
     expect(page.get_by_text("With a second line, a map of the cosines stands here")).to_be_visible()
@@ -55,6 +64,7 @@ def test_one_sentence_leaves_no_empty_figure(page: Page) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_load_that_failed_has_not_the_colour_of_success(visit: Visit, theme: str) -> None:
+    """Fault 14 of those that users met."""
     with visit(theme=theme) as page:
         page.locator("#badge").click()
         border = "e => getComputedStyle(e).borderLeftColor"
@@ -68,6 +78,7 @@ def test_a_load_that_failed_has_not_the_colour_of_success(visit: Visit, theme: s
 
 
 def test_another_language_gets_a_word_of_warning(page: Page) -> None:
+    """Fault 15 of those that users met."""
     ask(page, "Das Essen war kalt und der Kellner war unfreundlich.\n今天天气很好。\nThe food was cold.")
     cards = page.locator("#answers .answer")
     expect(cards.nth(0)).to_contain_text("1.7 pieces per word: the model knows few of these words whole")

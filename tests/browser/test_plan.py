@@ -77,7 +77,7 @@ def test_a_lock_is_a_button_for_the_mouse_and_for_the_keyboard(page: Page) -> No
 
 
 def test_a_change_by_hand_is_custom_until_a_scenario_is_chosen_again(page: Page) -> None:
-    """The scenario that was chosen before can be chosen again, and takes the sliders along."""
+    """The scenario that was chosen before can be chosen again, and takes the sliders along (fault 2)."""
     open_plan(page)
     choose(page, "Freeze the entity head")
     lock(page, "the classification head").click()
@@ -128,6 +128,7 @@ def test_locks_chosen_by_hand_are_planned_saved_and_loaded_back(page: Page, tmp_
 
 
 def test_presets_fill_the_whole_plan_and_bring_their_rates(page: Page) -> None:
+    """Fault 3 of those that users met."""
     open_plan(page)
     page.get_by_role("button", name="Learning rates, decay and schedule").click()
     rate = page.get_by_label("Learning rate, backbone")
@@ -149,6 +150,7 @@ def test_presets_fill_the_whole_plan_and_bring_their_rates(page: Page) -> None:
 
 
 def test_what_is_wrong_stands_at_its_field(page: Page) -> None:
+    """Faults 3 and 8 of those that users met."""
     open_plan(page)
     page.get_by_role("button", name="Learning rates, decay and schedule").click()
     rate = page.get_by_label("Learning rate, backbone")
@@ -162,10 +164,16 @@ def test_what_is_wrong_stands_at_its_field(page: Page) -> None:
     rate.fill("1")
     expect(wrong).to_have_count(0)
     expect(page.locator(".warnings:visible").first).to_contain_text("A learning rate above 0.01 is set: backbone (1)")
+    page.get_by_role("button", name="What trains inside the parts").click()
+    choose(page, "Low-rank adapters (LoRA)")
+    for target in ("query", "value"):
+        page.get_by_label(target, exact=True).uncheck()
+    expect(wrong).to_contain_text("one, and none is chosen")
 
 
 @pytest.mark.parametrize("width", [1280, 375])
 def test_nothing_of_a_large_plan_overflows(visit: Visit, width: int) -> None:
+    """Fault 9 of those that users met."""
     with visit(width) as page:
         open_plan(page)
         page.get_by_label("bert-large-uncased (24 layers)").last.click()
@@ -182,7 +190,7 @@ def test_nothing_of_a_large_plan_overflows(visit: Visit, width: int) -> None:
 
 
 def test_every_stop_of_the_keyboard_is_seen_and_training_is_near(page: Page) -> None:
-    """From the tabs to the button that trains, each stop has a ring; radio groups and the locks are one stop each."""
+    """From the tabs to the button that trains, each stop has a ring; a radio group and the locks are one each (fault 5)."""
     open_plan(page)
     page.get_by_role("tab", name=TABS[-1]).focus()
     seen: list[str] = []

@@ -46,7 +46,7 @@ def begin(page: Page, n_steps: int) -> None:
     ],
 )
 def test_the_third_scenario_of_the_reference_both_ways(page: Page, freeze: list[str], words: str) -> None:
-    """Freezing a head alone does not protect its task; freezing what is under it does."""
+    """Freezing a head alone does not protect its task; freezing what is under it does (fault 12)."""
     plan(page, freeze)
     begin(page, 10)
     expect(page.get_by_text("after 10 of 10 steps")).to_be_visible(timeout=120_000)
@@ -101,6 +101,7 @@ def test_two_visitors_train_at_once_a_third_asks_waits_and_finds_a_place(visit: 
 
 
 def test_a_run_is_downloaded_and_its_model_answers_in_the_other_tabs(page: Page, tmp_path: Path) -> None:
+    """Fault 6 of those that users met."""
     plan(page, ["New output layer only"])
     begin(page, 10)
     expect(page.get_by_text("New output layer: macro-F1")).to_be_visible(timeout=120_000)
@@ -127,9 +128,20 @@ def test_a_file_of_ones_own_is_read_or_its_line_is_named(visit: Visit, tmp_path:
 
 
 def check_file(page: Page, tmp_path: Path) -> None:
+    """A file that cannot be used says where; a run on a small one names its data, and that it is too small (fault 4)."""
     open_tab(page, TABS[-1])
     page.get_by_role("button", name="Learn your own labelled sentences instead").click()
-    path = tmp_path / "mine.jsonl"
-    path.write_text('{"text": "a", "label": "positive"}\n{"text": 3}\n')
-    page.locator("input[type=file][accept*=conll]").set_input_files(path)
-    expect(page.get_by_text("This file cannot be used. mine.jsonl, line 2")).to_be_visible()
+    bad, small = tmp_path / "bad.jsonl", tmp_path / "mine.jsonl"
+    bad.write_text('{"text": "a", "label": "positive"}\n{"text": 3}\n')
+    upload = page.locator("input[type=file][accept*=conll]")
+    upload.set_input_files(bad)
+    expect(page.get_by_text("This file cannot be used. bad.jsonl, line 2")).to_be_visible()
+    page.get_by_role("button", name="Clear", exact=True).locator("visible=true").last.click()
+    small.write_text("".join(f'{{"text": "Day {n} was fine.", "label": "positive"}}\n' for n in range(12)))
+    upload.set_input_files(small)
+    expect(page.get_by_text("3 are too few to conclude anything from a score")).to_be_visible()
+    plan(page, ["Freeze the backbone"])
+    begin(page, 2)
+    expect(page.get_by_text("after 2 of 2 steps")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("Run 1 was measured on fewer than 30 sentences of a task: too few")).to_be_visible()
+    expect(page.get_by_role("gridcell", name="mine.jsonl")).to_have_count(1)

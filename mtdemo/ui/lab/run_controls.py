@@ -117,7 +117,8 @@ def add_run_controls(visitor: gr.State, session: gr.State, backbone: gr.Radio, s
     """Add the controls; those of the plan are given."""
     with gr.Row():
         tasks = gr.Radio(list(TASK_WEIGHTS), value=_ALL_TASKS, label="Learn", info="What the loss is made of.")
-        keep = gr.Number(0, label="Weight of keeping the embeddings", info="1 − cosine to before, in the loss.", minimum=0)
+        about_keeping = "0: not at all. The loss gets this times 1 − cosine to before."
+        keep = gr.Number(0, label="How strongly the embeddings are kept", info=about_keeping, minimum=0)
     with gr.Row():
         about_steps = f"1 to {MAX_STEPS:,}; 100 take seconds to minutes."
         n_steps = gr.Number(_N_STEPS, label="Steps", info=about_steps, precision=0)

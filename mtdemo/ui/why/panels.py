@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from mtdemo.serving.explainer import Explainer
+from mtdemo.analysis.explanation.stability import Stability
+from mtdemo.serving.explainer import Explained, Explainer
 from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, split_lines
 from mtdemo.ui.why.attribution_view import (
@@ -145,9 +147,7 @@ def try_variants(explainer: Explainer, place: int | None, text: str, model: str 
 
     In words, as counts, and all of them.
     """
-    explained = explainer.try_variants(chosen_sentence(place, text), model)
-    its = explained.result
-    return describe_variants(explained), _filled(tabulate_tallies(its)), _filled(tabulate_outcomes(its))
+    return _tabulated(explainer.try_variants(chosen_sentence(place, text), model), describe_variants)
 
 
 @shows_errors
@@ -156,9 +156,13 @@ def try_names(explainer: Explainer, place: int | None, text: str, model: str | N
 
     In words, as counts, and all of them.
     """
-    explained = explainer.swap_names(chosen_sentence(place, text), model)
+    return _tabulated(explainer.swap_names(chosen_sentence(place, text), model), describe_swaps)
+
+
+def _tabulated(explained: Explained[Stability], describe: Callable[[Explained[Stability]], str]) -> tuple[Any, ...]:
+    """Show variants in words, as counts, and all of them."""
     its = explained.result
-    return describe_swaps(explained), _filled(tabulate_tallies(its)), _filled(tabulate_outcomes(its))
+    return describe(explained), _filled(tabulate_tallies(its)), _filled(tabulate_outcomes(its))
 
 
 @shows_errors
