@@ -59,7 +59,7 @@ class Background(ArrayRecord):
         percent = self.percentile(cosine)
         if percent >= 100:
             return "above all random pairs"
-        return f"above {percent:.0f}% of random pairs" if percent < 99 else f"above {_floor(percent)}% of random pairs"
+        return f"above {int(percent)}% of random pairs" if percent < 99 else f"above {_floor(percent)}% of random pairs"
 
     def as_dict(self) -> dict[str, object]:
         return {

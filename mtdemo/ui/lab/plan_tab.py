@@ -72,10 +72,10 @@ def add_freezing_tab(
         elem_classes="introduction",
     )
     backbone, scenario, state, reset = add_plan_choice()
-    with gr.Row(elem_id="plan"):
-        with gr.Column(min_width=300):
+    with gr.Row(elem_id="plan"):  # one below the other where the sidebar leaves less
+        with gr.Column(min_width=400):
             controls = add_plan_controls(backbone, scenario, reset)
-        with gr.Column(min_width=300):
+        with gr.Column(min_width=400):
             view = add_plan_view(state)
     with gr.Accordion("How the cost is counted", open=False):
         gr.Markdown(COUNTING_RULES)

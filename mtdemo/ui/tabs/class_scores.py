@@ -108,7 +108,7 @@ def show_class_scores(
         gr.Column(visible=True),
         describe_scores(found, analysis, len(analysis) - len(positions)),
         tabulate_confusion(found),
-        f"**The {len(found.mistakes):,} mistakes**, the most confident first. Click a cell above for its sentences.",
+        _tell_mistakes(len(found.mistakes)),
         _list(found, found.mistakes, positions, analysis),
         plot_calibration(found.calibration),
     )
@@ -194,6 +194,13 @@ def _examine(
     positions, rows = label_rows(analysis, file)
     answers = [analysis.sentences[position] for position in positions]
     return analysis, positions, examine_classes(rows, answers, analysis.model) if rows else None
+
+
+def _tell_mistakes(n: int) -> str:
+    told = (
+        f"**{'The mistake' if n == 1 else f'The {n:,} mistakes'}**, the most confident first." if n else "**No mistake.**"
+    )
+    return f"{told} Click a cell above for its sentences."
 
 
 def _list(found: ClassExamination, cell: Sequence[int], positions: Sequence[int], analysis: Analysis) -> pd.DataFrame:
