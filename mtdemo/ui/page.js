@@ -2,7 +2,12 @@
 () => {
   const find = (selector) => document.querySelector(selector);
   const lines = (text) => (text || "").split("\n").map((line) => line.trim()).filter(Boolean).join("\n");
-  const say = (words) => { const place = find("#stale"); if (place) place.textContent = words; };
+  const say = (words, isGood = false) => {
+    const place = find("#stale");
+    if (!place) return;
+    place.textContent = words;
+    place.classList.toggle("good", isGood);
+  };
 
   const MAX_BYTES = 4_000_000;  // of a file, as MAX_UPLOAD_BYTES of mtdemo/config.py
   const ENDS = /[.!?…。！？]["'”’)\]]*\s+\S|[。！？]\S/g;  // a sentence, and another one behind it
@@ -39,9 +44,9 @@
       history.replaceState(null, "", address);
       try {
         await navigator.clipboard.writeText(address);
-        say("The link is copied, and stands in the address bar.");
+        say("The link is copied, and stands in the address bar.", true);
       } catch {
-        say("The link stands in the address bar: copy it from there.");
+        say("The link stands in the address bar: copy it from there.", true);
       }
     },
   };

@@ -87,7 +87,7 @@ def _state(number: int, inquiry: Inquiry | None) -> str:
     if number < len(inquiry.finished):
         outcome = inquiry.finished[number].outcome
         return "; ".join(
-            f"{name} {drift.score_before:.3f} → <b>{drift.score_after:.3f}</b>"
+            f'<span class="pair">{name} {drift.score_before:.3f} → <b>{drift.score_after:.3f}</b></span>'
             for name, drift in (("entities", outcome.entities), ("classes", outcome.classes))
         )
     return (
