@@ -129,17 +129,19 @@ def test_a_file_of_ones_own_is_read_or_its_line_is_named(visit: Visit, tmp_path:
 
 def check_file(page: Page, tmp_path: Path) -> None:
     """A file that cannot be used says where; a run on a small one names its data, and that it is too small (fault 4)."""
-    open_tab(page, TABS[-1])
-    page.get_by_role("button", name="Learn your own labelled sentences instead").click()
     bad, small = tmp_path / "bad.jsonl", tmp_path / "mine.jsonl"
     bad.write_text('{"text": "a", "label": "positive"}\n{"text": 3}\n')
-    upload = page.locator("input[type=file][accept*=conll]")
-    upload.set_input_files(bad)
-    expect(page.get_by_text("This file cannot be used. bad.jsonl, line 2")).to_be_visible()
-    page.get_by_role("button", name="Clear", exact=True).locator("visible=true").last.click()
     small.write_text("".join(f'{{"text": "Day {n} was fine.", "label": "positive"}}\n' for n in range(12)))
-    upload.set_input_files(small)
-    expect(page.get_by_text("3 are too few to conclude anything from a score")).to_be_visible()
+    for path, words in (
+        (bad, "This file cannot be used. bad.jsonl, line 2"),
+        (small, "3 are too few to conclude anything from a score"),
+    ):
+        page.reload()
+        expect(page.locator("#work")).to_contain_text("pass")
+        open_tab(page, TABS[-1])
+        page.get_by_role("button", name="Learn your own labelled sentences instead").click()
+        page.locator("input[type=file][accept*=conll]").set_input_files(path)
+        expect(page.get_by_text(words)).to_be_visible()
     plan(page, ["Freeze the backbone"])
     begin(page, 2)
     expect(page.get_by_text("after 2 of 2 steps")).to_be_visible(timeout=120_000)

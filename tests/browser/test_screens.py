@@ -48,8 +48,10 @@ JARGON = ("drift 0.0000", "Weight of keeping", "Work, of a full", "not ()", "100
 
 def open_all(page: Page) -> None:
     """Open what is folded in the tab that is shown."""
-    for head in page.locator("button.label-wrap:not(.open)").locator("visible=true").all():
-        head.click()
+    page.evaluate(
+        "[...document.querySelectorAll('button.label-wrap:not(.open)')]"
+        ".filter(head => head.checkVisibility({checkVisibilityCSS: true})).forEach(head => head.click())"
+    )
     page.wait_for_timeout(300)
 
 
