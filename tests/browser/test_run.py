@@ -123,27 +123,25 @@ def test_a_run_is_downloaded_and_its_model_answers_in_the_other_tabs(page: Page,
 
 
 def test_a_file_of_ones_own_is_read_or_its_line_is_named(visit: Visit, tmp_path: Path) -> None:
-    with visit(of_gradio=("Method not implemented.",)) as page:  # its stream of an upload says so when it is closed
-        check_file(page, tmp_path)
-
-
-def check_file(page: Page, tmp_path: Path) -> None:
     """A file that cannot be used says where; a run on a small one names its data, and that it is too small (fault 4)."""
     bad, small = tmp_path / "bad.jsonl", tmp_path / "mine.jsonl"
     bad.write_text('{"text": "a", "label": "positive"}\n{"text": 3}\n')
     small.write_text("".join(f'{{"text": "Day {n} was fine.", "label": "positive"}}\n' for n in range(12)))
-    for path, words in (
-        (bad, "This file cannot be used. bad.jsonl, line 2"),
-        (small, "3 are too few to conclude anything from a score"),
-    ):
-        page.reload()
-        expect(page.locator("#work")).to_contain_text("pass")
-        open_tab(page, TABS[-1])
-        page.get_by_role("button", name="Learn your own labelled sentences instead").click()
-        page.locator("input[type=file][accept*=conll]").set_input_files(path)
-        expect(page.get_by_text(words)).to_be_visible()
-    plan(page, ["Freeze the backbone"])
-    begin(page, 2)
-    expect(page.get_by_text("after 2 of 2 steps")).to_be_visible(timeout=120_000)
-    expect(page.get_by_text("Run 1 was measured on fewer than 30 sentences of a task: too few")).to_be_visible()
-    expect(page.get_by_role("gridcell", name="mine.jsonl")).to_have_count(1)
+    told_by_gradio = ("Method not implemented.",)  # of the stream of an upload, when it is closed
+    with visit(of_gradio=told_by_gradio) as page:
+        give_file(page, bad, "This file cannot be used. bad.jsonl, line 2")
+    with visit(of_gradio=told_by_gradio) as page:
+        give_file(page, small, "3 are too few to conclude anything from a score")
+        plan(page, ["Freeze the backbone"])
+        begin(page, 2)
+        expect(page.get_by_text("after 2 of 2 steps")).to_be_visible(timeout=120_000)
+        expect(page.get_by_text("Run 1 was measured on fewer than 30 sentences of a task: too few")).to_be_visible()
+        expect(page.get_by_role("gridcell", name="mine.jsonl")).to_have_count(1)
+
+
+def give_file(page: Page, path: Path, words: str) -> None:
+    """Give a file to learn from, and wait for what is told of it."""
+    open_tab(page, TABS[-1])
+    page.get_by_role("button", name="Learn your own labelled sentences instead").click()
+    page.locator("input[type=file][accept*=conll]").set_input_files(path)
+    expect(page.get_by_text(words)).to_be_visible()
