@@ -244,7 +244,7 @@ def test_a_model_that_fails_to_load_fails_those_who_wait_and_nobody_after_them(
 
     with serve(service) as client, ThreadPoolExecutor(20) as pool:
         with monkeypatch.context() as context:
-            context.setattr(service._models, "_load", fail)
+            context.setattr(service._models._source, "load", fail)
             asked = [pool.submit(client.post, f"{PREFIX}classify", json={"sentences": [str(n)]}) for n in range(20)]
             time.sleep(0.3)
             may_fail.set()

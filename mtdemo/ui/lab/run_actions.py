@@ -152,18 +152,18 @@ def train(bench: Bench, values: Values) -> Iterator[Updates]:
         of_page = {"session": values[controls.session], **request.settings}
         for state in laboratory.run(visitor, request.plan, request.title, request.dataset, **of_page):
             if isinstance(state, Waiting):
-                yield {view.status: f"Waiting for a place: {state.place} in line."}
+                yield {view.status: f"<p>Waiting for a place: {state.place} in line.</p>"}
                 continue
             seen.append(state)
             if time.monotonic() - shown > _REFRESH_S:
                 shown = time.monotonic()
                 yield {view.status: describe_state(state), **view.show_history(seen)}
     except MtdemoError as error:
-        yield {view.status: f"This did not work: {html.escape(str(error), quote=False)}"}
+        yield {view.status: f"<p>This did not work: {html.escape(str(error), quote=False)}</p>"}
         return
     outcome = laboratory.outcome(visitor)
     if not seen:
-        yield {view.status: "You left the line; nothing was trained."}
+        yield {view.status: "<p>You left the line; nothing was trained.</p>"}
     elif outcome is not None:
         number = laboratory.runs(visitor)[-1].number
         yield {**view.show_ending(outcome, seen, number), **bench.show_all(visitor, values[view.by]), **bench.keep(visitor)}
