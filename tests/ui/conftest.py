@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -18,6 +17,7 @@ from mtdemo.results import Analysis, Entity, ModelInfo, SentenceAnalysis
 from mtdemo.serving.service import ModelService
 from mtdemo.serving.vector_service import VectorService
 from tests.app_process import AppProcess
+from tests.asynchrony import run_async
 
 Item = TypeVar("Item")
 INFO = ModelInfo("fake", "bert", 1_000_000, 4, 2, 512, ("no", "yes"), ("PER",), ("classification_head", "ner_head"))
@@ -86,7 +86,7 @@ def all_of(told: AsyncIterator[Item]) -> list[Item]:
     async def collect() -> list[Item]:
         return [item async for item in told]
 
-    return asyncio.run(collect())
+    return run_async(collect())
 
 
 @pytest.fixture

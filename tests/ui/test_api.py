@@ -66,7 +66,7 @@ def test_a_plan_comes_with_totals_parts_groups_and_warnings(client: Client) -> N
     [
         ([], "no sentence to read"),
         (["  "], "It is blank"),
-        (["a"] * 5000, "5,000 sentences"),
+        (["a"] * 12_000, "12,000 sentences"),
         (["x" * 3_000_000], "3,000,000 characters"),
         ([1], "It must be a text"),
         ("text", "must be a list of strings, not str"),

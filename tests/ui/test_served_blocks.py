@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import gradio as gr
@@ -13,6 +11,7 @@ from gradio.state_holder import SessionState
 from mtdemo.planning.planner import Planner
 from mtdemo.ui.page import build_page
 from mtdemo.ui.served_blocks import OpenEvents, ServedBlocks
+from tests.asynchrony import run_async
 from tests.ui.conftest import FakeService
 
 
@@ -72,9 +71,8 @@ def test_a_value_that_a_component_cannot_hold_is_one_message(component: Any, val
         held = component()
         gr.Button().click(lambda given: given, held, held)
     function = next(iter(page.fns.values()))
-    # in a thread of its own, since an open browser of another test has a running loop in this one
-    with ThreadPoolExecutor(1) as thread, pytest.raises(gr.Error) as error:
-        thread.submit(lambda: asyncio.run(page.preprocess_data(function, [value], None))).result()
+    with pytest.raises(gr.Error) as error:
+        run_async(page.preprocess_data(function, [value], None))
     assert not error.value.print_exception
     assert "<img" not in str(error.value)
 

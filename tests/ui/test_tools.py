@@ -1,7 +1,6 @@
 """Every endpoint as a tool of assistants, and each example of docs/api.md, asked in three ways on a real server."""
 
 import ast
-import asyncio
 import importlib.util
 import json
 import re
@@ -16,6 +15,7 @@ from mtdemo.planning.planner import Planner
 from mtdemo.ui.page import build_page
 from mtdemo.ui.tools import offer_tools
 from tests.app_process import ROOT, AppProcess
+from tests.asynchrony import run_async
 from tests.ui.conftest import FakeService
 
 ROW = re.compile(r"^\| `(\w+)` \| `(\{.*?\})` \| `(.+?)` \| `(.+?)` \|$", re.MULTILINE)
@@ -32,7 +32,7 @@ def test_the_examples_are_of_every_endpoint(client: Client) -> None:
 
 
 def test_each_example_is_answered_alike_to_gradio_client_curl_and_an_assistant(app: AppProcess, client: Client) -> None:
-    tools, of_tools = asyncio.run(_ask_tools(app.url))
+    tools, of_tools = run_async(_ask_tools(app.url))
     assert tools == {name: set(arguments) for name, arguments, *_ in EXAMPLES} | {
         "freezing_plan": {"backbone", "scenario", "n_frozen_layers", "n_frozen_last_layers"},
         "map": {"sentences", "method", "n_dimensions", "n_clusters"},
@@ -45,7 +45,7 @@ def test_each_example_is_answered_alike_to_gradio_client_curl_and_an_assistant(a
 
 
 def test_an_assistant_is_told_what_cannot_be_answered(app: AppProcess) -> None:
-    _, (answer,) = asyncio.run(_ask_tools(app.url, [("classify", {"sentences": ["fine", " "]}, "", "")]))
+    _, (answer,) = run_async(_ask_tools(app.url, [("classify", {"sentences": ["fine", " "]}, "", "")]))
     assert answer == "Sentence 2: It is blank. Leave it out, or write something."
 
 
