@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import gradio as gr
 import pandas as pd
@@ -17,7 +17,7 @@ from mtdemo.text.matching import match_texts
 from mtdemo.ui.charts.vectors import plot_map
 from mtdemo.ui.components.downloads import offer_table
 from mtdemo.ui.components.events import shows_errors
-from mtdemo.ui.components.sentence_box import HOUR_S, MAX_CHARACTERS, MAX_ROWS, SentenceBox, ask
+from mtdemo.ui.components.sentence_box import HOUR_S, MAX_CHARACTERS, MAX_ROWS, SentenceBox, ask, read_lines
 from mtdemo.ui.vectors.ranked import render_ranked
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _ABOUT = (
 )
 _TRUST = ((0.95, "nearly all"), (0.85, "most"), (0.7, "some"), (0.0, "few"))
 _QUIET: dict[str, Any] = {"api_visibility": "private", "trigger_mode": "always_last"}
+_Wish: TypeAlias = Callable[[SentenceMap | None, str], bool]  # whether a text is to be laid out, after the last map
 
 
 def add_map(vectors: VectorService, box: SentenceBox, model: gr.State, opened: gr.Tab) -> None:
@@ -68,21 +69,16 @@ def add_map(vectors: VectorService, box: SentenceBox, model: gr.State, opened: g
     look = [drawn, coloring, pattern, is_regex, box.file]
     box.fill_with(model, None, "", offer_columns, coloring, also=[box.file])
     changes = [method.input, n_dimensions.input, n_clusters.release]
-    # Only who opens this part has a map laid out, and then after each reading.
+    asked, laid_out = [box.asked, model, method, n_dimensions, n_clusters, drawn], [drawn, note, clusters, csv, stop]
+    more: dict[str, Any] = {"show_progress_on": [figure], "concurrency_limit": 2, "concurrency_id": "maps"}
+    fill = partial(lay_out, vectors, directory=csv.GRADIO_CACHE)
     running = []
-    for triggers, was_drawn in (([opened.select], False), ([box.n_answers.change], True), (changes, None)):
-        event = gr.on(
-            triggers,
-            partial(lay_out, vectors, directory=csv.GRADIO_CACHE, was_drawn=was_drawn),
-            [box.asked, model, method, n_dimensions, n_clusters, drawn],
-            [drawn, note, clusters, csv, stop],
-            **_QUIET,
-            show_progress_on=[figure],
-            concurrency_limit=2,
-            concurrency_id="maps",
-        )
-        event.success(redraw_anew, look, [figure, count, selected], api_visibility="private", show_progress="hidden")
-        running.append(event)
+    for triggers, wish in (([opened.select], is_missing), ([box.n_answers.change], is_there), (changes, always)):
+        event = gr.on(triggers, partial(fill, wish=wish), asked, laid_out, **_QUIET, **more)
+        # What was read meanwhile found no map to lay out anew, or one that was replaced by this, of an earlier text.
+        again = event.success(partial(fill, wish=is_of_another), asked, laid_out, api_visibility="private", **more)
+        again.success(redraw_anew, look, [figure, count, selected], api_visibility="private", show_progress="hidden")
+        running += [event, again]
     stop.click(stop_layout, drawn, [stop, method], cancels=running, api_visibility="private", show_progress="hidden")
     gr.on(
         [coloring.input, pattern.submit, pattern.blur, is_regex.input],
@@ -142,6 +138,29 @@ def stop_layout(drawn: SentenceMap | None) -> tuple[Any, str]:
     return gr.Button(visible=False), drawn.projection.method if drawn else "PCA"
 
 
+def is_missing(drawn: SentenceMap | None, text: str) -> bool:
+    """Tell if there is no map of a text."""
+    return not is_there(drawn, text) or is_of_another(drawn, text)
+
+
+def is_there(drawn: SentenceMap | None, text: str) -> bool:
+    """Tell if there is a map.
+
+    Then the next text wants one, too: only who opens this part has a map laid out, and then after each reading.
+    """
+    return drawn is not None
+
+
+def is_of_another(drawn: SentenceMap | None, text: str) -> bool:
+    """Tell if the map is of another text."""
+    return drawn is not None and list(drawn.texts) != read_lines(text)
+
+
+def always(drawn: SentenceMap | None, text: str) -> bool:
+    """Want a map in any case."""
+    return True
+
+
 @shows_errors
 def lay_out(
     vectors: VectorService,
@@ -154,7 +173,7 @@ def lay_out(
     progress: gr.Progress = gr.Progress(),
     *,
     directory: str,
-    was_drawn: bool | None = None,
+    wish: _Wish = always,
 ) -> Iterator[tuple[Any, ...]]:
     """Lay the sentences out, step by step.
 
@@ -168,13 +187,13 @@ def lay_out(
         drawn: the last map, None where there is none.
         progress: shown meanwhile.
         directory: where files are put.
-        was_drawn: whether there must be a last map for this to do anything, or must be none; None for always.
+        wish: tells, of the last map and the text, if this is to do anything.
 
     Yields:
         The map, a note, the table of clusters, the file of places and the button that stops it. All but the button stay as
         they are until the last.
     """
-    if not text or (was_drawn is not None and was_drawn != (drawn is not None)):
+    if not text or not wish(drawn, text):
         yield (gr.skip(),) * 5
         return
     question = partial(vectors.draw_map_in_steps, method=method, n_dimensions=int(n_dimensions), n_clusters=int(n_clusters))

@@ -14,6 +14,9 @@ from mtdemo.ui.charts.vectors import MAX_COLORS, plot_map
 from mtdemo.ui.vectors.projection import (
     COLORINGS,
     color_values,
+    is_missing,
+    is_of_another,
+    is_there,
     lay_out,
     offer_columns,
     redraw,
@@ -96,9 +99,12 @@ def test_many_points_are_drawn_by_webgl(vectors: VectorService) -> None:
 
 def test_a_map_is_laid_out_only_for_who_opened_it(vectors: VectorService, tmp_path: Path) -> None:
     drawn, *_ = laid_out(vectors, tmp_path)
-    for last, was_drawn in ((None, True), (drawn, False)):
-        answers = lay_out(vectors, TEXT, None, "PCA", 2, 3, last, directory=str(tmp_path), was_drawn=was_drawn)
+    for last, wish in ((None, is_there), (drawn, is_missing), (drawn, is_of_another), (None, is_of_another)):
+        answers = lay_out(vectors, TEXT, None, "PCA", 2, 3, last, directory=str(tmp_path), wish=wish)
         assert list(answers) == [(gr.skip(),) * 5]
+    other = TEXT + "\nA sentence that was read while the map was laid out."
+    for last, wish in ((None, is_missing), (drawn, is_missing), (drawn, is_there), (drawn, is_of_another)):
+        assert wish(last, other)
     assert redraw(None, "class", "", False) == (None, "")
 
 
