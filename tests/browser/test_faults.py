@@ -34,6 +34,8 @@ def test_the_card_of_the_model_breaks_no_word_on_a_phone(visit: Visit) -> None:
     with visit(375) as page:
         page.locator("#badge").click()
         expect(page.get_by_role("heading", name="How good it is")).to_be_visible()
+        page.get_by_role("button", name="How it was made, and from what").click()
+        expect(page.get_by_role("heading", name="How it was made", exact=True)).to_be_visible()
         narrow = page.locator("#panel .card td").evaluate_all(
             "cells => cells.filter(c => c.clientWidth < 40 && c.innerText.split(/\\s+/).some(w => w.length > 4)).length"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -68,12 +68,15 @@ def add_model_panel(service: ModelService, page: gr.Blocks, badge: gr.Button) ->
         if service.settings.hub_models:
             with gr.Accordion("Choose another model", open=False):
                 _add_choice(service, model, status, watching)
+        quality, making = read_card(Path(service.settings.checkpoint))
+        if quality:
+            gr.Markdown(f"## About the embedded model\n\n{quality}", elem_classes="card")
+        if making:
+            with gr.Accordion("How it was made, and from what", open=False):
+                gr.Markdown(making, elem_classes="card")
+        reading = gr.Markdown(describe_reading(service))
         with gr.Accordion("Change how its embedding is made", open=False, elem_id="variants"):
             _add_variants(service, model, status)
-        reading = gr.Markdown(describe_reading(service))
-        card = read_card(Path(service.settings.checkpoint))
-        if card:
-            gr.Markdown(f"## About the embedded model\n\n{card}", elem_classes="card")
     for describe, shown in ((describe_badge, badge), (describe_reading, reading)):
         status.change(partial(describe, service), model, shown, show_progress="hidden", api_visibility="private")
     badge.click(None, None, None, js=_TOGGLE, api_visibility="private")
@@ -101,22 +104,28 @@ def describe_reading(service: ModelService, model: str | None = None) -> str:
     )
 
 
-def read_card(directory: Path) -> str:
-    """Read a model card, with quality and limits first.
+def read_card(directory: Path) -> tuple[str, str]:
+    """Read a model card in two parts.
 
     Returns:
-        Markdown without the card's title, its headings a level lower; empty where the directory has no card.
+        Its summary, quality and limits; and how it was made, and all else. Both are Markdown without the card's title, with
+        headings a level lower, and empty where the directory has no card.
     """
     path = directory / "README.md"
     if not path.is_file():
-        return ""
+        return "", ""
     text = path.read_text(encoding="utf-8", errors="replace")
     if text.startswith("---\n"):
         text = text.split("\n---\n", 1)[-1]
     opening, *sections = re.split(r"^(?=## )", text.strip().removeprefix("# The embedded checkpoint"), flags=re.MULTILINE)
     summary, _, details = opening.strip().partition("\n\n")
     first = [section for section in sections if section.startswith(_FIRST_SECTIONS)]
-    parts = [summary, *first, details, *(section for section in sections if section not in first)]
+    rest = [section for section in sections if section not in first]
+    return _join_sections([summary, *first]), _join_sections([details, *rest])
+
+
+def _join_sections(parts: Sequence[str]) -> str:
+    """Join parts of a card, their headings a level lower."""
     return re.sub(r"^(?=##)", "#", "\n\n".join(part.strip() for part in parts), flags=re.MULTILINE).strip()
 
 
