@@ -59,6 +59,7 @@ def serve(service: ModelService, **changes: Any) -> Iterator[httpx.Client]:
     server = uvicorn.Server(uvicorn.Config(gate, log_level="critical", lifespan="off"))
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
+    listening.listen()  # who asks before the server is up waits for it
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()
     try:
