@@ -2,7 +2,7 @@
 
 Embeddings are brought to length 1 first, so that near means a high cosine. PCA is exact and says how much of the variance
 it keeps; t-SNE (van der Maaten & Hinton 2008) and UMAP (McInnes et al. 2018) keep neighbours together and say nothing by
-their distances. t-SNE is computed in steps by openTSNE (Poličar et al. 2024), so that it can be followed and stopped.
+their distances. Both can be followed and stopped; t-SNE is computed in steps by openTSNE (Poličar et al. 2024).
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from typing import TypeVar
 import numpy as np
 
 from mtdemo.analysis.similarity import normalised, rank_by_similarity
+from mtdemo.analysis.vectors.umap_steps import lay_out_by_umap
 from mtdemo.errors import InputError, UnknownNameError
 from mtdemo.results import ArrayRecord, FloatArray
 
 MIN_SENTENCES = 4
-MAX_UMAP_SENTENCES = 3_000  # which are laid out in one go that cannot be stopped
+MAX_UMAP_SENTENCES = 3_000  # since one that nobody follows any more still runs to its end
 N_NEIGHBOURS = 10
 _MAX_JUDGED = 1_000  # sentences; the judgement compares all of them with all
 _SEED = 0
@@ -104,7 +105,7 @@ def project_in_steps(embeddings: FloatArray, method: str = "PCA", n_dimensions: 
     if method == "PCA":
         places, explained = _pca(unit, n_dimensions)
     elif method == "UMAP":
-        places = _umap(unit, n_dimensions)
+        places = yield from lay_out_by_umap(unit.astype(np.float32), n_dimensions, min(15, n - 1), _SEED)
     else:
         places = yield from _tsne(unit, n_dimensions)
     return Projection(method, places.astype(np.float32), explained, *_judge(unit, places))
@@ -163,14 +164,6 @@ def _tsne(unit: np.ndarray, n_dimensions: int) -> Generator[tuple[int, int], Non
             places.optimize(_STEP, learning_rate=rate, inplace=True, **settings)
             done += _STEP
     return np.array(places)
-
-
-def _umap(unit: np.ndarray, n_dimensions: int) -> np.ndarray:
-    from umap import UMAP
-
-    n_neighbours = min(15, len(unit) - 1)
-    method = UMAP(n_neighbours, n_dimensions, metric="cosine", random_state=_SEED, init="pca")
-    return np.asarray(method.fit_transform(unit.astype(np.float32)))
 
 
 def _judge(unit: np.ndarray, places: np.ndarray) -> tuple[float | None, float | None, int, int]:

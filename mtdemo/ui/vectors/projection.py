@@ -32,6 +32,7 @@ _ABOUT = (
     "dimensions cannot show all of them side by side. With the lasso in the corner of a flat map, draw around points to "
     "have them in a table."
 )
+_COMPILED = "; the first time it is compiled, too, which takes half a minute"
 _TRUST = ((0.95, "nearly all"), (0.85, "most"), (0.7, "some"), (0.0, "few"))
 _QUIET: dict[str, Any] = {"api_visibility": "private", "trigger_mode": "always_last"}
 _Wish: TypeAlias = Callable[[SentenceMap | None, str], bool]  # whether a text is to be laid out, after the last map
@@ -199,7 +200,7 @@ def lay_out(
     question = partial(vectors.draw_map_in_steps, method=method, n_dimensions=int(n_dimensions), n_clusters=int(n_clusters))
     steps = ask(vectors.service, question, text, model, progress)
     if method != "PCA":
-        progress(None, desc=f"{method} looks for neighbours")
+        progress(None, desc=f"{method} looks for neighbours{_COMPILED if method == 'UMAP' else ''}")
     while True:
         try:
             done, total = next(steps)

@@ -1,6 +1,6 @@
 import sys
 import types
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -88,23 +88,59 @@ def test_what_cannot_be_drawn_says_so() -> None:
         project(vectors(5), "SOM")
 
 
-def test_umap_is_there_when_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Umap:
-        def __init__(self, n_neighbors: int, n_components: int, **_: Any) -> None:
-            self.n = n_components
+class Umap:
+    """Draws the first coordinates, in 40 epochs which it tells of as UMAP does."""
 
-        def fit_transform(self, rows: np.ndarray) -> np.ndarray:
-            return rows[:, : self.n]
+    epochs: ClassVar[list[int]] = []
 
+    def __init__(self, n_neighbors: int, n_components: int, tqdm_kwds: dict[str, Any], **_: Any) -> None:
+        self.n, self.tqdm_kwds = n_components, {"desc": "Epochs completed", **tqdm_kwds}
+
+    def fit_transform(self, rows: np.ndarray) -> np.ndarray:
+        from tqdm.auto import tqdm
+
+        for epoch in tqdm(range(40), **self.tqdm_kwds):
+            self.epochs.append(epoch)
+        return rows[:, : self.n]
+
+
+@pytest.fixture
+def umap(monkeypatch: pytest.MonkeyPatch) -> type[Umap]:
     module = types.ModuleType("umap")
     module.UMAP = Umap  # type: ignore[attr-defined]
     monkeypatch.setattr(projection.importlib.util, "find_spec", lambda name: module)
     monkeypatch.setitem(sys.modules, "umap", module)
+    Umap.epochs.clear()
+    return Umap
+
+
+def test_umap_is_there_when_it_is_installed_and_tells_how_far_it_is(umap: type[Umap]) -> None:
     assert available_methods() == ("PCA", "t-SNE", "UMAP")
     assert project(vectors(9), "UMAP", 3).places.shape == (9, 3)
-    monkeypatch.setattr(projection, "MAX_UMAP_SENTENCES", 10)
-    with pytest.raises(InputError, match="UMAP lays out at most 10 sentences; use PCA or t-SNE for 11"):
-        project(vectors(11), "UMAP")
+    told = list(project_in_steps(vectors(9), "UMAP"))
+    assert told == sorted(told)
+    assert (told[0], told[-1]) == ((0, 40), (40, 40))
+
+
+def test_who_has_enough_of_umap_is_free_at_once_and_the_next_has_its_turn(umap: type[Umap]) -> None:
+    steps, waiting = project_in_steps(vectors(9), "UMAP"), project_in_steps(vectors(9), "UMAP")
+    assert next(steps) == (0, 40)
+    steps.close()
+    assert next(waiting) == (0, 40)
+    assert len(umap.epochs) >= 40, "the first ran to its end before the second began"
+
+
+def test_what_umap_refuses_reaches_who_asked(umap: type[Umap], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(umap, "fit_transform", lambda *_: {}["nothing"])
+    with pytest.raises(KeyError, match="nothing"):
+        project(vectors(9), "UMAP")
+
+
+def test_umap_is_as_its_makers_run_it() -> None:
+    makers = pytest.importorskip("umap")
+    rows = vectors(60, width=12)
+    theirs = makers.UMAP(15, 2, metric="cosine", random_state=0, n_jobs=1, init="pca").fit_transform(normalised(rows))
+    np.testing.assert_array_equal(project(rows, "UMAP").places, theirs)
 
 
 def test_neighbours_are_those_of_the_original_space() -> None:
