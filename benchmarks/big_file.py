@@ -6,7 +6,8 @@ So many lines of the file, spread over it, are opened on the page as a person do
 out on a map, and read as classes and entities. Of each step it prints seconds from the click until what was asked for
 stands there, and the longest task of the page's main thread, in which nothing can be clicked (PerformanceObserver,
 `longtask`, from 50 ms on). Before, a figure was opened, since the first of a visit loads plotly.js. Browser and app share
-the cores. Needs chromium at /usr/bin/chromium and playwright.
+the cores. Elements are found by CSS alone: by role or label playwright keeps that thread for up to half a second.
+Needs chromium at /usr/bin/chromium and playwright.
 """
 
 from __future__ import annotations
@@ -67,33 +68,36 @@ def visit(page: Page, path: Path, n_lines: int, method: str) -> list[Step]:
         page.locator("#actions input[type=file]").set_input_files(path)
         page.locator("#work", has_text=f"{n_lines:,} sentences").wait_for(timeout=_STEP_MS)
 
+    def click(selector: str, words: str) -> None:
+        page.locator(f'{selector}:text-is("{words}")').locator("visible=true").click()
+
     def open_tab(name: str, shown: str) -> None:
-        page.get_by_role("tab", name=name, exact=True).click()
+        click("button[role=tab]", name)
         page.locator(shown).locator("visible=true").first.wait_for(timeout=_STEP_MS)
 
     def rank() -> None:
-        page.get_by_label("Query: the sentences").fill("the battery lasts all day")
-        page.get_by_role("button", name="Rank", exact=True).click()
+        page.locator("#query textarea").fill("the battery lasts all day")
+        click("#tab-similarity button.primary", "Rank")
         page.locator("#ranked .answer").first.wait_for(timeout=_STEP_MS)
         page.locator("#cosines .js-plotly-plot").wait_for(timeout=_STEP_MS)
 
     def draw(method: str) -> None:
-        page.get_by_label(method, exact=True).click()
-        page.locator(".note", has_text=f"{method} of the embeddings").first.wait_for(timeout=_STEP_MS)
+        click("#tab-similarity label span", method)
+        page.locator("#map-note", has_text=f"{method} of the embeddings").wait_for(timeout=_STEP_MS)
 
     def color() -> None:
-        page.get_by_label("cluster", exact=True).click()
+        click("#tab-similarity label span", "cluster")
         page.locator("#map .legendtext", has_text="cluster 1").first.wait_for(timeout=_STEP_MS)
 
     def search() -> None:
-        field = page.get_by_label("Show only sentences that hold")
+        field = page.locator("#map-filter :is(input, textarea)")
         field.fill("good")
         field.press("Enter")
-        page.get_by_text(f"of {n_lines:,} sentences are shown").wait_for(timeout=_STEP_MS)
+        page.locator("#map-count", has_text=f"of {n_lines:,} sentences are shown").wait_for(timeout=_STEP_MS)
 
     open_tab("Embedding & similarity", "#heatmap .js-plotly-plot")
     steps = [measure(page, "open and read the file, fill the tabs", open_file, 20_000)]
-    page.get_by_role("tab", name="Rank", exact=True).click()
+    click("button[role=tab]", "Rank")
     steps.append(measure(page, "rank by a query", rank))
     steps.append(measure(page, "map by PCA", lambda: open_tab("Map", "#map .js-plotly-plot")))
     steps.append(measure(page, "colour the map by cluster", color))

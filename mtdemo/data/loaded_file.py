@@ -32,6 +32,7 @@ from mtdemo.text.words import is_blank, strip_invisible
 NAMES_OF_LABEL = (
     "label", "labels", "class", "classes", "category", "sentiment", "intent", "topic", "gold", "target", "polarity",
 )  # fmt: skip
+SPLIT = "Split text"  # in place of a file's name
 _MISSING = {"nan", "<na>"}  # what pandas writes where there is no value
 _BREAKS = re.compile(r"\s*[\r\n]\s*")
 _TAG = re.compile(r"O|[BIESLUMW]-\S+")
@@ -120,7 +121,7 @@ def split_text(text: str) -> LoadedFile:
         raise EmptyInputError("There is nothing to split yet. Paste a text into the box.")
     texts = tuple(whole[start:end] for start, end in spans)
     rows = tuple((text, str(start), str(end)) for text, (start, end) in zip(texts, spans, strict=True))
-    return LoadedFile("Split text", texts, ("text", "start", "end"), rows, "text", n_rows=len(rows))
+    return LoadedFile(SPLIT, texts, ("text", "start", "end"), rows, "text", n_rows=len(rows))
 
 
 def load_file(path: Path, limits: TextLimits, text_column: str = "") -> LoadedFile:

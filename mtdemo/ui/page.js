@@ -14,10 +14,15 @@
   const isLong = (line) => line.length > 120 && (line.match(ENDS) || []).length > 1;
 
   window.mtdemo = {
-    // Mark the answers as stale while the box holds something else than was read.
-    compare(text, asked) {
-      const stale = Boolean(asked) && lines(text) !== lines(asked);
+    // Mark the answers as stale while the box holds something else than when it was read.
+    compare(text, stood) {
+      const stale = Boolean(stood) && lines(text) !== lines(stood);
       document.body.classList.toggle("stale", stale);
+      const preview = find("#preview");
+      if (preview) {
+        preview.shown ??= lines(text);  // the first that is seen with it is what was put into the box
+        preview.classList.toggle("changed", lines(text) !== preview.shown);
+      }
       document.body.classList.toggle("long-lines", lines(text).split("\n").some(isLong));
       say(stale ? "Changed since it was read: the answers below are of the earlier text." : "");
     },

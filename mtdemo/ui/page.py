@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from mtdemo.data.loaded_file import LoadedFile
 from mtdemo.errors import MtdemoError
 from mtdemo.laboratory.run_queue import Laboratory
 from mtdemo.planning.planner import Planner
@@ -17,7 +18,7 @@ from mtdemo.ui.api import add_endpoints
 from mtdemo.ui.components.file_loader import add_file_loader
 from mtdemo.ui.components.link import read_query, write_query
 from mtdemo.ui.components.model_picker import add_model_panel
-from mtdemo.ui.components.sentence_box import SentenceBox, add_sentence_box, as_problem
+from mtdemo.ui.components.sentence_box import SentenceBox, add_sentence_box, as_problem, whole_text
 from mtdemo.ui.lab.plan_tab import add_freezing_tab
 from mtdemo.ui.report import add_report
 from mtdemo.ui.served_blocks import ServedBlocks
@@ -83,7 +84,7 @@ def _connect(service: ModelService, page: gr.Blocks, box: SentenceBox, model: gr
     page.load(None, None, None, js=_SCRIPT)
     page.load(_open_in(service), box.n_wanted, [box.sentences, model, tabs, box.n_wanted, box.lesson], **_QUIET)
     query = gr.Textbox(visible="hidden", label="Query string of the link")
-    box.link.click(make_link, [box.sentences, model], [query, box.problem], **_QUIET).then(
+    box.link.click(make_link, [box.sentences, model, box.file], [query, box.problem], **_QUIET).then(
         None, query, None, js="(query) => window.mtdemo?.link(query)"
     )
 
@@ -107,9 +108,9 @@ def _open_in(service: ModelService) -> Callable[[int, gr.Request], tuple[Any, ..
     return open_page
 
 
-def make_link(text: str, model: str | None) -> tuple[str, str]:
+def make_link(text: str, model: str | None, file: LoadedFile | None = None) -> tuple[str, str]:
     """Make the query string of a link, or refuse it."""
     try:
-        return write_query(text, model), ""
+        return write_query(whole_text(text, file), model), ""
     except MtdemoError as error:
         return "", as_problem(str(error))

@@ -74,6 +74,28 @@ def test_a_file_is_dropped_on_the_box_and_beside_it_nothing_happens(visit: Visit
         expect(page.locator("#sentences textarea")).to_have_value("One <b>.\nTwo.")
 
 
+def test_a_long_file_is_read_whole_and_its_first_lines_stand_in_the_box(visit: Visit, tmp_path: Path) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text("\n".join(f"Line {number}." for number in range(230)))
+    with visit(of_gradio=("Method not implemented.",)) as page:
+        box, work, told = page.locator("#sentences textarea"), page.locator("#work"), page.locator("#preview")
+        open_file(page, path)
+        expect(work).to_contain_text("230 sentences")
+        assert box.input_value().count("\n") == 199
+        expect(told).to_contain_text("The first 200 of 230 lines stand in the box; all are read.", use_inner_text=True)
+        expect(page.locator("#stale")).to_be_empty()
+        box.press("Control+End")
+        box.press_sequentially("!")
+        expect(told).to_contain_text("Changed: only what stands in the box is read", use_inner_text=True)
+        expect(page.locator("#stale")).to_contain_text("Changed since it was read")
+        box.press("Control+Enter")
+        expect(work).to_contain_text("200 sentences")
+        box.press("Backspace")
+        expect(told).to_contain_text("all are read", use_inner_text=True)
+        box.press("Control+Enter")
+        expect(work).to_contain_text("230 sentences")
+
+
 def check_buttons_are_within(page: Page, width: int) -> None:
     for button in page.locator("#actions button").locator("visible=true").all():
         box = button.bounding_box()

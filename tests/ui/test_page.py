@@ -50,9 +50,9 @@ def test_a_whole_visit_reads_each_sentence_once(fresh: ModelService) -> None:
     vectors = VectorService(fresh)
     vectors.background()  # as when the model was loaded
     before = fresh.n_forward_passes
-    asked, n_answers, problem, work, _ = read(vectors, text, None, 0)
+    asked, stood, n_answers, problem, work, _ = read(vectors, text, None, 0)
     assert fresh.n_forward_passes == before + 1
-    assert (asked, n_answers, problem) == (text, 1, "")
+    assert (asked, stood, n_answers, problem) == (text, text, 1, "")
     assert "5 sentences" in work and "<b>1 pass</b>" in work and "from the cache" not in work
     show_embeddings(vectors, asked, None)
     for fill in (show_grid, show_classes, show_rows, show_entities):
@@ -68,7 +68,9 @@ def test_a_whole_visit_reads_each_sentence_once(fresh: ModelService) -> None:
 def test_every_tab_is_filled_when_something_was_read(fake: FakeService, planner: Planner) -> None:
     config = build_page(fake, planner).get_config_file()
     by_id = {component["id"]: component for component in config["components"]}
-    asked = next(c["id"] for c in config["components"] if c["props"].get("label") == "What was read")
+    stood = next(c["id"] for c in config["components"] if c["props"].get("label") == "What was read")
+    asked = next(d["outputs"][0] for d in config["dependencies"] if d["outputs"][1:2] == [stood])
+    assert by_id[asked]["type"] == "state", "no tab is sent the text, which may be long"
     asks = [dependency for dependency in config["dependencies"] if dependency["inputs"][:1] == [asked]]
     (read, _), *_ = Counter(tuple(target) for each in asks for target in each["targets"]).most_common()
     fills = [each for each in asks if list(read) in [list(target) for target in each["targets"]]]

@@ -10,11 +10,11 @@ from typing import Any
 import gradio as gr
 
 from mtdemo.config import Settings
-from mtdemo.data.loaded_file import LoadedFile, TextLimits, load_file, split_text
+from mtdemo.data.loaded_file import SPLIT, LoadedFile, TextLimits, load_file, split_text
 from mtdemo.errors import MtdemoError
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.components.messages import shorten
-from mtdemo.ui.components.sentence_box import HOUR_S, SentenceBox, as_problem
+from mtdemo.ui.components.sentence_box import HOUR_S, MAX_SHOWN, SentenceBox, as_problem, preview, whole_text
 
 MAX_CHOICES = 12  # columns that can be chosen from
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -33,13 +33,13 @@ def add_file_loader(service: ModelService, box: SentenceBox) -> None:
     with box.area:
         told = gr.HTML(elem_id="loaded", apply_default_css=False)
         columns = gr.Radio([], label="Texts come from the column", visible=False, elem_id="columns")
-    before, path = gr.State("", time_to_live=HOUR_S), gr.State("", time_to_live=HOUR_S)
+    before, path = gr.State(None), gr.State("", time_to_live=HOUR_S)
     shown = [box.sentences, box.file, told, columns, box.put_back, box.problem, box.lesson, box.n_wanted]
     take = partial(take_file, service.settings)
     opened = [box.open_file, gr.State(None), box.n_wanted]
     box.open_file.upload(take, opened, [*shown, path], **_QUIET)
     columns.input(take, [path, columns, box.n_wanted], [*shown, path], **_QUIET)
-    box.split.click(take_split, [box.sentences, box.n_wanted], [*shown, before], **_QUIET)
+    box.split.click(take_split, [box.sentences, box.n_wanted, box.file, told], [*shown, before], **_QUIET)
     box.put_back.click(put_back, [before, box.n_wanted], shown, **_QUIET)
     clicks = (box.clear.click, *(chip.click for chip in box.chips))
     gr.on(clicks, forget_file, None, [box.file, told, columns, box.put_back], **_QUIET)
@@ -66,27 +66,36 @@ def take_file(settings: Settings, path: str | None, column: str | None, n_wanted
     except MtdemoError as error:
         return *(gr.skip(),) * 5, as_problem(str(error)), *(gr.skip(),) * 3
     hidden = gr.Button(visible=False)
-    return "\n".join(file.texts), file, describe_file(file), offer_columns(file), hidden, "", "", n_wanted + 1, path
+    told = describe_file(file) + tell_preview(file)
+    return preview(file), file, told, offer_columns(file), hidden, "", "", n_wanted + 1, path
 
 
-def take_split(text: str | None, n_wanted: int) -> tuple[Any, ...]:
+def take_split(text: str | None, n_wanted: int, file: LoadedFile | None = None, told: str = "") -> tuple[Any, ...]:
     """Put a text into the box, one sentence per line.
 
+    Args:
+        text: what stands in the box.
+        n_wanted: how often reading was asked for.
+        file: where it came from.
+        told: what is told of that.
+
     Returns:
-        As `take_file`, with the text as it was in place of the path.
+        As `take_file`, with all that the box held before in place of the path.
     """
+    before = (text, file, told)
     try:
-        file = split_text(text or "")
+        file = split_text(whole_text(text, file))
     except MtdemoError as error:
         return *(gr.skip(),) * 5, as_problem(str(error)), *(gr.skip(),) * 3
-    told = f'<p role="status">Split into {len(file.texts):,} sentences, one per line.</p>'
-    texts, button = "\n".join(file.texts), gr.Button(visible=True)
-    return texts, file, told, gr.Radio(visible=False), button, "", "", n_wanted + 1, text
+    told = f'<p role="status">Split into {len(file.texts):,} sentences, one per line.</p>{tell_preview(file)}'
+    return preview(file), file, told, gr.Radio(visible=False), gr.Button(visible=True), "", "", n_wanted + 1, before
 
 
-def put_back(text: str, n_wanted: int) -> tuple[Any, ...]:
-    """Put back a text that was split."""
-    return text, *forget_file(), "", "", n_wanted + 1
+def put_back(before: tuple[str, LoadedFile | None, str], n_wanted: int) -> tuple[Any, ...]:
+    """Put back what was split, as `take_split` kept it."""
+    text, file, told = before
+    columns = offer_columns(file) if file and file.name != SPLIT else gr.Radio(visible=False)
+    return text, file, told, columns, gr.Button(visible=False), "", "", n_wanted + 1
 
 
 def forget_file() -> tuple[None, str, Any, Any]:
@@ -106,6 +115,21 @@ def describe_file(file: LoadedFile) -> str:
     ]
     notes = "".join(f'<p class="warning">{html.escape(note)}</p>' for note in file.notes)
     return f'<p role="status">{" · ".join(facts)}</p>{notes}'
+
+
+def tell_preview(file: LoadedFile) -> str:
+    """Say as HTML how much stands in the box.
+
+    `page.js` shows the second part while something else stands there.
+    """
+    n = len(file.texts)
+    if n <= MAX_SHOWN:
+        return ""
+    return (
+        f'<p id="preview"><span>The first {MAX_SHOWN} of {n:,} lines stand in the box; all are read. Once changed, only '
+        f"what stands there is.</span><span>Changed: only what stands in the box is read, not all {n:,} lines. Undo the "
+        "change to read all again.</span></p>"
+    )
 
 
 def offer_columns(file: LoadedFile) -> Any:

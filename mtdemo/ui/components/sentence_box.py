@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import gradio as gr
 from gradio.components import Component
 
+from mtdemo.data.loaded_file import LoadedFile
 from mtdemo.errors import EmptyInputError
 from mtdemo.serving.service import ModelService
 from mtdemo.text.tokenization import replace_unreadable
@@ -19,6 +20,7 @@ from mtdemo.ui.components.examples import EXAMPLES, Example
 Result = TypeVar("Result")
 MAX_CHARACTERS = 160  # of a sentence in a table; a click shows the whole
 MAX_ROWS = 100  # of a table on the page, whose cells a browser copies whenever anything loads; files have all
+MAX_SHOWN = 200  # lines of a file that stand in the box: a browser lays all of them out at every change
 HOUR_S = 3_600
 _CONCURRENCY = 8  # questions in work at once; the service interleaves their batches
 _COMPARE = "(text, asked) => { window.mtdemo?.compare(text, asked); }"
@@ -45,6 +47,21 @@ def read_lines(text: str) -> list[str]:
     if not sentences:
         raise EmptyInputError("There is nothing to read yet. Write one sentence per line, or click an example.")
     return sentences
+
+
+def preview(file: LoadedFile) -> str:
+    """Return the first texts of a file, for the box."""
+    return "\n".join(file.texts[:MAX_SHOWN])
+
+
+def whole_text(text: str | None, file: LoadedFile | None) -> str:
+    """Return the text that the box stands for.
+
+    It is all of a file while its preview stands there unchanged, else what stands there.
+    """
+    if file and len(file.texts) > MAX_SHOWN and split_lines(text) == split_lines(preview(file)):
+        return "\n".join(file.texts)
+    return text or ""
 
 
 def ask(
@@ -84,8 +101,9 @@ class SentenceBox:
         split: the button that splits its lines into sentences.
         put_back: the button that undoes that.
         file: the `LoadedFile` that the sentences came from; None where they came from elsewhere. A person may have changed
-            the box since: `find_rows` says which sentence is of which row.
-        asked: the text that the answers on the page are of.
+            the box since: `whole_text` says what is meant, and `find_rows` which sentence is of which row.
+        asked: the text that the answers on the page are of. It stays on the server: each tab would be sent all of it.
+        stood: what stood in the box when it was read.
         n_read: how often was read with success.
         n_answers: the same, once those answers are painted; a change of it fills the tabs.
         n_wanted: how often reading was asked for by an example or a link.
@@ -104,7 +122,8 @@ class SentenceBox:
     split: gr.Button
     put_back: gr.Button
     file: gr.State
-    asked: gr.Textbox
+    asked: gr.State
+    stood: gr.Textbox
     n_read: gr.State
     n_answers: gr.State
     n_wanted: gr.State
@@ -117,20 +136,21 @@ class SentenceBox:
 
         Args:
             model: the visitor's choice of model.
-            callback: gets the text, the model and `n_read`; gives `asked`, `n_read`, `problem` and `work`.
+            callback: gets what stands in the box, the model, `n_read` and `file`; gives `asked`, `stood`, `n_read`,
+                `problem` and `work`.
             outputs: what else it fills.
         """
         gr.on(
             [self.read.click, self.sentences.submit, self.n_wanted.change, model.change],
             callback,
-            [self.sentences, model, self.n_read],
-            [self.asked, self.n_read, self.problem, self.work, *outputs],
+            [self.sentences, model, self.n_read, self.file],
+            [self.asked, self.stood, self.n_read, self.problem, self.work, *outputs],
             api_visibility="private",
             show_progress_on=list(outputs),
             trigger_mode="always_last",
             concurrency_limit=_CONCURRENCY,
             concurrency_id="sentences",
-        ).then(None, [self.sentences, self.asked], None, js=_COMPARE)
+        ).then(None, [self.sentences, self.stood], None, js=_COMPARE)
 
     def fill_with(
         self,
@@ -143,7 +163,8 @@ class SentenceBox:
     ) -> None:
         """Fill a part of the page after each reading.
 
-        The sentences are in the cache by then, so this reads nothing again; and a tab that is opened is filled.
+        The sentences are in the cache by then, so this reads nothing again; and a tab that is opened is filled. Programs
+        bring a text of their own to the endpoint, which no event of the page calls.
 
         Args:
             model: the visitor's choice of model.
@@ -153,19 +174,17 @@ class SentenceBox:
             outputs: what it fills.
             also: what else the callback gets, such as `self.file`.
         """
-        gr.on(
-            self.n_answers.change,
-            callback,
-            [self.asked, model, *also],
-            list(outputs),
-            api_name=api_name,
-            api_description=about,
-            api_visibility="public" if api_name else "private",
-            show_progress="hidden",
-            trigger_mode="always_last",
-            concurrency_limit=_CONCURRENCY,
-            concurrency_id="sentences",
-        )
+        rules: dict[str, Any] = {
+            "show_progress": "hidden",
+            "trigger_mode": "always_last",
+            "concurrency_limit": _CONCURRENCY,
+            "concurrency_id": "sentences",
+        }
+        to_fill = list(outputs)
+        self.n_answers.change(callback, [self.asked, model, *also], to_fill, api_visibility="private", **rules)
+        if api_name:
+            given = [self.stood, model, *also]
+            self.stood.submit(callback, given, to_fill, api_name=api_name, api_description=about, **rules)
 
 
 def add_sentence_box() -> SentenceBox:
@@ -194,10 +213,9 @@ def add_sentence_box() -> SentenceBox:
         problem = gr.HTML(elem_id="problem")
         gr.HTML('<p id="stale" role="status"></p>', apply_default_css=False)
         work = gr.HTML(elem_id="work")
-    asked = gr.Textbox(visible="hidden", label="What was read")
-    file = gr.State(None, time_to_live=HOUR_S)
-    buttons = (read, link, clear, chips, area, open_file, split, put_back)
-    box = SentenceBox(sentences, *buttons, file, asked, gr.State(0), gr.State(0), gr.State(0), lesson, problem, work)
+    stood = gr.Textbox(visible="hidden", label="What was read")
+    states = (gr.State(None), gr.State(""), stood, gr.State(0), gr.State(0), gr.State(0))
+    box = SentenceBox(sentences, read, link, clear, chips, area, open_file, split, put_back, *states, lesson, problem, work)
     # The tabs are filled after the answers are painted: asking for each takes the browser some milliseconds.
     box.n_read.change(
         lambda count: count, box.n_read, box.n_answers, js=_AFTER_PAINT, show_progress="hidden", api_visibility="private"
@@ -211,7 +229,7 @@ def add_sentence_box() -> SentenceBox:
             api_visibility="private",
         )
     clear.click(lambda: "", None, sentences, show_progress="hidden", api_visibility="private")
-    sentences.change(None, [sentences, asked], None, js=_COMPARE)
+    sentences.change(None, [sentences, stood], None, js=_COMPARE)
     return box
 
 

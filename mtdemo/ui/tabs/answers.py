@@ -9,12 +9,13 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
+from mtdemo.data.loaded_file import LoadedFile
 from mtdemo.errors import MtdemoError
 from mtdemo.results import Analysis, SentenceAnalysis
 from mtdemo.serving.vector_service import VectorService
 from mtdemo.ui.components.cards import MAX_SENTENCES, TURN_PAGES, render_answers
 from mtdemo.ui.components.downloads import add_downloads, csv_files, json_lines
-from mtdemo.ui.components.sentence_box import SentenceBox, as_problem, ask
+from mtdemo.ui.components.sentence_box import SentenceBox, as_problem, ask, whole_text
 from mtdemo.ui.tabs.classification import tabulate_classes
 
 _WAITING = '<p class="waiting">The model is loading. The sentences above are answered as soon as it is there.</p>'
@@ -51,28 +52,42 @@ def tabulate_answers(analysis: Analysis) -> pd.DataFrame:
 
 
 def read(
-    vectors: VectorService, text: str, model: str | None, n_read: int, progress: gr.Progress = gr.Progress()
+    vectors: VectorService,
+    text: str,
+    model: str | None,
+    n_read: int,
+    file: LoadedFile | None = None,
+    progress: gr.Progress = gr.Progress(),
 ) -> tuple[Any, ...]:
     """Read the sentences once, for every tab.
 
     A failure leaves what is shown as it is, and is told beside the box.
 
+    Args:
+        vectors: answers.
+        text: what stands in the box.
+        model: the visitor's choice of model.
+        n_read: the number of readings before.
+        file: where it came from; all of it is read while its preview stands in the box.
+        progress: shows the windows that were read.
+
     Returns:
-        The text that was read, the number of readings by now, the problem, the work in words, and the answers.
+        The text that was read, what stood in the box, the number of readings by now, the problem, the work in words, and
+        the answers.
     """
-    service = vectors.service
+    service, asked = vectors.service, whole_text(text, file)
     try:
         if service.loaded(model) is None:
             progress(None, desc="The model is loading; your question is answered as soon as it is there")
             service.load(model)  # so that its time is not counted as reading
         began = time.perf_counter()
-        similarity = ask(service, service.similarity, text, model, progress)
+        similarity = ask(service, service.similarity, asked, model, progress)
         elapsed_ms = 1_000 * (time.perf_counter() - began)
         background = vectors.background_of(similarity.analysis, model) if len(similarity.analysis) > 1 else None
     except MtdemoError as error:
-        return gr.skip(), gr.skip(), as_problem(str(error)), gr.skip(), gr.skip()
+        return *(gr.skip(),) * 3, as_problem(str(error)), *(gr.skip(),) * 2
     answers = render_answers(similarity, background, MAX_SENTENCES)
-    return text, n_read + 1, "", describe_work(similarity.analysis, elapsed_ms), answers
+    return asked, text, n_read + 1, "", describe_work(similarity.analysis, elapsed_ms), answers
 
 
 def describe_work(analysis: Analysis, elapsed_ms: float) -> str:

@@ -55,11 +55,13 @@ def add_map(vectors: VectorService, box: SentenceBox, model: gr.State, opened: g
         n_clusters = gr.Slider(2, MAX_CLUSTERS, 5, step=1, label="Clusters", scale=1, min_width=140)
         stop = gr.Button("Stop", visible=False, size="sm", scale=0, min_width=90)
     with gr.Row(elem_classes="controls"):
-        pattern = gr.Textbox(label="Show only sentences that hold", max_lines=1, scale=3, min_width=260)
+        pattern = gr.Textbox(
+            label="Show only sentences that hold", max_lines=1, scale=3, min_width=260, elem_id="map-filter"
+        )
         is_regex = gr.Checkbox(label="as a regular expression", scale=1, min_width=180)
-    note = gr.Markdown(elem_classes="note")
+    note = gr.Markdown(elem_classes="note", elem_id="map-note")
     figure = gr.Plot(label="Map", show_label=False, elem_id="map")
-    count = gr.Markdown(elem_classes="introduction")
+    count = gr.Markdown(elem_classes="introduction", elem_id="map-count")
     gr.Markdown(_ABOUT, elem_classes="introduction")
     point = gr.Number(None, label="Neighbours of sentence number", precision=0, minimum=1, elem_id="map-point")
     neighbours = gr.HTML(apply_default_css=False, elem_id="neighbours")

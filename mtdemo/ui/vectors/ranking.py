@@ -36,7 +36,8 @@ def add_ranking(vectors: VectorService, box: SentenceBox, model: gr.State) -> No
         model: the visitor's choice of model.
     """
     with gr.Row(elem_classes="controls"):
-        query = gr.Textbox(label="Query: the sentences of the box are ordered by their cosine to it", max_lines=2, scale=4)
+        asks = "Query: the sentences of the box are ordered by their cosine to it"
+        query = gr.Textbox(label=asks, max_lines=2, scale=4, elem_id="query")
         n_best = gr.Number(20, label="Best", precision=0, minimum=1, scale=1, min_width=90)
         button = gr.Button("Rank", variant="primary", scale=0, min_width=110)
     note = gr.Markdown(elem_classes="note")

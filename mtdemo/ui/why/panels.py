@@ -37,7 +37,7 @@ class Chosen:
     """
 
     place: gr.Dropdown
-    asked: gr.Textbox
+    asked: gr.State
     model: gr.State
 
     @property

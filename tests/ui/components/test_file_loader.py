@@ -9,7 +9,8 @@ from mtdemo.config import Settings
 from mtdemo.data.loaded_file import LoadedFile
 from mtdemo.planning.planner import Planner
 from mtdemo.ui.components.file_loader import MAX_CHOICES, describe_file, offer_columns, put_back, take_file, take_split
-from mtdemo.ui.page import build_page
+from mtdemo.ui.components.sentence_box import MAX_SHOWN
+from mtdemo.ui.page import build_page, make_link
 from tests.ui.components.test_cards import HOSTILE, Reader
 from tests.ui.conftest import FakeService
 
@@ -71,9 +72,24 @@ def test_a_long_text_is_split_and_put_back() -> None:
     text = "It rains. Dr. Ada left!\nAnd came."
     texts, file, told, columns, whole, problem, _, n_wanted, before = take_split(text, 4)
     assert texts == "It rains.\nDr. Ada left!\nAnd came."
-    assert (problem, n_wanted, before, whole.visible, columns.visible) == ("", 5, text, True, False)
+    assert (problem, n_wanted, before, whole.visible, columns.visible) == ("", 5, (text, None, ""), True, False)
     assert file.values("start") == ("0", "10", "24")
     assert "3 sentences" in told
     assert put_back(before, 5)[:2] == (text, None)
     *others, problem, _, _, before = take_split(" \n", 4)
     assert all(value == gr.skip() for value in (*others, before)) and "nothing to split" in problem
+
+
+def test_of_a_long_file_the_first_lines_stand_in_the_box_and_splitting_loses_none(tmp_path: Path) -> None:
+    lines = [f"It rains {number}. And snows." for number in range(MAX_SHOWN + 1)]
+    path = tmp_path / "a.txt"
+    path.write_text("\n".join(lines))
+    texts, file, told, *_ = take_file(Settings(), str(path), None, 0)
+    assert texts.split("\n") == lines[:MAX_SHOWN]
+    assert f"The first {MAX_SHOWN} of {len(lines)} lines stand in the box; all are read" in told
+    shown, split, told_split, *_, before = take_split(texts, 1, file, told)
+    assert len(split.texts) == 2 * len(lines) and shown.count("\n") == MAX_SHOWN - 1
+    assert f"of {2 * len(lines)} lines" in told_split
+    assert put_back(before, 2)[:3] == (texts, file, told)
+    query, problem = make_link(texts, None, file)
+    assert query == "" and "The link would have" in problem, "a link to a part would be another question"
