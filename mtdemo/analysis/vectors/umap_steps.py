@@ -75,7 +75,7 @@ class _Bar:
         self._news = news
 
     def write(self, text: str) -> None:
-        """Pass `10 500` on; the line feed at the end says nothing."""
+        """Pass `10 500` on; a line feed says nothing."""
         if numbers := text.split():
             done, total = map(int, numbers)
             self._news.put((done, total))
