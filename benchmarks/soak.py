@@ -1,13 +1,17 @@
 """Whether the server can be left running: memory over many calls by REST, by gradio's API and of the page.
 
-    python -m benchmarks.soak [--calls 20000] [--seconds 3600] [--clients 8] [--limit-mb 60] [--train] [--picture soak.png]
+    python -m benchmarks.soak [--calls 20000] [--seconds 3600] [--clients 8] [--train 1000] [--picture soak.png]
 
 The server runs in this process, on loopback, with a cache of results that is full after the first calls. Of ten calls five
 are for REST and five for gradio's API, without a session as curl makes them; every hundredth call also visits the page, and
-asks for the same sentence again: its answer must be the first one, to 1e-5. With `--train` the laboratory trains a copy of
-the model beside it, again and again. Prints the memory of the process on the way, and at the end how much more it is than
-after the first 1,000 calls. The exit status is 1 where that is above the limit, where a call failed or an answer changed.
-The picture needs matplotlib.
+asks for the same sentence again, which has left the cache: its answer must be the first one, to 1e-5, since it is computed
+with others. Prints the memory of the process on the way, and at the end how much more it is than after the first 1,000.
+
+Then, with `--train`, the laboratory trains copies of the model beside so many more calls. Before, between and after them a
+few sentences are asked alone, and computed anew each time: every byte of their answers must be the same. Memory is not
+judged meanwhile, since a copy in training takes what it needs.
+
+The exit status is 1 where memory is above the limit, a call failed or an answer changed. The picture needs matplotlib.
 """
 
 from __future__ import annotations
@@ -37,9 +41,18 @@ from mtdemo.ui.launch import start  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 N_FIRST = 1_000  # calls until caches, sessions and pools are full
+_NUMBERS = itertools.count()
 EVERY = 100  # calls between two visits of the page
 QUESTIONS = ("embed", "classify", "entities", "analyze", "similarity")
 SAME = "The same sentence, asked in Paris again and again."
+FIXED = [
+    f"{name} {verb} in Paris{end}"
+    for name in ("Ann", "The old committee of Acme Corporation")
+    for verb in ("sings", "did not like the soup")
+    for end in (".", ", and nobody knows why it has to be so!")
+]
+CACHE_BYTES = 200_000  # of results, about sixty
+N_ALONE = 3  # questions for the fixed sentences, one after the other
 
 
 def free_port() -> int:
@@ -93,14 +106,14 @@ class Soak:
     _same: list[float] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(self, url: str, n_calls: int, seconds: float, n_clients: int) -> None:
-        """Call until the number or the time is reached."""
-        numbers, end = itertools.count(), time.monotonic() + seconds
+    def run(self, url: str, calls: range, seconds: float, n_clients: int) -> None:
+        """Call until the numbers or the time are used up."""
+        numbers, end = itertools.count(calls.start), time.monotonic() + seconds
 
         def work() -> None:
             with httpx.Client(base_url=url, timeout=120) as client:
-                while (number := next(numbers)) < n_calls and time.monotonic() < end:
-                    self._ask(client, number, max(1, n_calls // 200))
+                while (number := next(numbers)) < calls.stop and time.monotonic() < end:
+                    self._ask(client, number, max(1, len(calls) // 200))
 
         threads = [threading.Thread(target=work) for _ in range(n_clients)]
         for thread in threads:
@@ -140,32 +153,70 @@ def _difference(one: float, other: float) -> float:
     return abs(one - other)
 
 
-@contextmanager
-def training(service: ModelService, wanted: bool, counts: Counter[str]) -> Iterator[None]:
-    """Let the laboratory train until the end, one run after the other."""
-    from mtdemo.laboratory.run_queue import Laboratory
-    from mtdemo.planning.training_plan import TrainingPlan
+@dataclass
+class Training:
+    """Runs of the laboratory beside the calls.
 
-    ended, laboratory = threading.Event(), Laboratory(service)
+    Attributes:
+        counts: steps and finished runs; questions alone, and those of them whose bytes differ from the first ones.
+    """
 
-    def train() -> None:
-        visitor = "soak"
-        while not ended.is_set():
-            for _ in laboratory.run(visitor, TrainingPlan(), "soak", n_steps=60):
-                if ended.is_set():
-                    break
-            else:
-                counts["trained"] += 1
+    service: ModelService
+    counts: Counter[str] = field(default_factory=Counter)
+    _first: bytes = b""
 
-    thread = threading.Thread(target=train, daemon=True)
-    if wanted:
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Train copies, one after the other, from the first step on until the end."""
+        from mtdemo.laboratory.run_queue import Laboratory
+        from mtdemo.planning.training_plan import TrainingPlan
+
+        ended, begun, laboratory = threading.Event(), threading.Event(), Laboratory(self.service)
+
+        def train() -> None:
+            while not ended.is_set():
+                for _ in laboratory.run("soak", TrainingPlan(), "soak", n_steps=60):
+                    self.counts["steps"] += begun.is_set()
+                    begun.set()
+                    if ended.is_set():
+                        break
+                else:
+                    self.counts["runs"] += 1
+                laboratory.forget("soak")  # with its trained copy
+
+        thread = threading.Thread(target=train, daemon=True)
         thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        if wanted:
+        begun.wait(120)
+        try:
+            yield
+        finally:
+            ended.set()
             thread.join(60)
+
+    def ask_alone(self, url: str, when: str) -> None:
+        """Ask the fixed sentences while nobody else asks, and compare bytes."""
+        with httpx.Client(base_url=url, timeout=120) as client:
+            for _ in range(N_ALONE):
+                fill = [f"No {next(_NUMBERS)}." for _ in range(100)]
+                client.post("/api/v1/embed", json={"sentences": fill}).raise_for_status()
+                n_passes = self.service.n_forward_passes
+                answer = client.post("/api/v1/analyze", json={"sentences": FIXED}).raise_for_status().content
+                self._first = self._first or answer
+                self.counts[f"asked {when}"] += self.service.n_forward_passes > n_passes  # else it came from the cache
+                self.counts["differ"] += answer != self._first
+
+
+def train_beside(service: ModelService, soak: Soak, url: str, calls: range, n_clients: int) -> Counter[str]:
+    """Train beside calls, and ask the fixed sentences before, between and after them."""
+    training, n_turns = Training(service), 10
+    training.ask_alone(url, "before")
+    with training.running():
+        for turn in range(n_turns):
+            some = calls[turn * len(calls) // n_turns : (turn + 1) * len(calls) // n_turns]
+            soak.run(url, some, 3_600, n_clients)
+            training.ask_alone(url, "meanwhile")
+    training.ask_alone(url, "after")
+    return training.counts
 
 
 def draw(curve: list[tuple[int, float]], first: float, limit: float, path: Path) -> None:
@@ -202,29 +253,42 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=3_600.0)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--limit-mb", type=float, default=60.0)
-    parser.add_argument("--train", action="store_true")
+    parser.add_argument("--train", type=int, default=0, metavar="CALLS")
     parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
-    page, service = start(replace(Settings(), port=free_port(), max_cache_bytes=1_000_000))
+    page, service = start(replace(Settings(), port=free_port(), max_cache_bytes=CACHE_BYTES))
     service.load()
-    soak = Soak()
+    soak, trained = Soak(), Counter[str]()
     soak.note(0)
     try:
-        with training(service, options.train, soak.counts):
-            soak.run(page.local_url, options.calls, options.seconds, options.clients)
-        counts, last = soak.counts, megabytes()
+        soak.run(page.local_url, range(options.calls), options.seconds, options.clients)
+        last, curve, n_calls = megabytes(), list(soak.curve), soak.counts["answered"]
+        tell(soak, last, options.limit_mb)
+        if options.picture:
+            draw(curve, soak.first, options.limit_mb, options.picture)
+        if options.train:
+            calls = range(options.calls, options.calls + options.train)
+            trained = train_beside(service, soak, page.local_url, calls, options.clients)
+            print(f"then {soak.counts['answered'] - n_calls:,} calls beside {trained['steps']} steps of the laboratory, "
+                  f"{trained['runs']} runs finished; {soak.counts['failed']} calls failed in all")  # fmt: skip
+            asked = ", ".join(f"{trained[f'asked {when}']} times {when}" for when in ("before", "meanwhile", "after"))
+            print(f"{len(FIXED)} sentences computed anew {asked}: {trained['differ']} answers with another byte")
     finally:
         page.close(verbose=False)
-    if options.picture:
-        draw(soak.curve, soak.first, options.limit_mb, options.picture)
-    if counts["answered"] <= N_FIRST:
-        print(f"{counts['answered']:,} calls only; memory is compared after the first {N_FIRST:,}")
-        return 1
+    is_wrong = soak.counts["failed"] + soak.counts["changed"] + trained["differ"] > 0 or n_calls <= N_FIRST
+    return int(is_wrong or (options.train > 0 and not trained["steps"]) or last - soak.first > options.limit_mb)
+
+
+def tell(soak: Soak, last: float, limit: float) -> None:
+    """Print what came of the calls."""
+    counts = soak.counts
     print(f"{counts['answered']:,} calls answered, {counts['failed']} failed, {counts['visits']} visits of the page")
-    print(f"the same sentence was answered otherwise {counts['changed']} times; {counts['trained']} runs of the laboratory")
-    print(f"after {N_FIRST:,} calls {soak.first:.0f} MB, at the end {last:.0f} MB: {last - soak.first:+.0f} MB, at most "
-          f"{options.limit_mb:.0f} allowed")  # fmt: skip
-    return int(counts["failed"] + counts["changed"] > 0 or last - soak.first > options.limit_mb)
+    print(f"the same sentence was answered otherwise {counts['changed']} times")
+    if counts["answered"] <= N_FIRST:
+        print(f"memory is compared after the first {N_FIRST:,}")
+    else:
+        print(f"after {N_FIRST:,} calls {soak.first:.0f} MB, at the end {last:.0f} MB: {last - soak.first:+.0f} MB, "
+              f"at most {limit:.0f} allowed", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -7,8 +7,10 @@ import atexit
 import math
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,8 @@ PUBLIC = {  # defaults where strangers may ask: on Spaces, or at any address but
     "requests_per_minute": "600",
     "allowed_models": "known",
 }
+_N_HEAPS = 2  # for all threads together
+_M_ARENA_MAX = -8  # of glibc's malloc.h
 _OF_GRADIO = (("host", "GRADIO_SERVER_NAME"), ("port", "GRADIO_SERVER_PORT"))
 
 
@@ -203,7 +207,7 @@ def count_cores() -> int:
 
 
 def prepare_environment() -> None:
-    """Switch off every call home and let waiting threads sleep.
+    """Switch off calls home, let waiting threads sleep, bound heaps.
 
     It must run before gradio, torch, transformers and Ray load.
 
@@ -221,6 +225,21 @@ def prepare_environment() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    _share_heaps()
+
+
+def _share_heaps() -> None:
+    """Let all threads share few heaps of the C library.
+
+    glibc gives each thread a heap of its own, up to eight per core, and what is freed in one is of no use to others. It
+    takes the number while there is one thread; `MALLOC_ARENA_MAX` is left alone, and so is every other C library.
+    """
+    if sys.platform != "linux" or "MALLOC_ARENA_MAX" in os.environ:
+        return
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _N_HEAPS)
 
 
 def prepare_file_folder() -> Path:

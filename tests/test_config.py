@@ -1,4 +1,5 @@
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -102,6 +103,40 @@ def test_calls_home_are_switched_off_and_choices_of_the_person_kept(monkeypatch:
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
     assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1"
     assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+HEAPS = """
+import ctypes, os, threading
+from mtdemo.config import prepare_environment
+{prepare}
+libc, together = ctypes.CDLL(None), threading.Barrier(12)
+def take():
+    together.wait()
+    libc.malloc(5_000)
+    together.wait()
+threads = [threading.Thread(target=take) for _ in range(12)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+"""
+
+
+@pytest.mark.skipif("glibc" not in platform.libc_ver(), reason="heaps are those of glibc")
+@pytest.mark.parametrize(
+    ("prepare", "environment", "n_heaps"),
+    [
+        ("prepare_environment()", {}, {2}),
+        ("prepare_environment()", {"MALLOC_ARENA_MAX": "5"}, {5}),
+        ("", {}, set(range(3, 20))),  # what would be without
+    ],
+)
+def test_threads_share_two_heaps_unless_the_person_says_otherwise(
+    prepare: str, environment: dict[str, str], n_heaps: set[int]
+) -> None:
+    code = HEAPS.format(prepare=prepare)
+    others = {name: value for name, value in os.environ.items() if name != "MALLOC_ARENA_MAX"} | environment
+    done = subprocess.run([sys.executable, "-c", code], env=others, capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout.count("<heap nr=") in n_heaps
 
 
 @pytest.mark.parametrize("module", ["mtdemo", "mtdemo.serving.service", "mtdemo.config"])
