@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -13,13 +14,15 @@ from mtdemo.config import Settings, prepare_environment
 from mtdemo.errors import UsageError
 
 LOCAL = "local"  # a cluster of this machine alone, which ends with the command
+_AUTO = "auto"  # the one that runs on this machine
+_CONNECT_S = 5.0  # for the head to take a connection; Ray itself tries for minutes
 
 
 @contextmanager
 def joined(address: str, **options: Any) -> Iterator[Any]:
     """Join a cluster, and leave it at the end.
 
-    Ray's usage statistics stay off, and its dashboard is not started.
+    Ray's usage statistics stay off, and neither its dashboard nor the server behind it is started.
 
     Args:
         address: of its head, `auto` for the one of this machine, or `LOCAL`.
@@ -36,16 +39,57 @@ def joined(address: str, **options: Any) -> Iterator[Any]:
         import ray
     except ImportError as error:
         raise UsageError('Ray is not installed. It is an extra: pip install "mtdemo[ray]", or ".[ray]" here.') from error
-    if address == LOCAL:
-        options = {"include_dashboard": False, **options}
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
-    except ConnectionError as error:
-        raise UsageError(f"There is no Ray cluster at {address!r}. `ray start --head` begins one.") from error
+    with ExitStack() as stack:
+        if address == LOCAL:
+            options = stack.enter_context(_without_server()) | options
+        elif address != _AUTO:
+            _check_head(address)
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
+        except ConnectionError as error:
+            if address == _AUTO:
+                raise UsageError("No Ray cluster runs on this machine. `ray start --head` begins one.") from error
+            raise UsageError(
+                f"What listens at {address!r} lets nobody in: it is no Ray cluster or wants a token, see docs/scaling.md."
+            ) from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _without_server() -> Iterator[dict[str, Any]]:
+    """Give options that start no API server.
+
+    Ray starts it for its usage statistics even where there is no dashboard, and it asks the metadata services of three
+    clouds where it runs, whether statistics are on or off. Ray goes on without it where its port is taken.
+    """
+    logging.getLogger("ray._private.services").setLevel(logging.CRITICAL)  # which calls that an error
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        host, port = taken.getsockname()
+        yield {"include_dashboard": False, "dashboard_host": host, "dashboard_port": port}
+
+
+def _check_head(address: str) -> None:
+    """Make sure that something listens where the head should.
+
+    Raises:
+        UsageError: the address is none, or nobody answers.
+    """
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    if not host or not port.isdecimal():
+        raise UsageError(
+            f"{address!r} is no address of a Ray cluster. Give HOST:PORT of its head, such as head:6379, or {_AUTO!r} for "
+            "the one that runs on this machine."
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise UsageError(
+            f"There is no Ray cluster at {address!r}: {error}. `ray start --head` begins one, and prints its address; a "
+            "firewall must let this machine through to it."
+        ) from error
 
 
 def settings_of_workers(settings: Settings) -> Settings:

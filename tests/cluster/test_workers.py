@@ -22,7 +22,9 @@ N_PARTS = 8
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's, of itself
 
 
-def test_a_killed_worker_costs_no_line_and_changes_no_byte(ray: Any, tiny: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_killed_worker_costs_no_line_and_changes_no_byte(
+    ray: Any, tiny: Callable[..., Path], tmp_path: Path, called_outside: Callable[[], set[str]]
+) -> None:
     settings, source = settings_of_parts(Settings(checkpoint=str(tiny()))), tmp_path / "lines.txt"
     lines = [f"the cat {'sat ' * (n % 23)}on mat {n % 3}" if n % 5 else "" for n in range((N_PARTS - 1) * PORTION)]
     source.write_text("\n".join([*lines, "x" * 60_000, "paris"]))
@@ -47,6 +49,7 @@ def test_a_killed_worker_costs_no_line_and_changes_no_byte(ray: Any, tiny: Calla
     assert told_by_ray == [f"{source}: {problem}" for problem in told]
     for name, one in (("lines.jsonl", "one.jsonl"), ("lines.npy", "one.npy")):
         assert (tmp_path / "ray" / name).read_bytes() == (tmp_path / one).read_bytes()
+    assert called_outside() == set()
 
 
 def test_what_a_worker_cannot_do_is_told_and_not_tried_again(tmp_path: Path) -> None:
