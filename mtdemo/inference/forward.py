@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import torch
 
-from mtdemo.inference.int8 import as_int8
+from mtdemo.inference.linear_layers import as_computed
 from mtdemo.inference.packed import can_pack, run_packed
 from mtdemo.inference.placement import leave_gpu
 from mtdemo.models.answering import AnsweringModel, WindowOutput
@@ -45,6 +45,6 @@ def run_windows(loaded: AnsweringModel, windows: Sequence[Window], n_threads: in
 
 
 def _run(loaded: AnsweringModel, windows: Sequence[Window]) -> tuple[WindowOutput, ...]:
-    loaded = as_int8(loaded)
+    loaded = as_computed(loaded)
     needs_padding = len({len(window.input_ids) for window in windows}) > 1
     return run_packed(loaded, windows) if needs_padding and can_pack(loaded) else loaded.run(windows)

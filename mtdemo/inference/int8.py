@@ -9,18 +9,13 @@ read those.
 
 from __future__ import annotations
 
-import copy
-import threading
-from dataclasses import replace
-from typing import Any
-from weakref import WeakKeyDictionary
-
 import torch
 from torch import Tensor, nn
 
-from mtdemo.models.loaded import LoadedModel
+from mtdemo.inference.reordered import Activation
 
 _MOST_WEIGHT = 63
+_N_ROWS = 256  # word pieces at a time, so that what is between stays in the processor's cache
 _N_STEPS = 254  # from the smallest number of a word piece to its largest
 
 
@@ -29,13 +24,14 @@ class Int8Linear(nn.Module):
 
     Args:
         layer: whose weights are rounded; it is not changed, and its bias is shared.
+        activation: of the result.
     """
 
     weight: Tensor  # int8 (outputs, inputs)
     steps: Tensor  # float32 (outputs,): what 1 stands for in a row
     sums: Tensor  # float32 (outputs,): of the rows
 
-    def __init__(self, layer: nn.Linear) -> None:
+    def __init__(self, layer: nn.Linear, activation: Activation = "none") -> None:
         super().__init__()
         weight = layer.weight.detach().float()
         steps = _never_zero(weight.abs().amax(dim=1, keepdim=True) / _MOST_WEIGHT)
@@ -44,60 +40,27 @@ class Int8Linear(nn.Module):
         self.register_buffer("steps", steps.squeeze(1))
         self.register_buffer("sums", (whole * steps).sum(dim=1))
         self.bias = layer.bias
+        self.activation = activation
 
     def forward(self, states: Tensor) -> Tensor:
         """Map float32 (…, inputs) to float32 (…, outputs)."""
         rows = states.reshape(-1, states.shape[-1])
-        least, most = rows.aminmax(dim=1, keepdim=True)
+        results = rows.new_empty(len(rows), len(self.steps))
+        for these, its in zip(rows.split(_N_ROWS), results.split(_N_ROWS), strict=True):
+            self._multiply(these, its)
+        return results.view(*states.shape[:-1], -1)
+
+    def _multiply(self, rows: Tensor, result: Tensor) -> None:
+        """Map float32 (rows, inputs) into float32 (rows, outputs)."""
+        least, most = rows.amin(dim=1, keepdim=True), rows.amax(dim=1, keepdim=True)  # 15 times as fast as `aminmax`
         middle, steps = (least + most) / 2, _never_zero((most - least) / _N_STEPS)
-        product = torch._int_mm(((rows - middle) / steps).round_().to(torch.int8), self.weight.t())
-        result = (product * steps).mul_(self.steps).addcmul_(middle, self.sums)
+        product = torch._int_mm((rows - middle).div_(steps).round_().to(torch.int8), self.weight.t())
+        torch.mul(product, steps, out=result).mul_(self.steps).addcmul_(middle, self.sums)
         if self.bias is not None:
             result.add_(self.bias)
-        return result.view(*states.shape[:-1], -1)
+        if self.activation == "gelu":
+            result.copy_(nn.functional.gelu(result))
 
 
 def _never_zero(steps: Tensor) -> Tensor:
     return steps.clamp_min_(torch.finfo(steps.dtype).tiny)
-
-
-def as_int8(loaded: Any) -> Any:
-    """Return a model as its passes compute.
-
-    For one that is `in_int8` this is a copy with int8 layers, which shares all other weights. It is made once, and anew
-    where weights were replaced or changed since. Any other model is returned as it is.
-    """
-    return _copies.of(loaded) if isinstance(loaded, LoadedModel) and loaded.in_int8 else loaded
-
-
-class _Copies:
-    """Models that share weights with others, kept while those live."""
-
-    def __init__(self) -> None:
-        self._models: WeakKeyDictionary[nn.Module, tuple[LoadedModel, list[tuple[int, int]]]] = WeakKeyDictionary()
-        self._lock = threading.Lock()
-
-    def of(self, loaded: LoadedModel) -> LoadedModel:
-        """Return the copy of a model."""
-        tensors = [*loaded.model.parameters(), *loaded.model.buffers()]
-        state = [(id(tensor), tensor._version) for tensor in tensors]
-        with self._lock:
-            known = self._models.get(loaded.model)
-            if known is None or known[1] != state:
-                shared = {id(tensor): tensor for tensor in tensors}
-                network = copy.deepcopy(loaded.model, dict(shared)).eval()
-                _quantize(network.backbone)
-                known = self._models[loaded.model] = (replace(loaded, model=network, in_int8=False), state)
-            return known[0]
-
-
-def _quantize(module: nn.Module) -> None:
-    """Put int8 layers into the place of all linear ones."""
-    for name, child in module.named_children():
-        if type(child) is nn.Linear:
-            setattr(module, name, Int8Linear(child))
-        else:
-            _quantize(child)
-
-
-_copies = _Copies()

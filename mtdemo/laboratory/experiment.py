@@ -101,7 +101,7 @@ class Experiment:
         """
         self._watch.start()
         model, tokenizer = copy.deepcopy((self._base.model, self._base.tokenizer))
-        copied = replace(self._base, model=model, tokenizer=tokenizer, in_int8=False)
+        copied = replace(self._base, model=model, tokenizer=tokenizer, products="plain")
         check_labels(self.dataset, self._base.info.class_labels, self._base.info.entity_types)
         before = self._collect_answers(copied)
         states = self._collect_states(copied, before)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from mtdemo.errors import PlanError
@@ -18,6 +18,8 @@ from mtdemo.text.entity_spans import TagScheme
 from mtdemo.text.tokenization import EncodedSentence, Window, encode_sentences
 
 BYTES_PER_PARAMETER = 4  # float32
+Products = Literal["plain", "reordered", "int8"]
+_BYTES_ON_TOP: dict[Products, int] = {"plain": 0, "reordered": 4, "int8": 1}  # of a weight that is multiplied by
 _PREFIXES = ("B-", "I-", "E-", "S-", "L-", "U-")
 
 
@@ -30,14 +32,15 @@ class LoadedModel:
         tokenizer: a fast one.
         scheme: the meaning of the entity labels.
         info: what people are told.
-        in_int8: whether its forward passes compute in int8; the weights here are float32 all the same.
+        products: how its forward passes multiply by weights; those in int8 or reordered are copies, and the weights here
+            are plain all the same.
     """
 
     model: MultiTaskModel
     tokenizer: PreTrainedTokenizerBase
     scheme: TagScheme
     info: ModelInfo
-    in_int8: bool = False
+    products: Products = "plain"
 
     def encode(self, texts: Sequence[str], max_length: int, prompt: str | None = None) -> tuple[EncodedSentence, ...]:
         """Tokenise texts as this model reads them.
@@ -65,13 +68,21 @@ class LoadedModel:
     @property
     def place(self) -> str:
         """Device, and precision where not float32: `cuda, bfloat16`."""
-        dtype = "int8" if self.in_int8 else str(next(self.model.backbone.parameters()).dtype).removeprefix("torch.")
+        dtype = (
+            "int8" if self.products == "int8" else str(next(self.model.backbone.parameters()).dtype).removeprefix("torch.")
+        )
         return self.model.device.type + (f", {dtype}" if dtype != "float32" else "")
 
     @property
     def n_bytes(self) -> int:
-        """Memory of the weights, int8 ones on top."""
-        return self.info.n_parameters * (BYTES_PER_PARAMETER + self.in_int8)
+        """Memory of the weights, copies for passes on top."""
+        on_top = _BYTES_ON_TOP[self.products] * _count_linear_weights(self.model)
+        return self.info.n_parameters * BYTES_PER_PARAMETER + on_top
+
+
+def _count_linear_weights(model: MultiTaskModel) -> int:
+    """Count the numbers that a backbone multiplies by."""
+    return sum(layer.weight.numel() for layer in model.backbone.modules() if type(layer) is nn.Linear)
 
 
 def relabel(

@@ -76,7 +76,7 @@ class ModelSource:
             CheckpointError: it cannot be loaded, or may not.
         """
         import_libraries()
-        from mtdemo.inference.placement import choose_device, place
+        from mtdemo.inference.placement import choose_device, hasten, place
         from mtdemo.models.checkpoints import load_directory
 
         _logger.info("loading %s", name)
@@ -87,6 +87,7 @@ class ModelSource:
             with import_lock:  # downloads may overlap, but not this
                 loaded = load_directory(directory, self._settings.max_model_bytes, title)
                 loaded = place(loaded, self._settings.device, self._settings.dtype)
+                loaded = hasten(loaded, self._settings.max_model_bytes)
         finally:
             self._downloads.pop(name, None)
         self._directories[name] = directory

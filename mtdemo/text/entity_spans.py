@@ -131,15 +131,16 @@ def type_words(
     groups = list(group_pieces(text, pieces))
     if not groups:
         return
-    by_word = np.stack([by_type[indices].mean(axis=0) for indices in groups])  # rule 2
-    spans = [(pieces[indices[0]].start, pieces[indices[-1]].end) for indices in groups]
+    # Rule 2; most words are one piece, and the mean of one needs no computing.
+    by_word = np.stack([by_type[its[0]] if len(its) == 1 else by_type[its].mean(axis=0) for its in groups])
+    spans = [(pieces[its[0]].start, pieces[its[-1]].end) for its in groups]
     types = _best_types(by_word, _are_nameless(text, spans), scheme.type_change_cost)
-    for indices, (start, end), of_word, best in zip(groups, spans, by_word, types, strict=True):
-        # Rule 3. Without labels that begin an entity no word begins a span by itself, without other labels every word does.
-        of_type, begin = scheme.membership[:, best], scheme.begins[:, best]
-        first = probabilities[indices[0]]
-        begins = bool((begin == of_type).all() or first @ begin > first @ (of_type - begin))
-        yield TypedWord(start, end, int(best), float(of_word[best]), begins)
+    # Rule 3. Without labels that begin an entity no word begins a span by itself, without other labels every word does.
+    first = probabilities[[its[0] for its in groups]]
+    begins = first @ scheme.begins > first @ (scheme.membership - scheme.begins)
+    begins |= (scheme.begins == scheme.membership).all(axis=0)
+    for number, ((start, end), best) in enumerate(zip(spans, types.tolist(), strict=True)):
+        yield TypedWord(start, end, best, float(by_word[number, best]), bool(begins[number, best]))
 
 
 def _are_nameless(text: str, words: Sequence[Span]) -> npt.NDArray[np.bool_]:

@@ -15,7 +15,8 @@ from mtdemo.config import EMBEDDED_CHECKPOINT, Settings
 from mtdemo.errors import SettingsError
 from mtdemo.inference import placement
 from mtdemo.inference.forward import run_windows
-from mtdemo.inference.int8 import Int8Linear, as_int8
+from mtdemo.inference.int8 import Int8Linear
+from mtdemo.inference.linear_layers import as_computed
 from mtdemo.inference.pipeline import analyze_batches
 from mtdemo.inference.placement import place
 from mtdemo.models.checkpoints import load_directory
@@ -60,22 +61,11 @@ def test_a_word_piece_is_rounded_alike_in_any_company() -> None:
 def test_architectures_say_nearly_the_same(architecture: str) -> None:
     loaded, windows = make_model(architecture), make_windows(3, 9, 9, 40)
     exact = run_windows(loaded, windows, 1)
-    rough = run_windows(replace(loaded, in_int8=True), windows, 1)
+    rough = run_windows(replace(loaded, products="int8"), windows, 1)
     assert min(cosines([one.embedding for one in exact], [one.embedding for one in rough])) > 0.97
     assert not np.array_equal(exact[0].embedding, rough[0].embedding)
-    assert any(isinstance(module, Int8Linear) for module in as_int8(replace(loaded, in_int8=True)).model.modules())
+    assert any(isinstance(module, Int8Linear) for module in as_computed(replace(loaded, products="int8")).model.modules())
     assert not any(isinstance(module, Int8Linear) for module in loaded.model.modules())
-
-
-def test_the_copy_is_made_once_and_anew_where_weights_changed() -> None:
-    loaded = replace(make_model("bert"), in_int8=True)
-    first = as_int8(loaded)
-    assert as_int8(loaded) is first
-    with torch.no_grad():
-        next(module for module in loaded.model.backbone.modules() if isinstance(module, nn.Linear)).weight.mul_(2)
-    assert as_int8(loaded) is not first
-    assert first.model.ner_head is not loaded.model.ner_head
-    assert {id(weights) for weights in first.model.parameters()} <= {id(weights) for weights in loaded.model.parameters()}
 
 
 def test_the_setting_is_told_and_refused_where_a_gpu_computes(tiny: Write, monkeypatch: pytest.MonkeyPatch) -> None:

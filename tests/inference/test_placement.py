@@ -103,6 +103,7 @@ def test_where_a_gpu_is_full_the_cpu_goes_on(
     tiny: Write, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(forward, "can_pack", lambda _: False)
+    monkeypatch.setattr(placement, "can_reorder", lambda: False)  # weights on a GPU are not
     expected = ModelService(Settings(checkpoint=str(tiny()))).analyze(TEXTS)
     service = ModelService(Settings(checkpoint=str(tiny())))
     loaded = service.get_model()

@@ -104,8 +104,8 @@ def test_a_model_of_few_positions_learns_too(tiny: Callable[..., Path], dataset:
 
 
 def test_a_model_that_answers_in_int8_trains_and_is_measured_in_float32(model: LoadedModel, dataset: LabDataset) -> None:
-    outcome, _, trained = run_whole(replace(model, in_int8=True), dataset, quick())
-    assert not trained.in_int8
+    outcome, _, trained = run_whole(replace(model, products="int8"), dataset, quick())
+    assert trained.products == "plain"
     exact, _ = run(model, dataset, quick())
     assert (outcome.entities, outcome.classes, outcome.movement) == (exact.entities, exact.classes, exact.movement)
 
