@@ -42,7 +42,7 @@ from mtdemo.ui.launch import start  # noqa: E402
 ROOT = Path(__file__).parent.parent
 N_FIRST = 1_000  # calls until caches, sessions and pools are full
 _NUMBERS = itertools.count()
-EVERY = 100  # calls between two visits of the page
+EVERY = 100  # calls between two visits of the page, and between two looks at the memory
 QUESTIONS = ("embed", "classify", "entities", "analyze", "similarity")
 SAME = "The same sentence, asked in Paris again and again."
 FIXED = [
@@ -113,7 +113,7 @@ class Soak:
         def work() -> None:
             with httpx.Client(base_url=url, timeout=120) as client:
                 while (number := next(numbers)) < calls.stop and time.monotonic() < end:
-                    self._ask(client, number, max(1, len(calls) // 200))
+                    self._ask(client, number)
 
         threads = [threading.Thread(target=work) for _ in range(n_clients)]
         for thread in threads:
@@ -121,7 +121,7 @@ class Soak:
         for thread in threads:
             thread.join()
 
-    def _ask(self, client: httpx.Client, number: int, step: int) -> None:
+    def _ask(self, client: httpx.Client, number: int) -> None:
         try:
             call(client, number)
             same = visit(client) if number % EVERY == 0 else None
@@ -139,7 +139,7 @@ class Soak:
             n_done = self.counts["answered"] + self.counts["failed"]
             if n_done == N_FIRST:
                 self.first = megabytes()
-            if n_done % step == 0:
+            if n_done % EVERY == 0:
                 self.note(n_done)
 
     def note(self, n_done: int) -> None:

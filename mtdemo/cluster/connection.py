@@ -42,9 +42,9 @@ def joined(address: str, **options: Any) -> Iterator[Any]:
     with ExitStack() as stack:
         if address == LOCAL:
             options = stack.enter_context(_without_server()) | options
-        elif address != _AUTO:
-            _check_head(address)
         try:
+            if address != LOCAL:
+                _check_head(_find_noted_head() if address == _AUTO else address)
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
         except ConnectionError as error:
             if address == _AUTO:
@@ -69,6 +69,19 @@ def _without_server() -> Iterator[dict[str, Any]]:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         host, port = taken.getsockname()
         yield {"include_dashboard": False, "dashboard_host": host, "dashboard_port": port}
+
+
+def _find_noted_head() -> str:
+    """Find the address that `auto` stands for.
+
+    It is in the environment, or in a file that a cluster leaves behind where it does not end by itself.
+
+    Raises:
+        ConnectionError: there is none.
+    """
+    from ray._private.services import canonicalize_bootstrap_address
+
+    return str(canonicalize_bootstrap_address(_AUTO) or "")
 
 
 def _check_head(address: str) -> None:

@@ -14,6 +14,7 @@ from anyio import from_thread, to_thread
 
 from mtdemo.cluster.connection import settings_of_workers
 from mtdemo.config import Settings, prepare_environment
+from mtdemo.errors import SettingsError
 from mtdemo.results import Analysis, ProgressCallback, no_progress
 from mtdemo.serving.service import ModelService
 
@@ -51,6 +52,9 @@ def serving(settings: Settings, scale: Scale) -> Iterator[str]:
 
     Yields:
         Where it is, once the first replicas have their models.
+
+    Raises:
+        SettingsError: the port cannot be used.
     """
     from ray import serve
 
@@ -60,7 +64,15 @@ def serving(settings: Settings, scale: Scale) -> Iterator[str]:
         return build_replica(settings)
 
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
-    serve.start(http_options={"host": settings.host, "port": settings.port})
+    try:
+        serve.start(http_options={"host": settings.host, "port": settings.port})
+    except RuntimeError as error:
+        if "bind" not in str(error):
+            raise
+        serve.shutdown()  # it began without what listens
+        raise SettingsError(
+            f"Port {settings.port} of {settings.host} cannot be used on the cluster. Try --port."
+        ) from error
     deployment = serve.deployment(serve.ingress(build)()).options(
         name=_APP,
         max_ongoing_requests=scale.at_once,

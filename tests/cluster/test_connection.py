@@ -64,13 +64,24 @@ def test_a_wrong_address_is_told_before_ray_tries_for_minutes(
         pass
 
 
-@pytest.mark.parametrize(("address", "words"), [("auto", "No Ray cluster runs on this machine"), ("here", "wants a token")])
-def test_a_head_that_lets_nobody_in_is_told(address: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(**_: object) -> None:
+def test_a_head_that_is_only_noted_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = f"127.0.0.1:{server.getsockname()[1]}"
+    monkeypatch.setenv("RAY_ADDRESS", place)
+    with pytest.raises(UsageError, match=r"There is no Ray cluster at .*refused"), joined("auto"):
+        pass
+
+
+@pytest.mark.parametrize("asked", ["auto", "HOST:PORT"])
+def test_a_head_that_lets_nobody_in_is_told(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise ConnectionError
 
     monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=refuse))
+    monkeypatch.setattr("mtdemo.cluster.connection._find_noted_head", refuse)
+    words = "No Ray cluster runs on this machine" if asked == "auto" else "wants a token"
     with socket.create_server(("127.0.0.1", 0)) as server:
-        place = f"127.0.0.1:{server.getsockname()[1]}" if address == "here" else address
+        place = asked if asked == "auto" else f"127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(UsageError, match=words), joined(place):
             pass

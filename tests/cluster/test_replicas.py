@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -14,6 +16,7 @@ import pytest
 from benchmarks.soak import free_port
 from mtdemo.cluster.replicas import Scale, serving
 from mtdemo.config import Settings
+from mtdemo.errors import SettingsError
 from mtdemo.planning.planner import Planner
 from mtdemo.rest.questions import Questions
 from mtdemo.serving.service import ModelService
@@ -48,3 +51,16 @@ def test_a_replica_answers_as_a_process_without_ray_does(
         assert client.get("/healthz", headers={"Host": "evil.example"}).status_code == 403
     assert httpx.get(f"{place}/healthz").status_code == 404, "the cluster goes on without it"
     assert called_outside() == set()
+
+
+def test_a_port_in_use_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[bool] = []
+
+    def start(**_: object) -> None:
+        raise RuntimeError("Failed to bind to address '127.0.0.1:8000'.")  # as Ray Serve does
+
+    serve = SimpleNamespace(start=start, shutdown=lambda: ended.append(True))
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(serve=serve))
+    with pytest.raises(SettingsError, match=r"Port 8000 of .* Try --port"), serving(Settings(port=8000), Scale(1, 1, 1)):
+        pass
+    assert ended == [True]
