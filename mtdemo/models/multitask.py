@@ -139,10 +139,8 @@ class MultiTaskModel(PreTrainedModel):
             **backbone_inputs: whatever else the backbone takes, such as `token_type_ids` or `inputs_embeds`.
         """
         labels = {head.output: backbone_inputs.pop(f"{head.output}_labels", None) for head in HEADS}
-        if self.config.global_attention_on_first and input_ids is not None:
-            backbone_inputs["global_attention_mask"] = _first_only(input_ids)
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask, **backbone_inputs}
-        hidden_states = self.backbone(**inputs, return_dict=True).last_hidden_state
+        hidden_states = run_backbone(self, **inputs).last_hidden_state
         if attention_mask is None:
             attention_mask = hidden_states.new_ones(hidden_states.shape[:2], dtype=torch.long)
         output = self.apply_heads(hidden_states, attention_mask if pooling_mask is None else pooling_mask)
@@ -246,6 +244,16 @@ class MultiTaskModel(PreTrainedModel):
         Every parameter stands in exactly one, a tied one in the first, so the parts sum to the model.
         """
         return declare_parts(self, self.config.n_layers)
+
+
+def run_backbone(model: MultiTaskModel, **inputs: Any) -> Any:
+    """Run a model's backbone alone, as its makers run it.
+
+    Arguments are its own, such as `output_hidden_states`.
+    """
+    if model.config.global_attention_on_first and inputs.get("input_ids") is not None:
+        inputs["global_attention_mask"] = _first_only(inputs["input_ids"])
+    return model.backbone(**inputs, return_dict=True)
 
 
 def _from_backbone(

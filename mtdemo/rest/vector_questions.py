@@ -98,6 +98,20 @@ class VectorQuestions:
         """
         return _comparison_as_dict(self._vectors.compare(readable(sentences), None, other))
 
+    def layers(self, sentences: list[str], labels: list[str] | None = None) -> Record:
+        """Compare the model's layers and poolings on sentences.
+
+        labels: one per sentence, empty where one has none. Returns own (of the embedding that the model uses) and rows (of
+        mean, cls and max after each layer), each with pooling, layer, anisotropy (the mean cosine of pairs),
+        rank_correlation (Spearman's, of the cosines of pairs with those of own) and label_agreement (share of the
+        nearest that have a sentence's label; None without labels); chance (the same of random pairs), n_sentences (at
+        most 1,000 are read, spread evenly), n_given, n_pairs, n_neighbours, n_labelled, model.
+        """
+        if labels is not None and len(labels) != len(sentences):
+            raise InputError(f"There are {len(sentences):,} sentences and {len(labels):,} labels; each needs one.")
+        found = self._vectors.compare_layers(readable(sentences), None, readable(labels or []))
+        return {**found.comparison.as_dict(), "n_given": found.n_given, "model": found.model.id}
+
     def _model(self) -> str:
         return self._vectors.service.load().id
 

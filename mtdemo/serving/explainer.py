@@ -77,12 +77,12 @@ class Explainer:
         seen: list[EncodedSentence] = []
         names: list[tuple[str, bool]] = []
 
-        def choose(encoded: EncodedSentence) -> Sequence[Window]:
-            seen.append(encoded)
-            names.extend(name_pieces(loaded, encoded))
-            return encoded.windows
+        def choose(encoded: Sequence[EncodedSentence]) -> Sequence[Window]:
+            seen.extend(encoded)
+            names.extend(name_pieces(loaded, seen[0]))
+            return seen[0].windows
 
-        outputs = self._service.read_windows(loaded, text, choose)
+        outputs = self._service.read_windows(loaded, [text], choose)
         return Explained(loaded.info, view_pieces(loaded, seen[0], names, outputs), n_left_out=n_left_out)
 
     def what_if(self, before: str, after: str, model: str | None = None) -> Explained[Change]:
@@ -192,21 +192,22 @@ class MaskingReader:
         self.types = loaded.scheme.types
         self.words: tuple[Word, ...] = ()
         self.sentence: EncodedSentence
-        service.read_windows(loaded, text, self._look)
+        service.read_windows(loaded, [text], self._look)
 
     def read(self, hidden: Sequence[Hidden]) -> list[Reading]:
         """Read the sentence once for each set of hidden words."""
         planned: list[MaskedBatch] = []
 
-        def choose(encoded: EncodedSentence) -> Sequence[Window]:
+        def choose(encoded: Sequence[EncodedSentence]) -> Sequence[Window]:
             mask_id = self._loaded.tokenizer.mask_token_id if self.mask else None
-            planned.append(MaskedBatch.plan(encoded, hidden, mask_id))
+            planned.append(MaskedBatch.plan(encoded[0], hidden, mask_id))
             return planned[0].windows
 
-        outputs = self._service.read_windows(self._loaded, self._text, choose, self._progress)
+        outputs = self._service.read_windows(self._loaded, [self._text], choose, self._progress)
         return planned[0].to_readings(self._loaded, outputs)
 
-    def _look(self, encoded: EncodedSentence) -> Sequence[Window]:
+    def _look(self, encoded: Sequence[EncodedSentence]) -> Sequence[Window]:
         """Look at the words; the sentence itself is read, too."""
-        self.sentence, self.words = encoded, list_words(encoded)
-        return encoded.windows
+        (self.sentence,) = encoded
+        self.words = list_words(self.sentence)
+        return self.sentence.windows

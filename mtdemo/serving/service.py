@@ -22,11 +22,11 @@ from mtdemo.serving.pass_queue import Request, always
 from mtdemo.text.words import is_blank
 
 if TYPE_CHECKING:
-    from mtdemo.models.answering import WindowOutput
+    from mtdemo.models.answering import AnsweringModel, WindowOutput
     from mtdemo.models.loaded import LoadedModel
     from mtdemo.text.tokenization import EncodedSentence, Window
 
-    ChooseWindows = Callable[[EncodedSentence], Sequence[Window]]
+    ChooseWindows = Callable[[Sequence[EncodedSentence]], Sequence[Window]]
 
 PORTION = 256  # sentences of a stream that are analysed together at most
 
@@ -177,14 +177,18 @@ class ModelService:
         return compare_all(self.analyze(sentences, model, max_length, progress, prompt))
 
     def read_windows(
-        self, loaded: LoadedModel, text: str, choose: ChooseWindows, progress: ProgressCallback = no_progress
+        self,
+        loaded: AnsweringModel,
+        texts: Sequence[str],
+        choose: ChooseWindows,
+        progress: ProgressCallback = no_progress,
     ) -> Mapping[int, WindowOutput]:
-        """Run windows made of one text, past the cache.
+        """Run windows made of texts, past the cache.
 
         Args:
-            loaded: the model, as `get_model` gives it.
-            text: one that `analyze` would read.
-            choose: makes the windows of the tokenised text, on the thread that alone may use the tokenizer.
+            loaded: the model, as `get_model` gives it, or one made of it.
+            texts: those that `analyze` would read.
+            choose: makes the windows of the tokenised texts, on the thread that alone may use the tokenizer.
             progress: as for `analyze`.
 
         Returns:
@@ -193,9 +197,9 @@ class ModelService:
         Raises:
             EmptyInputError, TooMuchInputError: as the message says.
         """
-        self.check([text])
+        self.check(texts)
         max_length = min(self.settings.max_length, loaded.info.max_length)
-        request = Request(loaded, [text], max_length, self._is_wanted, choose=lambda encoded: choose(encoded[0]))
+        request = Request(loaded, texts, max_length, self._is_wanted, choose=choose)
         self._analyzer.run(request, progress)
         return request.outputs
 

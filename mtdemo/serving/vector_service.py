@@ -13,12 +13,15 @@ from mtdemo.analysis.vectors.agreement import Agreement, compare_answers
 from mtdemo.analysis.vectors.alignment import AlignedMaps, align_maps
 from mtdemo.analysis.vectors.background import Background, measure_background
 from mtdemo.analysis.vectors.clusters import Cluster, find_clusters
+from mtdemo.analysis.vectors.layers import LayerComparison, compare_layers
 from mtdemo.analysis.vectors.projection import Projection, finish, project_in_steps
 from mtdemo.analysis.vectors.ranking import Ranking, rank
 from mtdemo.data.marked_text import read_sample
-from mtdemo.results import Analysis, ProgressCallback, SentenceAnalysis, no_progress
+from mtdemo.results import Analysis, ModelInfo, ProgressCallback, SentenceAnalysis, no_progress
 from mtdemo.serving.service import ModelService
 
+MAX_LAYERED = 1_000  # sentences that are read after each layer
+_MAX_LAYERED_BYTES = 128_000_000  # of all their embeddings
 MIN_OWN = 100  # different sentences from which on a person's own make the scale
 _MAX_OWN = 1_000
 _PROMPTS = (("query",), ("document", "passage", "corpus"))  # the names that sentence-transformers looks for
@@ -86,6 +89,21 @@ class Comparison:
     other: Analysis
     agreement: Agreement
     maps: AlignedMaps | None
+
+
+@dataclass(frozen=True, slots=True)
+class LayeredSentences:
+    """Sentences read after each layer of a model.
+
+    Attributes:
+        model: which read them.
+        comparison: its layers and poolings.
+        n_given: sentences; where there are more than were read, these were spread evenly over them.
+    """
+
+    model: ModelInfo
+    comparison: LayerComparison
+    n_given: int
 
 
 class VectorService:
@@ -222,6 +240,40 @@ class VectorService:
         """
         one, two = (self.service.analyze(sentences, name, progress=progress) for name in (model, other))
         return Comparison(one, two, compare_answers(one, two), align_maps(one.embeddings, two.embeddings))
+
+    def compare_layers(
+        self,
+        sentences: Sequence[str],
+        model: str | None = None,
+        labels: Sequence[str] = (),
+        progress: ProgressCallback = no_progress,
+    ) -> LayeredSentences:
+        """Read sentences after each layer, and pool in each way.
+
+        All of it is from one forward pass. At most `MAX_LAYERED` sentences are read, fewer of a large model.
+
+        Args:
+            sentences: as for `ModelService.analyze`, whose errors may be raised.
+            model: as there.
+            labels: of the sentences, empty where one has none; none at all where there are no labels.
+            progress: as there.
+
+        Raises:
+            InputError: there are too few sentences.
+        """
+        self.service.check(sentences)
+        loaded = self.service.get_model(model, "embedding")
+        from mtdemo.inference.layers import LayerReader
+
+        reader, n_given = LayerReader(loaded), len(sentences)
+        n_read = min(n_given, MAX_LAYERED, max(1, _MAX_LAYERED_BYTES // reader.n_bytes_per_sentence))
+        places = [n_given * number // n_read for number in range(n_read)]
+        texts = [sentences[place] for place in places]
+        own = self.service.analyze(texts, model, progress=progress)
+        outputs = self.service.read_windows(reader, texts, lambda encoded: [one.windows[0] for one in encoded], progress)
+        of_texts = [labels[place] for place in places] if labels else ()
+        compared = compare_layers(own.embeddings, reader.names[-1][1], reader.gather(outputs), of_texts)
+        return LayeredSentences(own.model, compared, n_given)
 
 
 def dominant_type(sentence: SentenceAnalysis) -> str:

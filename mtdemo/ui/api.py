@@ -38,7 +38,7 @@ def add_endpoints(vectors: VectorService, planner: Planner) -> None:
     questions = (
         *(embed, its.similarity, its.classify, its.entities, analyze, its.freezing_plan),
         *(of_labels.examine_classes, of_labels.examine_entities),
-        *(of_many.scale, of_many.rank, of_many.duplicates, of_many.map),
+        *(of_many.scale, of_many.rank, of_many.duplicates, of_many.map, of_many.layers),
     )
     for question in questions:
         gr.api(shows_errors(question), api_name=question.__name__, concurrency_limit=8, concurrency_id="endpoints")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mtdemo.config import Settings
 from mtdemo.errors import EmptyInputError, InputError
 from mtdemo.rest.vector_questions import VectorQuestions
+from mtdemo.serving.service import ModelService
 from mtdemo.serving.vector_service import VectorService
 from tests.ui.conftest import FakeService
 
@@ -61,3 +65,14 @@ def test_a_model_does_not_differ_from_itself(questions: VectorQuestions) -> None
     assert (answer["n_class_changes"], answer["n_entity_changes"]) == (0, 0)
     assert answer["rank_correlation"] == pytest.approx(1.0)
     assert answer["shared_neighbours"] == 1.0
+
+
+def test_layers_are_compared_with_labels_or_without(tiny: Callable[..., Path]) -> None:
+    questions = VectorQuestions(VectorService(ModelService(Settings(checkpoint=str(tiny())))))
+    for labels in (None, ["a", "", "b"] * 3):
+        answer = questions.layers(SENTENCES, labels)
+        assert json.loads(json.dumps(answer)) == answer
+        assert len(answer["rows"]) == 6
+        assert answer["n_labelled"] == (6 if labels else 0)
+    with pytest.raises(InputError, match="9 sentences and 1 labels"):
+        questions.layers(SENTENCES, ["a"])

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mtdemo.analysis.similarity import normalised
 from mtdemo.analysis.vectors.alignment import N_CHANGED, NeighbourChange, compare_neighbours
 from mtdemo.analysis.vectors.background import draw_pairs
-from mtdemo.results import Analysis, Entity, ModelInfo, SentenceAnalysis
+from mtdemo.results import Analysis, Entity, FloatArray, ModelInfo, SentenceAnalysis
 
 N_NEIGHBOURS = 10
 _MAX_PAIRS = 200_000
@@ -146,18 +147,30 @@ def _correlate(one: Analysis, other: Analysis) -> tuple[float | None, tuple[floa
     Returns:
         Spearman's correlation, the mean cosine of each model, and the number of pairs.
     """
-    n = len(one)
-    if n < 3:
+    if len(one) < 3:
         return None, None, 0
-    first, second = draw_pairs(n, _MAX_PAIRS)
-    cosines = [_cosines(normalised(analysis.embeddings), first, second) for analysis in (one, other)]
-    if not all(np.ptp(values) for values in cosines):
-        return None, None, len(first)
-    ranks = [np.asarray(pd.Series(values).rank(), dtype=np.float64) for values in cosines]
-    means = (float(cosines[0].mean()), float(cosines[1].mean()))
-    return float(np.corrcoef(ranks[0], ranks[1])[0, 1]), means, len(first)
+    ours, theirs = cosines_of_pairs(one.embeddings), cosines_of_pairs(other.embeddings)
+    correlation = correlate_ranks(ours, theirs)
+    return correlation, None if correlation is None else (float(ours.mean()), float(theirs.mean())), len(ours)
 
 
-def _cosines(unit: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Cosines of pairs, rounded so that equal ones tie."""
-    return np.asarray(np.einsum("ph,ph->p", unit[first], unit[second]).round(7))
+def cosines_of_pairs(embeddings: FloatArray) -> npt.NDArray[np.float64]:
+    """Compute the cosines of all pairs, or of many.
+
+    Args:
+        embeddings: float32 (sentences, hidden), at least two.
+
+    Returns:
+        Of at most 200,000 pairs, the same ones for each model; rounded, so that equal ones tie.
+    """
+    unit = normalised(embeddings)
+    first, second = draw_pairs(len(unit), _MAX_PAIRS)
+    return np.asarray(np.einsum("ph,ph->p", unit[first], unit[second]), dtype=np.float64).round(7)
+
+
+def correlate_ranks(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float | None:
+    """Return Spearman's correlation; None where one side is constant."""
+    if not (np.ptp(one) and np.ptp(other)):
+        return None
+    ranks = [np.asarray(pd.Series(values).rank(), dtype=np.float64) for values in (one, other)]
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])

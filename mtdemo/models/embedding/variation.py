@@ -57,10 +57,17 @@ def _copy_sharing_weights(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model, dict(shared)).eval()
 
 
+def readable_layers(model: nn.Module) -> tuple[int, ...]:
+    """List the layers, from 1, that can be read."""
+    config: Any = model.config
+    is_layered = config.backbone.model_type in _LAYERED and find_layers(model, config.n_layers) is not None
+    return tuple(range(1, config.n_layers + 1)) if is_layered else (config.n_layers,)
+
+
 def _cut(model: Any, n_layers: int, name: str, architecture: str) -> None:
     """Take away the layers above one."""
     path = find_layers(model, model.config.n_layers)
-    if path is None or architecture not in _LAYERED:
+    if path is None or n_layers not in readable_layers(model):
         raise CheckpointNotFoundError(
             f"{name!r} ({architecture}) can be read after its last layer only: what stands between its layers is no hidden "
             "state of its own. Change the pooling alone."

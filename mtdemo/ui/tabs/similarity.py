@@ -25,6 +25,7 @@ from mtdemo.ui.components.events import shows_errors
 from mtdemo.ui.components.grid import render_grid
 from mtdemo.ui.components.messages import describe_answer
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, MAX_ROWS, SentenceBox, ask
+from mtdemo.ui.vectors.layers import add_layers
 from mtdemo.ui.vectors.projection import add_map
 from mtdemo.ui.vectors.ranking import add_ranking
 from mtdemo.ui.vectors.scale import describe_scale
@@ -61,6 +62,8 @@ def add_embedding_tab(vectors: VectorService, box: SentenceBox, model: gr.State)
             add_ranking(vectors, box, model)
         with gr.Tab("Map") as opened:
             add_map(vectors, box, model, opened)
+        with gr.Tab("Layers"):
+            add_layers(vectors, box, model)
 
 
 def _add_pairs(vectors: VectorService, box: SentenceBox, model: gr.State) -> None:

@@ -14,7 +14,7 @@ from mtdemo.config import Settings
 from mtdemo.errors import CheckpointNotFoundError
 from mtdemo.inference.pipeline import analyze_batches
 from mtdemo.models.checkpoints import load_directory
-from mtdemo.models.embedding.variation import vary_embedding
+from mtdemo.models.embedding.variation import readable_layers, vary_embedding
 from mtdemo.models.repository.variants import Variant, read_variant
 from mtdemo.serving.service import ModelService
 from tests.repositories import CLASSIFIERS, EMBEDDERS, SENTENCES, make_classifier, make_embedder
@@ -44,6 +44,7 @@ def test_an_earlier_layer_is_the_one_that_transformers_counts(name: str, pooling
     own = [key for key, weights in varied.model.named_parameters() if id(weights) not in shared]
     assert not own, "no weight was copied"
     assert loaded.info.n_layers == 2
+    assert readable_layers(loaded.model) == (1, 2)
     assert varied.info.n_layers == 1
     assert "after layer 1 of 2" in varied.info.note
 
@@ -53,6 +54,7 @@ def test_a_network_without_hidden_states_between_its_layers_says_so(name: str, t
     loaded = load_directory(make_classifier(tmp_path, name, "ForTokenClassification", ["O", "PER"]))
     with pytest.raises(CheckpointNotFoundError, match="after its last layer only"):
         vary_embedding(loaded, None, 1, "x")
+    assert readable_layers(loaded.model) == (2,)
     assert vary_embedding(loaded, "max", 2, "x").info.pooling == ("max",)
     with pytest.raises(CheckpointNotFoundError, match="has 2 layers"):
         vary_embedding(loaded, None, 3, "x")
