@@ -14,11 +14,12 @@ import numpy as np
 from mtdemo.data.records import LabelledSentence, TaggedSentence
 from mtdemo.evaluation.calibration import Calibration, measure_calibration
 from mtdemo.evaluation.metrics import ClassScores, EntityScores, compared_spans, score_classes, score_entities
-from mtdemo.evaluation.sources import Estimate, estimate
-from mtdemo.evaluation.tallies import Tally, entity_f1, macro_f1, tally_classes, tally_entities
+from mtdemo.evaluation.sources import Estimate, estimate, estimate_each
+from mtdemo.evaluation.tallies import Tally, entity_f1, macro_f1, tally_classes, tally_types, type_scores
 from mtdemo.results import ArrayRecord, ModelInfo, SentenceAnalysis
 from mtdemo.text.tags import TagSpan
 
+ALL_TYPES = "all"
 ERROR_KINDS = ("missed", "spurious", "boundary", "type", "boundary and type")
 
 
@@ -131,13 +132,26 @@ class EntityError:
     predicted: TagSpan | None
 
 
+@dataclass(frozen=True, slots=True)
+class TypeEstimates:
+    """Scores of an entity type with bootstrap intervals.
+
+    Draws that lack what a score is a share of are left out of its interval.
+    """
+
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EntityExamination(ArrayRecord):
     """Entities held against tags.
 
     Attributes:
         scores: precision, recall and F1, over all and by type.
-        tally: right, predicted and gold ones of each sentence, float64 (sentences, 3).
+        tally: right, predicted and gold ones of each sentence, float64 (sentences, types and one more, 3): by type in the
+            order of `scores.per_label`, and last of all.
         n_right: entities whose type, first and last token are right.
         errors: all others. Gold entities are the right ones, the missed ones and those of the last three kinds; predicted
             ones are the right ones, the spurious ones and those of the last three kinds.
@@ -151,7 +165,16 @@ class EntityExamination(ArrayRecord):
     @property
     def f1(self) -> Estimate:
         """F1 over all entities, with its bootstrap interval."""
-        return estimate(self.tally, entity_f1)
+        return estimate(self.tally[:, -1], entity_f1)
+
+    @property
+    def by_type(self) -> dict[str, TypeEstimates]:
+        """The scores of each type, with their bootstrap intervals.
+
+        Those of all entities stand last, under `ALL_TYPES`.
+        """
+        found = iter(estimate_each(self.tally, type_scores))
+        return {name: TypeEstimates(next(found), next(found), next(found)) for name in (*self.scores.per_label, ALL_TYPES)}
 
     @property
     def counts(self) -> dict[str, int]:
@@ -196,7 +219,8 @@ def examine_entities(rows: Sequence[TaggedSentence], answers: Sequence[SentenceA
         gold, found = compared_spans(row, answer)
         n_right += len(found.intersection(gold))
         errors += _errors(position, [span for span in gold if span not in found], sorted(found.difference(gold)))
-    return EntityExamination(score_entities(rows, answers), tally_entities(rows, answers), n_right, tuple(errors))
+    scores = score_entities(rows, answers)
+    return EntityExamination(scores, tally_types(rows, answers, [*scores.per_label]), n_right, tuple(errors))
 
 
 def _errors(position: int, missed: Sequence[TagSpan], wrong: Sequence[TagSpan]) -> list[EntityError]:

@@ -130,6 +130,18 @@ def estimate(tally: Tally, score: Callable[[Tally], float]) -> Estimate:
     return _estimate(score(tally), _draw_scores(tally, score))
 
 
+def estimate_each(tally: Tally, score: Callable[[Tally], Tally]) -> list[Estimate]:
+    """Score rows in several ways, on the same draws.
+
+    Args:
+        tally: as for `estimate`.
+        score: of such an array, an array of numbers. What is not a number counts as 0; draws that give none are left out of
+            its interval.
+    """
+    draws = _draw_scores(tally, score)
+    return [_estimate(value, draws[:, place]) for place, value in enumerate(np.nan_to_num(score(tally)).tolist())]
+
+
 def estimate_difference(tally: Tally, other: Tally, score: Callable[[Tally], float]) -> Estimate:
     """Estimate what one model scores more on the same rows.
 
@@ -147,7 +159,7 @@ def _draw(answered: AnsweredRows, number: int) -> _Draws:
     return _draw_scores(answered.tally, answered.test.score_tally, number)
 
 
-def _draw_scores(tally: Tally, score: Callable[[Tally], float], number: int = 0) -> _Draws:
+def _draw_scores(tally: Tally, score: Callable[[Tally], float | Tally], number: int = 0) -> _Draws:
     """Score rows drawn with replacement, many times.
 
     The same number and as many rows give the same draws, whoever answered.

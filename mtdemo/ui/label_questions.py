@@ -60,7 +60,8 @@ class LabelQuestions:
         """Hold the model's entities against tags, one per token.
 
         Tags are BIO, IO, BIOES, BILOU or BMEWO. Returns f1 (value, lower, upper: the bootstrap interval of 95 percent),
-        scores (of `evaluate`), counts (of errors by kind), errors (kind, position of the sentence, gold and predicted:
+        by_type (precision, recall and f1 of each type and of all, in the same form), scores (of `evaluate`), counts (of
+        errors by kind), errors (kind, position of the sentence, gold and predicted:
         first and last token, type), model.
         """
         _check_lengths(tokens, tags, "rows of tags")
@@ -79,8 +80,14 @@ class LabelQuestions:
             }
             for error in found.errors
         ]
-        about = {"counts": found.counts, "errors": errors, "model": analysis.model.id}
-        return {"f1": asdict(found.f1), "scores": found.scores.as_dict(), **about}
+        return {
+            "f1": asdict(found.f1),
+            "by_type": {name: asdict(estimates) for name, estimates in found.by_type.items()},
+            "scores": found.scores.as_dict(),
+            "counts": found.counts,
+            "errors": errors,
+            "model": analysis.model.id,
+        }
 
 
 def _check_lengths(given: list[Any], labels: list[Any], name: str) -> None:

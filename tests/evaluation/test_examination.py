@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 
 from mtdemo.data.records import LabelledSentence, make_tagged
-from mtdemo.evaluation.examination import ERROR_KINDS, ClassExamination, examine_classes, examine_entities
-from mtdemo.evaluation.sources import estimate_difference
-from mtdemo.evaluation.tallies import macro_f1, tally_classes
+from mtdemo.evaluation.examination import (
+    ALL_TYPES,
+    ERROR_KINDS,
+    ClassExamination,
+    EntityExamination,
+    examine_classes,
+    examine_entities,
+)
+from mtdemo.evaluation.sources import Estimate, estimate, estimate_difference
+from mtdemo.evaluation.tallies import entity_f1, macro_f1, tally_classes
 from mtdemo.results import Entity, SentenceAnalysis
 from tests.ui.conftest import INFO, analyse
 
@@ -144,3 +151,20 @@ def test_kinds_sum_to_what_is_wrong_and_scores_are_those_of_seqeval() -> None:
     assert found.n_right + found.counts["missed"] + paired == n_gold == 120
     assert found.n_right + found.counts["spurious"] + paired == sum(len(a.entities) for a in answers)
     assert found.scores.recall == pytest.approx(found.n_right / n_gold)
+    check_intervals_by_type(found)
+
+
+def check_intervals_by_type(found: EntityExamination) -> None:
+    by_type = found.by_type
+    assert list(by_type) == [*found.scores.per_label, ALL_TYPES]
+    assert by_type[ALL_TYPES].f1 == found.f1
+    for name, score in found.scores.per_label.items():
+        its = by_type[name]
+        assert (its.precision.value, its.recall.value, its.f1.value) == pytest.approx(
+            (score.precision, score.recall, score.f1)
+        )
+        for one in (its.precision, its.recall, its.f1):
+            assert (one.lower, one.upper) == (None, None) or 0 <= one.lower <= one.value <= one.upper <= 1
+    of_person = found.tally[:, list(found.scores.per_label).index("PER")]
+    assert by_type["PER"].f1 == estimate(of_person, entity_f1)
+    assert by_type["ORG"].recall == Estimate(0.0, None, None), "the file has none, so no draw says anything"

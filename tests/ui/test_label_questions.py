@@ -26,6 +26,8 @@ def test_entities_are_examined_as_json(fake: FakeService) -> None:
     assert answer["counts"] == {"missed": 1, "spurious": 0, "boundary": 0, "type": 1, "boundary and type": 0}
     assert answer["errors"][1] == {"kind": "type", "position": 1, "gold": [0, 0, "LOC"], "predicted": [0, 0, "PER"]}
     assert answer["scores"]["per_label"]["PER"]["recall"] == 0.5
+    assert answer["by_type"]["PER"]["recall"]["value"] == 0.5
+    assert answer["by_type"]["all"]["f1"] == answer["f1"]
 
 
 def test_what_does_not_fit_says_so(fake: FakeService) -> None:

@@ -25,7 +25,7 @@ def test_every_tab_has_a_named_endpoint_and_nothing_else_is_public(client: Clien
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert set(endpoints) == {
         "/embed", "/similarity", "/classify", "/entities", "/analyze", "/freezing_plan",
-        "/examine_classes", "/examine_entities", "/scale", "/rank", "/duplicates", "/map", "/compare",
+        "/examine_classes", "/examine_entities", "/scale", "/rank", "/duplicates", "/map", "/layers", "/compare",
         "/explain", "/pieces", "/what_if", "/try_variants", "/swap_names", "/attribute", "/shared_words",
         "/embedding_tab", "/classification_tab", "/entities_tab",
     }  # fmt: skip

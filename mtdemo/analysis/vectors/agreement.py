@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtdemo.analysis.similarity import normalised
+from mtdemo.analysis.similarity import MAX_MATRIX, normalised
 from mtdemo.analysis.vectors.alignment import N_CHANGED, NeighbourChange, compare_neighbours
 from mtdemo.analysis.vectors.background import draw_pairs
 from mtdemo.results import Analysis, Entity, FloatArray, ModelInfo, SentenceAnalysis
 
 N_NEIGHBOURS = 10
 _MAX_PAIRS = 200_000
+_BLOCK = 10_000  # of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,13 @@ def cosines_of_pairs(embeddings: FloatArray) -> npt.NDArray[np.float64]:
     """
     unit = normalised(embeddings)
     first, second = draw_pairs(len(unit), _MAX_PAIRS)
-    return np.asarray(np.einsum("ph,ph->p", unit[first], unit[second]), dtype=np.float64).round(7)
+    if len(unit) <= MAX_MATRIX:
+        return np.asarray((unit @ unit.T)[first, second]).round(7)
+    found = np.empty(len(first))
+    for start in range(0, len(first), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        found[block] = np.einsum("ph,ph->p", unit[first[block]], unit[second[block]])
+    return found.round(7)
 
 
 def correlate_ranks(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float | None:

@@ -45,7 +45,7 @@ def add_entity_scores(service: ModelService, box: SentenceBox, model: gr.State) 
     with gr.Column(visible=False) as part:
         gr.Markdown("### Against the tags of the file")
         note = gr.Markdown(elem_classes="note")
-        by_type = gr.Dataframe(label="Scores by type", interactive=False)
+        by_type = gr.Dataframe(label="Scores by type, in brackets the bootstrap interval of 95%", interactive=False)
         kind = gr.Radio([ALL, *ERROR_KINDS], value=ALL, label="Errors")
         gr.Markdown(_MEANINGS, elem_classes="introduction")
         errors = gr.Dataframe(label="Errors", interactive=False, wrap=True, max_chars=MAX_CHARACTERS, column_widths=_WIDTHS)
@@ -130,12 +130,13 @@ def describe_scores(found: EntityExamination, analysis: Analysis, n_sentences: i
 
 
 def tabulate_scores(found: EntityExamination) -> pd.DataFrame:
-    """Tabulate the scores of each type, and of all."""
-    scores = found.scores
-    n_gold = sum(score.support for score in scores.per_label.values())
-    rows = [(name, score.precision, score.recall, score.f1, score.support) for name, score in scores.per_label.items()]
-    rows.append(("all", scores.precision, scores.recall, scores.f1, n_gold))
-    return pd.DataFrame(rows, columns=["type", "precision", "recall", "F1", "entities in the file"]).round(3)
+    """Tabulate scores of each type and of all, with intervals."""
+    n_gold = found.tally[..., 2].sum(axis=0).astype(int).tolist()
+    rows = [
+        (name, n, its.precision.phrase, its.recall.phrase, its.f1.phrase)
+        for (name, its), n in zip(found.by_type.items(), n_gold, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["type", "entities in the file", "precision", "recall", "F1"])
 
 
 def tabulate_errors(

@@ -20,11 +20,12 @@ _ABOUT = (
     "(the first one), or their **max**imum. Here all of these embeddings of your sentences stand beside the one that the "
     "model uses. A *mean cosine of pairs* near 1 is a narrow cone, in which everything looks similar; the *rank "
     "correlation* (Spearman) is 1 where the same pairs are the similar ones; with a file that has labels, *neighbours with "
-    "its label* says how well an embedding keeps labels together."
+    "its label* says how well an embedding keeps labels together. To use one, see *Change how its embedding is made* in "
+    "the model's panel, or name it in *Compare*: `embedded#cls@4` is the first piece after layer 4."
 )
-_TO_USE = (
-    "To use one: *Change how its embedding is made* in the model's panel, or `NAME#{pooling}@{layer}` in the tab *Compare*."
-)
+_HEIGHT = 760  # pixels, which the rows of six layers fill
+_SAME = 1e-3
+_MEASURES = ["mean cosine of pairs", "rank correlation with its own", "neighbours with its label"]
 
 
 def add_layers(vectors: VectorService, box: SentenceBox, model: gr.State) -> None:
@@ -38,7 +39,7 @@ def add_layers(vectors: VectorService, box: SentenceBox, model: gr.State) -> Non
     gr.Markdown(_ABOUT, elem_classes="introduction")
     button = gr.Button("Read after each layer", variant="primary", size="sm", elem_classes="single", elem_id="read-layers")
     note = gr.Markdown(elem_classes="note", elem_id="layers-note")
-    table = gr.Dataframe(label="Embeddings by layer and pooling", interactive=False, visible=False)
+    table = gr.Dataframe(label="Embeddings by layer and pooling", interactive=False, visible=False, max_height=_HEIGHT)
     button.click(
         partial(show_layers, vectors),
         [box.asked, model, box.file],
@@ -58,7 +59,7 @@ def show_layers(
 ) -> tuple[str, Any]:
     """Show a note, and a row for each embedding."""
     found = ask(vectors.service, partial(vectors.compare_layers, labels=find_labels(text, file)), text, model, progress)
-    return describe_layers(found), gr.Dataframe(tabulate_layers(found), visible=True)
+    return describe_layers(found), gr.Dataframe(tabulate_layers(found).style.format(precision=3), visible=True)
 
 
 def find_labels(text: str, file: LoadedFile | None) -> list[str]:
@@ -77,13 +78,14 @@ def describe_layers(found: LayeredSentences) -> str:
     its, rows = found.comparison, found.comparison.rows
     of_given = f" of {found.n_given:,}, spread evenly" if its.n_sentences < found.n_given else ""
     parts = [
-        f"**{its.n_sentences:,} sentences**{of_given}; cosines are those of {its.n_pairs:,} pairs. "
-        f"{as_plain_markdown(found.model.id)} itself uses {_pooling(found)} after layer {its.own.layer}."
+        f"**{its.n_sentences:,} sentences**{of_given}, {its.n_pairs:,} pairs. {as_plain_markdown(found.model.id)} itself "
+        f"uses *{_pooling(found)}* after layer {its.own.layer}, whose mean cosine is **{its.own.anisotropy:.2f}**."
     ]
     evenest = min(rows, key=lambda row: abs(row.anisotropy))
-    parts.append(
-        f"Its mean cosine is {its.own.anisotropy:.2f}; nearest to 0 is {_name(evenest)}, {evenest.anisotropy:.2f}."
-    )
+    if abs(evenest.anisotropy) < abs(its.own.anisotropy) - _SAME:
+        parts.append(f"Nearest to 0 is {_name(evenest)}: {evenest.anisotropy:.2f}.")
+    else:
+        parts.append("None is nearer to 0.")
     if len({row.layer for row in rows}) == 1:
         parts.append("Its architecture has no hidden states between its layers that can be read as they are.")
     if its.chance is not None and its.own.label_agreement is not None:
@@ -93,7 +95,7 @@ def describe_layers(found: LayeredSentences) -> str:
             f"{its.chance:.0%} by chance ({its.n_labelled:,} sentences have one). Best at this is {_name(best)}: "
             f"{best.label_agreement:.0%}."
         )
-    return " ".join([*parts, _TO_USE.format(pooling=evenest.pooling, layer=evenest.layer)])
+    return " ".join(parts)
 
 
 def tabulate_layers(found: LayeredSentences) -> pd.DataFrame:
@@ -110,9 +112,9 @@ def tabulate_layers(found: LayeredSentences) -> pd.DataFrame:
             )
             for row in (its.own, *its.rows)
         ],
-        columns=["layer", "pooling", "mean cosine of pairs", "rank correlation with its own", "neighbours with its label"],
-    ).round(3)
-    return table if its.chance is not None else table.drop(columns="neighbours with its label")
+        columns=["layer", "pooling", *_MEASURES],
+    )
+    return table if its.chance is not None else table.drop(columns=_MEASURES[-1])
 
 
 def _name(row: EmbeddingMeasures) -> str:

@@ -24,6 +24,8 @@ def test_scores_and_errors_stand_beside_their_sentences(fake: FakeService) -> No
     assert "F1 **0.500" in note and "4 entities in 5 sentences" in note and "Fewer than 30" in note
     assert by_type["type"].tolist() == ["LOC", "ORG", "PER", "all"]
     assert by_type["entities in the file"].tolist() == [1, 1, 2, 4]
+    assert [cell[:5] for cell in by_type["recall"]] == ["0.000", "0.000", "1.000", "0.500"]
+    assert by_type["F1"].iloc[-1] in note
     assert [label for label, _ in kind.choices] == [
         "all (3)", "missed (1)", "spurious (1)", "boundary (0)", "type (1)", "boundary and type (0)",
     ]  # fmt: skip

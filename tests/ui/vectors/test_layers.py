@@ -22,12 +22,13 @@ def vectors(tiny: Callable[..., Path]) -> VectorService:
 
 def test_a_row_for_each_layer_and_pooling_and_the_models_own_first(vectors: VectorService) -> None:
     note, table = show_layers(vectors, "\n".join(SENTENCES), None, None)
-    assert "**6 sentences**; cosines are those of 15 pairs" in note
-    assert "itself uses mean after layer 2" in note
+    assert "**6 sentences**, 15 pairs." in note
+    assert "itself uses *mean* after layer 2" in note
     rows = table.value["data"]
     assert [row[:2] for row in rows[:3]] == [[2, "its own: mean"], [1, "mean"], [1, "cls"]]
     assert len(rows) == 7
-    assert rows[0][3] == 1.0
+    assert rows[0][3] == pytest.approx(1.0)
+    assert table.value["metadata"]["display_value"][0][3] == "1.000"
     assert "neighbours with its label" not in table.value["headers"]
 
 
