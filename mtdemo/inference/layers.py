@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from mtdemo.inference.int8 import as_int8
+from mtdemo.inference.linear_layers import as_computed
 from mtdemo.models.answering import WindowOutput
 from mtdemo.models.embedding.pooling import pool
 from mtdemo.models.embedding.variation import readable_layers
@@ -55,7 +55,7 @@ class LayerReader:
 
     def run(self, windows: Sequence[Window]) -> tuple[WindowOutput, ...]:
         """Run one forward pass; without classes and entities."""
-        loaded = as_int8(self._loaded)
+        loaded = as_computed(self._loaded)
         with torch.inference_mode():
             output = run_backbone(loaded.model, **loaded.pad(windows), output_hidden_states=True)
             states = [*output.hidden_states[:-1], output.last_hidden_state]
