@@ -42,6 +42,69 @@ def make_encoder() -> Run:
     return lambda sentences: model.encode(sentences, show_progress_bar=False)
 
 
+def make_onnx_encoder(directory: Path, n_threads: int) -> Run:
+    """onnxruntime, in batches of 32 of similar length; the embedding alone.
+
+    Raises:
+        ImportError: onnx or onnxruntime are not installed.
+    """
+    import onnx  # noqa: F401 - the exporter needs it
+    import onnxruntime
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    class Encoder(torch.nn.Module):
+        """A BERT written out, since torch's exporter does not know the masks of transformers."""
+
+        def __init__(self, bert: Any) -> None:
+            super().__init__()
+            self.bert = bert
+
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+            of = self.bert.embeddings
+            states = of.word_embeddings(input_ids) + of.token_type_embeddings.weight[0]
+            states = of.LayerNorm(states + of.position_embeddings(torch.arange(input_ids.shape[1])))
+            hidden = (1 - attention_mask[:, None, None].float()) * -1e9
+            for layer in self.bert.encoder.layer:
+                its, n_heads = layer.attention.self, self.bert.config.num_attention_heads
+                query, key, value = (
+                    linear(states).unflatten(-1, (n_heads, -1)).transpose(1, 2)
+                    for linear in (its.query, its.key, its.value)
+                )
+                attention = (query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5 + hidden).softmax(-1)
+                states = layer.attention.output((attention @ value).transpose(1, 2).flatten(2), states)
+                states = layer.output(layer.intermediate(states), states)
+            mask = attention_mask[..., None].float()
+            return (states * mask).sum(1) / mask.sum(1)
+
+    encoder = Encoder(AutoModel.from_pretrained(str(_weights()))).eval()
+    tokenizer = AutoTokenizer.from_pretrained(str(_weights()))
+    names = ["input_ids", "attention_mask"]
+    some = dict(tokenizer(["a b c", "d"], padding=True, return_tensors="pt"))
+    file = directory / "encoder.onnx"
+    torch.onnx.export(
+        encoder, tuple(some[name] for name in names), file, dynamo=False, input_names=names, output_names=["embedding"],
+        dynamic_axes={name: {0: "sentences", 1: "pieces"} for name in names},
+    )  # fmt: skip
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = n_threads
+    session = onnxruntime.InferenceSession(str(file), options)
+
+    def encode(sentences: list[str]) -> list[Any]:
+        results: list[Any] = [None] * len(sentences)
+        order = sorted(range(len(sentences)), key=lambda place: -len(sentences[place]))
+        for start in range(0, len(order), BATCH):
+            batch = order[start : start + BATCH]
+            texts = [sentences[place] for place in batch]
+            inputs = dict(tokenizer(texts, padding=True, truncation=True, max_length=128, return_tensors="np"))
+            (found,) = session.run(None, {name: inputs[name] for name in names})
+            for place, embedding in zip(batch, found, strict=True):
+                results[place] = embedding
+        return results
+
+    return encode
+
+
 def make_pipelines(directory: Path) -> Run:
     """Three pipelines in batches of 32, on models of the embedded one's size with heads of their own."""
     from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification, pipeline

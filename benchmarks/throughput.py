@@ -3,13 +3,14 @@
     python -m benchmarks.throughput [--quick] [--sentences 512] [--rounds 3] [--questions 60] [--threads 2]
 
 The service computes embedding, class and entities of every sentence, with the cache off: with packed passes as it is, with
-padded ones, and in int8. Against it stand `encode` of sentence-transformers, which computes the embedding alone, and three
-pipelines of transformers, one per task, on three models of the same size.
+padded ones, and in int8. Against it stand `encode` of sentence-transformers and onnxruntime, which compute the embedding
+alone, and three pipelines of transformers, one per task, on three models of the same size. That the embeddings of those two
+are equal is looked at first.
 Every round runs each once, in an order drawn anew. A ratio is the median over the rounds of the ratio within a round. Then
 each is asked for one sentence of 24 word pieces at a time, in turn. Wall time means something on a quiet machine alone; the
 processor's time of this process changes less beside others. `--quick` takes few sentences, to see that it works.
 
-Needs requirements-dev.txt.
+Needs requirements-dev.txt, and onnx and onnxruntime for their row.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
-from benchmarks.rivals import Run, make_encoder, make_pipelines  # prepares the environment
+import numpy as np
+
+from benchmarks.rivals import Run, make_encoder, make_onnx_encoder, make_pipelines  # prepares the environment
 from mtdemo.config import Settings, count_cores
 from mtdemo.serving.service import ModelService
 
@@ -52,6 +55,18 @@ def make_service(packed: bool, n_threads: int, dtype: str = "float32") -> Run:
             return service.analyze(sentences)
 
     return padded
+
+
+def add_onnx(ways: dict[str, Run], sentences: list[str], directory: Path, n_threads: int) -> None:
+    """Add onnxruntime where it is installed, and check that it computes what the reference does."""
+    try:
+        ways["onnxruntime"] = make_onnx_encoder(directory, n_threads)
+    except ImportError as error:
+        print(f"onnxruntime is left out: {error}. pip install onnx onnxruntime")
+        return
+    one, other = (np.array(ways[name](sentences)) for name in (REFERENCE, "onnxruntime"))
+    if (difference := float(np.abs(one - other).max())) > 1e-4:
+        raise SystemExit(f"onnxruntime computes something else: {difference:.1e}")
 
 
 def measure(run: Callable[[], object]) -> tuple[float, float]:
@@ -115,6 +130,7 @@ def main() -> None:
             "service, int8": make_service(True, options.threads, "int8"),
             "three pipelines": make_pipelines(Path(directory)),
         }
+        add_onnx(ways, sentences[:40], Path(directory), options.threads)
     for run in ways.values():
         run(sentences[:40])
     print(f"{len(sentences)} sentences, {options.threads} threads, {options.rounds} rounds, torch {torch.__version__}, "

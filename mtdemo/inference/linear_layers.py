@@ -14,7 +14,7 @@ from transformers.activations import GELUActivation
 
 from mtdemo.inference.int8 import Int8Linear
 from mtdemo.inference.reordered import Activation, ReorderedLinear
-from mtdemo.models.loaded import LoadedModel, Products
+from mtdemo.models.loaded import LoadedModel, Products, list_weights
 
 _LAYERS: dict[Products, Callable[[nn.Linear, Activation], nn.Module]] = {
     "int8": Int8Linear,
@@ -42,7 +42,7 @@ class _Copies:
 
     def of(self, loaded: LoadedModel) -> LoadedModel:
         """Return the copy of a model."""
-        tensors = [*loaded.model.parameters(), *loaded.model.buffers()]
+        tensors = list_weights(loaded.model)
         state = [(id(tensor), tensor.data_ptr(), tensor._version) for tensor in tensors]
         with self._lock:
             known = self._models.get(loaded.model)

@@ -23,7 +23,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface
 
 from mtdemo.models.answering import WindowOutput
-from mtdemo.models.loaded import LoadedModel, mask_pooling, read_output
+from mtdemo.models.loaded import LoadedModel, list_weights, mask_pooling, read_output
 from mtdemo.text.tokenization import Window
 
 _ATTENTION = "packed"  # the name of our functions in the interfaces of transformers
@@ -159,7 +159,7 @@ class _PackedCopies:
 
         It is made anew where parameters were replaced.
         """
-        tensors = [*backbone.parameters(), *backbone.buffers()]
+        tensors = list_weights(backbone)
         with self._lock:
             known = self._copies.get(backbone)
             if known is not None and len(known[1]) == len(tensors) and all(map(_is, known[1], tensors)):

@@ -80,6 +80,15 @@ class LoadedModel:
         return self.info.n_parameters * BYTES_PER_PARAMETER + on_top
 
 
+def list_weights(module: nn.Module) -> list[Tensor]:
+    """List parameters and buffers of a module.
+
+    Twice as fast as its own methods, which name them, so that it can be asked before every forward pass.
+    """
+    found = (values for each in module.modules() for values in (each._parameters, each._buffers))
+    return [tensor for values in found for tensor in values.values() if tensor is not None]
+
+
 def _count_linear_weights(model: MultiTaskModel) -> int:
     """Count the numbers that a backbone multiplies by."""
     return sum(layer.weight.numel() for layer in model.backbone.modules() if type(layer) is nn.Linear)
