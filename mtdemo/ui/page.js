@@ -124,6 +124,13 @@
     field.dispatchEvent(new Event("change", { bubbles: true }));
   };
   const mend = () => {
+    // Classes of the body: what `:has(…)` asks of an element with all answers in it, the browser asks of each of them again
+    // whenever plotly measures a label (12 ms, 50 times a figure). gradio's own style asks so if its panel is open.
+    const mark = (name, on) => document.body.classList.toggle(name, on);
+    find(".sidebar-parent")?.classList.replace("sidebar-parent", "beside-panel");
+    mark("panel-open", Boolean(find("#panel.open")));
+    mark("freezing", Boolean(find('#tab-freezing-button[aria-selected="true"]')));
+    mark("without-heatmap", !find("#heatmap .js-plotly-plot"));
     for (const head of document.querySelectorAll("button.label-wrap")) {
       const open = String(head.classList.contains("open"));
       if (head.getAttribute("aria-expanded") !== open) head.setAttribute("aria-expanded", open);

@@ -167,7 +167,7 @@ def _nearest(analysis: Analysis, neighbour: tuple[int, float] | None, background
     if neighbour is None:
         return "nothing to compare with"
     position, cosine = neighbour
-    scale = f'<span class="scale">{background.phrase(cosine)}</span>' if background else ""
+    scale = f' <span class="scale">{background.phrase(cosine)}</span>' if background else ""
     is_near = background.percentile(cosine) >= _NEAR_PERCENT if background else cosine >= NEAR
     if not is_near:
         return f"none is near; the best is <b>{position + 1}</b>, {cosine:.2f}{scale}"

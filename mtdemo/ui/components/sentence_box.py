@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import gradio as gr
 from gradio.components import Component
+from gradio.events import Dependency
 
 from mtdemo.data.loaded_file import LoadedFile
 from mtdemo.errors import EmptyInputError
@@ -106,6 +107,8 @@ class SentenceBox:
         stood: what stood in the box when it was read.
         n_read: how often was read with success.
         n_answers: the same, once those answers are painted; a change of it fills the tabs.
+        fills: what fills them so far, one after another: the browser looks through the page whenever one begins or ends,
+            and all at once would hold it up.
         n_wanted: how often reading was asked for by an example or a link.
         lesson: what the chosen example teaches.
         problem: why the last reading failed; empty where it did not.
@@ -126,6 +129,7 @@ class SentenceBox:
     stood: gr.Textbox
     n_read: gr.State
     n_answers: gr.State
+    fills: list[Dependency]
     n_wanted: gr.State
     lesson: gr.Markdown
     problem: gr.HTML
@@ -161,7 +165,7 @@ class SentenceBox:
         *outputs: Component,
         also: Sequence[Component] = (),
     ) -> None:
-        """Fill a part of the page after each reading.
+        """Fill a part after each reading, in turn.
 
         The sentences are in the cache by then, so this reads nothing again; and a tab that is opened is filled. Programs
         bring a text of their own to the endpoint, which no event of the page calls.
@@ -181,7 +185,8 @@ class SentenceBox:
             "concurrency_id": "sentences",
         }
         to_fill = list(outputs)
-        self.n_answers.change(callback, [self.asked, model, *also], to_fill, api_visibility="private", **rules)
+        when = self.fills[-1].then if self.fills else self.n_answers.change
+        self.fills.append(when(callback, [self.asked, model, *also], to_fill, api_visibility="private", **rules))
         if api_name:
             given = [self.stood, model, *also]
             self.stood.submit(callback, given, to_fill, api_name=api_name, api_description=about, **rules)
@@ -214,8 +219,10 @@ def add_sentence_box() -> SentenceBox:
         gr.HTML('<p id="stale" role="status"></p>', apply_default_css=False)
         work = gr.HTML(elem_id="work")
     stood = gr.Textbox(visible="hidden", label="What was read")
-    states = (gr.State(None), gr.State(""), stood, gr.State(0), gr.State(0), gr.State(0))
-    box = SentenceBox(sentences, read, link, clear, chips, area, open_file, split, put_back, *states, lesson, problem, work)
+    file, asked, n_read, n_answers, n_wanted = gr.State(None), gr.State(""), gr.State(0), gr.State(0), gr.State(0)
+    buttons = (read, link, clear, chips, area, open_file, split, put_back)
+    read_so_far = (file, asked, stood, n_read, n_answers)
+    box = SentenceBox(sentences, *buttons, *read_so_far, [], n_wanted, lesson, problem, work)
     # The tabs are filled after the answers are painted: asking for each takes the browser some milliseconds.
     box.n_read.change(
         lambda count: count, box.n_read, box.n_answers, js=_AFTER_PAINT, show_progress="hidden", api_visibility="private"

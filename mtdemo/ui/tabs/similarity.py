@@ -94,7 +94,7 @@ def _add_pairs(vectors: VectorService, box: SentenceBox, model: gr.State) -> Non
         *(note, heatmap, pairs, values),
     )
     box.fill_with(model, None, "", partial(show_grid, vectors.service), grid)
-    box.fill_with(model, None, "", lambda text, model: False, ordered)
+    box.n_answers.change(None, None, ordered, js="() => false")
     redraw = partial(redraw_similarity, vectors)
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     ordered.input(redraw, [box.asked, model, ordered], [heatmap, grid], **quiet)

@@ -92,7 +92,7 @@ def add_map(vectors: VectorService, box: SentenceBox, model: gr.State, opened: g
         show_progress="hidden",
     )
     point.change(partial(show_neighbours, vectors), [box.asked, model, point], neighbours, **_QUIET, show_progress="hidden")
-    box.n_answers.change(lambda: None, None, point, api_visibility="private", show_progress="hidden")
+    box.n_answers.change(None, None, point, js="() => null")
 
 
 def _add_selection(vectors: VectorService, drawn: gr.State, directory: str) -> gr.Textbox:
