@@ -113,7 +113,7 @@ def run_packed(loaded: LoadedModel, windows: Sequence[Window]) -> tuple[WindowOu
     by_length = sorted(range(len(windows)), key=lambda index: len(windows[index].input_ids))
     outputs: dict[int, WindowOutput] = {}
     with torch.inference_mode():
-        stretches, hidden = _hidden_states(loaded, [windows[index] for index in by_length])
+        stretches, hidden = compute_hidden_states(loaded, [windows[index] for index in by_length])
         places = iter(by_length)
         for stretch in stretches:
             own = [next(places) for _ in range(stretch.n_windows)]
@@ -124,8 +124,12 @@ def run_packed(loaded: LoadedModel, windows: Sequence[Window]) -> tuple[WindowOu
     return tuple(outputs[index] for index in range(len(windows)))
 
 
-def _hidden_states(loaded: LoadedModel, windows: Sequence[Window]) -> tuple[list[Stretch], Tensor]:
-    """Compute the last hidden states of windows sorted by length.
+def compute_hidden_states(loaded: LoadedModel, windows: Sequence[Window]) -> tuple[list[Stretch], Tensor]:
+    """Compute the last hidden states of windows side by side.
+
+    Args:
+        loaded: a model that `can_pack`.
+        windows: at least one, sorted by length.
 
     Returns:
         Where the windows stand, and float32 (1, pieces, hidden).

@@ -98,6 +98,16 @@ def test_models_are_hastened_where_that_is_possible_and_memory_is_counted(monkey
     assert hasten(loaded, GIB) is loaded
 
 
+def test_a_torch_without_the_operators_computes_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("mkldnn_linear_pointwise: not built")
+
+    monkeypatch.setattr(ReorderedLinear, "forward", refuse)
+    assert not can_reorder.__wrapped__()
+    monkeypatch.setattr(ReorderedLinear, "__init__", refuse)
+    assert not can_reorder.__wrapped__()
+
+
 @pytest.mark.model
 def test_the_embedded_model_says_the_same_faster(embedded: LoadedModel, sentences: list[str]) -> None:
     plain, faster = replace(embedded, products="plain"), hasten(replace(embedded, products="plain"), GIB)

@@ -143,7 +143,7 @@ def test_nothing_is_left_on_the_cpu_where_a_model_is_elsewhere(name: str, tmp_pa
     loaded.model.to("meta")
     with torch.inference_mode():
         if can_pack(loaded):
-            _, states = packed._hidden_states(loaded, windows)
+            _, states = packed.compute_hidden_states(loaded, windows)
             output = loaded.model.apply_heads(states, torch.ones(states.shape[:2]))
         else:
             output = loaded.model(**loaded.pad(windows), pooling_mask=mask_pooling(windows))
