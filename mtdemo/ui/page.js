@@ -33,6 +33,13 @@
         setTimeout(() => resolve(value), 300);
       });
     },
+    // Let a figure show other data where it stands; gradio's own would be a new one.
+    redraw(selector, figure) {
+      const place = find(selector);
+      if (!figure || !place) return;
+      const { data, layout } = JSON.parse(figure);
+      window.Plotly.react(place, data, { ...layout, autosize: true });
+    },
     // Hand a file out that was made on a click.
     save(file) {
       if (!file) return;

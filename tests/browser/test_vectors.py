@@ -53,6 +53,14 @@ def test_a_click_on_a_point_shows_its_neighbours(page: Page) -> None:
     page.get_by_label("Show only sentences that hold").fill("bank")
     page.get_by_label("Show only sentences that hold").press("Enter")
     expect(points).to_have_count(1)
+    page.get_by_label("cluster", exact=True).click()
+    expect(page.locator("#map .legendtext")).to_contain_text("cluster")
+    open_tab(page, "Rank")
+    open_tab(page, "Map")
+    expect(page.locator("#map .legendtext")).to_contain_text("cluster")
+    page.get_by_label("Show only sentences that hold").fill("")
+    page.get_by_label("Show only sentences that hold").press("Enter")
+    expect(points).to_have_count(8)
 
 
 def test_a_model_agrees_with_itself(page: Page) -> None:

@@ -35,6 +35,7 @@ _ABOUT = (
 _COMPILED = "; the first time it is compiled, too, which takes half a minute"
 _TRUST = ((0.95, "nearly all"), (0.85, "most"), (0.7, "some"), (0.0, "few"))
 _QUIET: dict[str, Any] = {"api_visibility": "private", "trigger_mode": "always_last"}
+_IN_PLACE = "(figure) => { window.mtdemo?.redraw('#map .js-plotly-plot', figure); }"
 _Wish: TypeAlias = Callable[[SentenceMap | None, str], bool]  # whether a text is to be laid out, after the last map
 
 
@@ -83,13 +84,10 @@ def add_map(vectors: VectorService, box: SentenceBox, model: gr.State, opened: g
         again.success(redraw_anew, look, [figure, count, selected], api_visibility="private", show_progress="hidden")
         running += [event, again]
     stop.click(stop_layout, drawn, [stop, method], cancels=running, api_visibility="private", show_progress="hidden")
-    gr.on(
-        [coloring.input, pattern.submit, pattern.blur, is_regex.input],
-        redraw,
-        look,
-        [figure, count],
-        **_QUIET,
-        show_progress="hidden",
+    looks = gr.Textbox(visible=False, label="The map as it is to look")
+    seen = [coloring.input, pattern.submit, pattern.blur, is_regex.input]
+    gr.on(seen, redraw_in_place, look, [looks, count], **_QUIET, show_progress="hidden").success(
+        None, looks, None, js=_IN_PLACE
     )
     point.change(partial(show_neighbours, vectors), [box.asked, model, point], neighbours, **_QUIET, show_progress="hidden")
     box.n_answers.change(None, None, point, js="() => null")
@@ -219,6 +217,15 @@ def lay_out(
 def redraw_anew(*given: Any) -> tuple[Figure | None, str, str]:
     """Draw a map that was just laid out, nothing selected."""
     return *redraw(*given), ""
+
+
+def redraw_in_place(*given: Any) -> tuple[str, str]:
+    """Draw a map anew, as JSON for the figure there.
+
+    A new figure would make its drawing contexts anew, which takes a browser longer than the points.
+    """
+    figure, count = redraw(*given)
+    return (figure.to_json() if figure else ""), count
 
 
 @shows_errors
