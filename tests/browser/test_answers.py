@@ -119,6 +119,10 @@ def test_many_sentences_are_a_table_that_turns_its_pages(page: Page) -> None:
     page.get_by_role("button", name="51–60").click()
     expect(rows).to_have_count(10)
     expect(page.locator("#answers")).to_contain_text("Sentence number 60.")
+    page.get_by_role("button", name="1–50", exact=True).click()
+    expect(rows).to_have_count(50)
+    page.get_by_role("button", name="51–60").click()
+    expect(rows).to_have_count(10)
 
 
 def test_a_link_brings_the_question_and_its_tab_back(page: Page, visit: Visit) -> None:

@@ -40,7 +40,7 @@ def render_answers(similarity: Similarity, background: Background | None = None,
     Args:
         similarity: the answers.
         background: the scale of cosines.
-        most: how many sentences at most; all by default.
+        most: how many sentences at most, the pages of which a browser turns; all by default, without a script.
     """
     analysis = similarity.analysis
     sources = describe_sources(analysis.model)
@@ -49,7 +49,7 @@ def render_answers(similarity: Similarity, background: Background | None = None,
     )
     neighbours = similarity.neighbours
     if len(analysis) > MAX_CARDS:
-        return warnings + _table(analysis, neighbours, background, min(most or len(analysis), len(analysis)))
+        return warnings + _table(analysis, neighbours, background, most)
     items = (
         _card(analysis, number, sentence, _nearest(analysis, neighbour, background))
         for number, (sentence, neighbour) in enumerate(zip(analysis, neighbours, strict=True), start=1)
@@ -176,9 +176,14 @@ def _nearest(analysis: Analysis, neighbour: tuple[int, float] | None, background
 
 
 def _table(
-    analysis: Analysis, neighbours: Sequence[tuple[int, float] | None], background: Background | None, n: int
+    analysis: Analysis, neighbours: Sequence[tuple[int, float] | None], background: Background | None, most: int | None
 ) -> str:
-    """Lay the first answers out as a table in pages."""
+    """Lay the first answers out as a table in pages.
+
+    A browser that turns pages is given those behind the first as templates, which are no part of the document yet.
+    """
+    n = min(most or len(analysis), len(analysis))
+    opened, closed = ("<template>", "</template>") if most else ("", "")
 
     def rows(first: int, last: int) -> Iterator[str]:
         for position in range(first, last):
@@ -193,10 +198,8 @@ def _table(
             yield f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
     starts = range(0, n, ROWS_PER_PAGE)
-    bodies = "".join(
-        f"<tbody{' hidden' if first else ''}>{''.join(rows(first, min(first + ROWS_PER_PAGE, n)))}</tbody>"
-        for first in starts
-    )
+    pages = ["".join(rows(first, min(first + ROWS_PER_PAGE, n))) for first in starts]
+    bodies = f"<tbody>{pages[0]}</tbody>" + "".join(f"<tbody hidden>{opened}{page}{closed}</tbody>" for page in pages[1:])
     buttons = "".join(
         f'<button type="button" data-page="{page}" aria-pressed="{"false" if page else "true"}">'
         f"{first + 1:,}–{min(first + ROWS_PER_PAGE, n):,}</button>"
@@ -216,6 +219,10 @@ element.addEventListener("click", (event) => {
   const button = event.target.closest("[data-page]");
   if (!button) return;
   element.querySelectorAll("[data-page]").forEach((b) => b.setAttribute("aria-pressed", String(b === button)));
-  element.querySelectorAll("tbody").forEach((body, page) => { body.hidden = String(page) !== button.dataset.page; });
+  element.querySelectorAll("tbody").forEach((body, page) => {
+    body.hidden = String(page) !== button.dataset.page;
+    const kept = body.hidden ? null : body.querySelector("template");
+    if (kept) kept.replaceWith(kept.content);
+  });
 });
 """

@@ -123,6 +123,9 @@ def test_more_than_fifty_sentences_are_a_table_in_pages(fake: FakeService) -> No
     assert table.count("<tr>") == 121
     assert table.count("<tbody hidden>") == 2
     assert "101–120" in table
+    turned = render_answers(fake.similarity([f"word {n}" for n in range(120)]), most=1_000)
+    assert turned.count("<tbody hidden><template>") == turned.count("</template></tbody>") == 2
+    assert turned.replace("<template>", "").replace("</template>", "") == table
 
 
 def test_untrained_heads_are_named_over_the_answers(untrained: FakeService, fake: FakeService) -> None:
