@@ -15,6 +15,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from urllib.parse import urlencode
 
 import numpy as np
 
@@ -30,40 +31,35 @@ from mtdemo.serving.service import ModelService
 from mtdemo.ui.components.link import write_query
 
 ADDRESS = "http://127.0.0.1:7860/"
-EXHIBITS = (  # what a link shows, the tab, and the sentences
+EXHIBITS = (  # what a link shows, a sentence, and another version of it
     (
         "not, and still negative",
-        "answers",
         "The picture resolution is far below what other comparably-priced phones are offering today.",
         "The picture resolution is not far below what other comparably-priced phones are offering today.",
     ),
-    ("not, and still negative", "answers", "The temperature is too damn low.", "The temperature is not too damn low."),
-    ("two letters change places", "answers", "This girl is my hero.", "This girl is my hreo."),
+    ("not, and still negative", "The temperature is too damn low.", "The temperature is not too damn low."),
+    ("two letters change places", "This girl is my hero.", "This girl is my hreo."),
     (
         "no capitals, less sure of the name",
-        "entities",
         "The latest Adam Sandler assault and possibly the worst film of the year.",
         "the latest adam sandler assault and possibly the worst film of the year.",
     ),
     (
         "quotation marks",
-        "answers",
         "This is absolutely the proper place to post this.",
         '"This is absolutely the proper place to post this."',
     ),
     (
         "another first name",
-        "entities",
         "Is it me or did Emily sound like a car locking",
         "Is it me or did Zofia sound like a car locking",
     ),
     (
         "a list without commas",
-        "entities",
         "The label was restarted in 2006 by Julie Doiron , Jon Claytor and Paul Henderson .",
         "The label was restarted in 2006 by Julie Doiron Jon Claytor and Paul Henderson .",
     ),
-    ("one word carries the class", "why", "I feel like my dream just got crushed"),
+    ("one word carries the class", "I feel like my dream just got crushed"),
 )
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 NEUTRAL = "neutral"
@@ -83,11 +79,16 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         print(f"| {' | '.join(f'{cell:.3f}' if isinstance(cell, float) else str(cell) for cell in row)} |")
 
 
+def show_why(texts: Sequence[str]) -> dict[str, str]:
+    """Name the tab, and the part of it that compares versions."""
+    return {"tab": "why"} | ({"panels": "what-if", "what-if-version": texts[1]} if len(texts) > 1 else {})
+
+
 def exhibit_rows(service: ModelService) -> list[tuple[str, str, str, str, str]]:
     """Read what the document quotes, and link to it."""
     rows = []
-    for title, tab, *texts in EXHIBITS:
-        link = f"[{title}]({ADDRESS}?{write_query(chr(10).join(texts), None)}&tab={tab})"
+    for title, *texts in EXHIBITS:
+        link = f"[{title}]({ADDRESS}?{write_query(texts[0], None)}&{urlencode(show_why(texts))})"
         first, *_ = answers = service.analyze(texts).sentences
         for answer in answers:
             names = ", ".join(f"{found.text} {found.label} {found.score:.2f}" for found in answer.entities) or "none"

@@ -88,7 +88,9 @@ def test_the_views_of_the_judgement_are_what_the_model_answers_and_links_bring_t
         )
     links = re.findall(rf"\({re.escape(ADDRESS)}\?([^)]+)\)", table)
     asked = [read_query(dict(parse_qsl(link)), TABS, hub_models=False) for link in links]
-    assert [(one.tab, one.text) for one in asked] == [(tab, "\n".join(texts)) for _, tab, *texts in EXHIBITS]
+    assert [(one.tab, one.text) for one in asked] == [("why", text) for _, text, *_ in EXHIBITS]
+    versions = [dict(parse_qsl(link)).get("what-if-version") for link in links]
+    assert versions == [others[0] if others else None for _, _, *others in EXHIBITS]
 
 
 def test_every_block_of_python_is_one_of_those() -> None:

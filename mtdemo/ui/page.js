@@ -13,6 +13,55 @@
   const ENDS = /[.!?…。！？]["'”’)\]]*\s+\S|[。！？]\S/g;  // a sentence, and another one behind it
   const isLong = (line) => line.length > 120 && (line.match(ENDS) || []).length > 1;
 
+  const write = (selector, value) => {
+    const field = find(selector);
+    if (!field) return;
+    field.value = value;
+    for (const kind of ["input", "change", "blur"]) field.dispatchEvent(new Event(kind, { bubbles: kind !== "blur" }));
+  };
+
+  const isExplained = () => seen("#occlusion .word") && find("#what-if-version textarea").value;
+  const accordion = (id) => ({
+    open: `#${id} button.label-wrap.open`, opens: `#${id} button.label-wrap`, after: isExplained, asks: `#${id} .asking button`,
+  });
+  const inner = (id) => ({ open: `#tab-${id}-button[aria-selected=true]`, opens: `#tab-${id}-button` });
+  // Parts within a tab that a link brings back: what is seen of an open one, what opens it and after what, the fields that it
+  // carries, and the button that asks.
+  const PANELS = {
+    rank: { ...inner("rank"), fields: ["query", "rank-best"], asks: "#rank" },
+    map: {
+      ...inner("map"),
+      fields: ["map-method", "map-dimensions", "map-coloring", "map-clusters", "map-filter", "map-regex"],
+    },
+    layers: { ...inner("layers"), asks: "#read-layers" },
+    "what-if": { open: "#changes :not(:empty)", after: isExplained, fields: ["what-if-version"], asks: "#what-if button" },
+    variants: accordion("why-variants"),
+    names: accordion("why-names"),
+    gradients: accordion("why-gradients"),
+    pair: accordion("why-pair"),
+  };
+  const seen = (selector) => [...document.querySelectorAll(selector)].find((element) => element.offsetParent);
+  const until = async (holds) => {
+    for (let n = 0; n < 300 && !holds(); n++) await new Promise((resolve) => setTimeout(resolve, 200));
+    return holds();
+  };
+  const appears = (selector) => until(() => seen(selector));
+  const chosen = (id) => {
+    const field = find(`#${id} input:checked`) || find(`#${id} :is(textarea, input)`);
+    return field?.type === "checkbox" ? (field.checked ? "on" : "") : field?.value;
+  };
+  const set = (id, value) => {
+    const choices = [...document.querySelectorAll(`#${id} :is([type=radio], [type=checkbox])`)];
+    if (choices.length) choices.find((choice) => choice.value === value && !choice.checked)?.click();
+    else write(`#${id} :is(textarea, input)`, value);
+  };
+  const linkPanels = () => {
+    const open = Object.keys(PANELS).filter((name) => seen(PANELS[name].open));
+    const fields = open.flatMap((name) => PANELS[name].fields || []).map((id) => [id, chosen(id)]);
+    const parts = [...(open.length ? [["panels", open.join()]] : []), ...fields.filter(([, value]) => value)];
+    return parts.map(([name, value]) => `&${name}=${encodeURIComponent(value)}`).join("");
+  };
+
   window.mtdemo = {
     // Mark the answers as stale while the box holds something else than when it was read.
     compare(text, stood) {
@@ -52,7 +101,7 @@
     async link(query) {
       if (!query) return;
       const tab = find("[role=tab][aria-selected=true]")?.id.replace(/-button$/, "").replace(/^tab-/, "");
-      const address = `${location.origin}${location.pathname}?${query}${tab ? `&tab=${tab}` : ""}`;
+      const address = `${location.origin}${location.pathname}?${query}${tab ? `&tab=${tab}` : ""}${linkPanels()}`;
       history.replaceState(null, "", address);
       try {
         await navigator.clipboard.writeText(address);
@@ -61,6 +110,22 @@
         say("The link stands in the address bar: copy it from there.", true);
       }
     },
+  };
+
+  // Open what the address names, once its question is answered.
+  const asked = new URLSearchParams(location.search);
+  window.mtdemo.restore = async () => {
+    const names = (asked.get("panels") || "").split(",").filter((name) => Object.hasOwn(PANELS, name));
+    asked.delete("panels");
+    for (const { open, opens, after, fields = [], asks } of names.map((name) => PANELS[name])) {
+      if (after) await until(after);
+      if (opens && !seen(open)) (await appears(opens))?.click();
+      for (const id of fields.filter((id) => asked.has(id))) {
+        await appears(`#${id}`);
+        set(id, asked.get(id));
+      }
+      if (asks) (await appears(asks))?.click();
+    }
   };
 
   // What an example teaches goes when a person writes something else.
@@ -123,13 +188,7 @@
 
   // What gradio leaves out: accordions that say whether they are open, radio groups for the arrow keys, figures and the
   // drop zones of files with a name.
-  const write = (selector, value) => {
-    const field = find(selector);
-    if (!field) return;
-    field.value = value;
-    field.dispatchEvent(new Event("input", { bubbles: true }));
-    field.dispatchEvent(new Event("change", { bubbles: true }));
-  };
+  let groups = 0;
   const mend = () => {
     // Classes of the body: what `:has(…)` asks of an element with all answers in it, the browser asks of each of them again
     // whenever plotly measures a label (12 ms, 50 times a figure). gradio's own style asks so if its panel is open.
@@ -163,9 +222,10 @@
     });
     const scrolls = ":is(.card table, #spans .textfield):not([tabindex])";
     document.querySelectorAll(scrolls).forEach((table) => { table.tabIndex = 0; });
-    document.querySelectorAll("fieldset").forEach((group, number) => {
+    document.querySelectorAll("fieldset").forEach((group) => {
+      group.radios ??= `group-${++groups}`;  // never that of another group, of which the browser would uncheck a choice
       for (const radio of group.querySelectorAll("input[type=radio]")) {
-        if (radio.name !== `group-${number}`) radio.name = `group-${number}`;
+        if (radio.name !== group.radios) radio.name = group.radios;
       }
     });
   };

@@ -33,6 +33,7 @@ TITLE = "mtdemo: one encoder, three answers"
 TABS = ("answers", "similarity", "classification", "entities", "compare", "why", "freezing")
 _HOUR_S = 3_600
 _SCRIPT = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
+_RESTORE = "() => { window.mtdemo?.restore(); }"
 _HEADING = (
     '<a class="skip" href="#tabs">Skip to the answers</a>'
     "<h1>mtdemo</h1><p>one encoder, three answers: each sentence is read once</p>"
@@ -83,6 +84,8 @@ def _connect(service: ModelService, page: gr.Blocks, box: SentenceBox, model: gr
     """Begin with the question of the link, and make links."""
     page.load(None, None, None, js=_SCRIPT)
     page.load(_open_in(service), box.n_wanted, [box.sentences, model, tabs, box.n_wanted, box.lesson], **_QUIET)
+    # Behind the parts that are filled anew, which would undo what the link has set.
+    box.fills[-1].then(None, None, None, js=_RESTORE)
     query = gr.Textbox(visible="hidden", label="Query string of the link")
     box.link.click(make_link, [box.sentences, model, box.file], [query, box.problem], **_QUIET).then(
         None, query, None, js="(query) => window.mtdemo?.link(query)"

@@ -142,6 +142,34 @@ def test_a_link_brings_the_question_and_its_tab_back(page: Page, visit: Visit) -
         expect(other.locator("#answers .answer")).to_have_count(2)
 
 
+def test_a_link_opens_the_part_that_was_open_with_what_was_set_there(page: Page, visit: Visit) -> None:
+    ask(page, "The waiter was rude.\nThe soup was cold.\nTaxes rose.\nRates fell.")
+    open_tab(page, "Embedding & similarity")
+    open_tab(page, "Map")
+    page.get_by_label("t-SNE").click()
+    page.get_by_label("cluster", exact=True).click()
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator("#stale")).to_contain_text("address bar")
+    of_map = urlsplit(page.url).query
+    assert parse_qs(of_map)["map-method"] == ["t-SNE"]
+    open_tab(page, "Why & what if")
+    expect(page.locator("#occlusion .word").first).to_be_visible()
+    page.locator("#what-if textarea").fill("The waiter was kind & quick.")
+    page.get_by_role("button", name="Compare").click()
+    expect(page.locator("#changes")).to_contain_text("the class turns")
+    page.get_by_role("button", name="Why are these two similar?").click()
+    page.get_by_role("button", name="Copy link").click()
+    expect(page).to_have_url(re.compile("panels=what-if"))
+    with visit(query=f"&{of_map}") as other:
+        expect(other.locator("#map .js-plotly-plot")).to_be_visible()
+        expect(other.get_by_label("t-SNE")).to_be_checked()
+        expect(other.get_by_label("cluster", exact=True)).to_be_checked()
+    with visit(query=f"&{urlsplit(page.url).query}") as other:
+        expect(other.locator("#changes")).to_contain_text("the class turns from negative")
+        expect(other.locator("#what-if textarea")).to_have_value("The waiter was kind & quick.")
+        expect(other.locator("#why-pair")).to_contain_text("The cosine of the two is")
+
+
 @pytest.mark.parametrize("name", TABS[:4])
 def test_answers_are_taken_along(page: Page, tmp_path: Path, name: str) -> None:
     open_tab(page, name)

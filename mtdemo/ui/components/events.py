@@ -10,6 +10,7 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 import gradio as gr
+import pandas as pd
 from gradio.components import Component
 
 from mtdemo.errors import MtdemoError
@@ -45,6 +46,11 @@ def _told() -> Iterator[None]:
         yield
     except MtdemoError as error:
         raise as_message(error) from error
+
+
+def as_table(table: pd.DataFrame) -> Any:
+    """Show a table, or nothing where it is empty."""
+    return gr.Dataframe(table, visible=not table.empty)
 
 
 def as_message(error: MtdemoError) -> gr.Error:

@@ -15,7 +15,7 @@ from mtdemo.evaluation.examination import ClassExamination, examine_classes
 from mtdemo.results import Analysis
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.charts.calibration import plot_calibration
-from mtdemo.ui.components.events import shows_errors
+from mtdemo.ui.components.events import as_table, shows_errors
 from mtdemo.ui.components.messages import as_plain_markdown
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, SentenceBox, ask
 
@@ -109,7 +109,7 @@ def show_class_scores(
         describe_scores(found, analysis, len(analysis) - len(positions)),
         tabulate_confusion(found),
         _tell_mistakes(len(found.mistakes)),
-        _list(found, found.mistakes, positions, analysis),
+        as_table(_list(found, found.mistakes, positions, analysis)),
         plot_calibration(found.calibration),
     )
 
@@ -127,7 +127,7 @@ def list_cell(
     what = (
         f"{as_plain_markdown(gold)} taken for {as_plain_markdown(predicted)}" if row != column else as_plain_markdown(gold)
     )
-    return f"**{what}**: {len(cell):,}, the most confident first.", _list(found, cell, positions, analysis)
+    return f"**{what}**: {len(cell):,}, the most confident first.", as_table(_list(found, cell, positions, analysis))
 
 
 @shows_errors

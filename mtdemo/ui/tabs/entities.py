@@ -15,7 +15,7 @@ from mtdemo.results import Analysis, SentenceAnalysis
 from mtdemo.serving.service import ModelService
 from mtdemo.ui.components.cards import mark_entities
 from mtdemo.ui.components.downloads import add_downloads, csv_files, json_lines
-from mtdemo.ui.components.events import shows_errors
+from mtdemo.ui.components.events import as_table, shows_errors
 from mtdemo.ui.components.labels import color_types, describe_types
 from mtdemo.ui.components.messages import as_plain_markdown, describe_answer
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, MAX_ROWS, SentenceBox, ask
@@ -66,7 +66,7 @@ def add_entities_tab(service: ModelService, box: SentenceBox, model: gr.State, s
         chosen = gr.HTML(apply_default_css=False, elem_id="name-sentences")
     filtered = [box.asked, model, wanted, least]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
-    box.fill_with(model, None, "", partial(reset_filter, service), wanted, least, names, chosen)
+    box.fill_with(model, None, "", partial(reset_filter, service), wanted, least, names, chosen, table)
     gr.on([wanted.input, least.release], partial(filter_entities, service), filtered, [table, names], **quiet)
 
     def show_name(text: str, model: str | None, event: gr.SelectData) -> str:
@@ -85,20 +85,26 @@ def add_entities_tab(service: ModelService, box: SentenceBox, model: gr.State, s
 @shows_errors
 def reset_filter(
     service: ModelService, text: str, model: str | None, progress: gr.Progress = gr.Progress()
-) -> tuple[Any, float, pd.DataFrame, str]:
-    """Offer the types of the model, and count names."""
+) -> tuple[Any, float, Any, str, Any]:
+    """Offer the types of the model, and count names.
+
+    The table of spans, which is filled beside this, is hidden where there are none.
+    """
     analysis = _ask(service, text, model, progress)
-    return gr.Dropdown([ALL, *analysis.model.entity_types], value=ALL), 0, count_names(analysis)[:MAX_ROWS], ""
+    names = count_names(analysis)[:MAX_ROWS]
+    types = gr.Dropdown([ALL, *analysis.model.entity_types], value=ALL)
+    return types, 0, as_table(names), "", gr.Dataframe(visible=not names.empty)
 
 
 @shows_errors
 def filter_entities(
     service: ModelService, text: str, model: str | None, wanted: str, least: float, progress: gr.Progress = gr.Progress()
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[Any, Any]:
     """Tabulate and count spans of a type and score."""
     analysis = _ask(service, text, model, progress)
     table = tabulate_entities(analysis)
-    return table[_keep(table, wanted, least)][:MAX_ROWS], count_names(analysis, wanted, least)[:MAX_ROWS]
+    kept, names = table[_keep(table, wanted, least)][:MAX_ROWS], count_names(analysis, wanted, least)[:MAX_ROWS]
+    return as_table(kept), as_table(names)
 
 
 @shows_errors

@@ -14,7 +14,7 @@ from mtdemo.evaluation.examination import ERROR_KINDS, EntityError, EntityExamin
 from mtdemo.results import Analysis
 from mtdemo.serving.service import ModelService
 from mtdemo.text.tags import TagSpan
-from mtdemo.ui.components.events import shows_errors
+from mtdemo.ui.components.events import as_table, shows_errors
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, SentenceBox, ask
 from mtdemo.ui.tabs.class_scores import FEW
 
@@ -98,7 +98,7 @@ def show_entity_scores(
         describe_scores(found, analysis, len(rows)),
         tabulate_scores(found),
         gr.Radio([(f"{name} ({n:,})", name) for name, n in counts.items()], value=ALL),
-        tabulate_errors(found.errors, positions, rows),
+        as_table(tabulate_errors(found.errors, positions, rows)),
     )
 
 
@@ -108,7 +108,7 @@ def list_errors(service: ModelService, text: str, model: str | None, file: Loade
     _, positions, rows, found = _examine(service, text, model, file, gr.Progress())
     if found is None:
         return gr.skip()
-    return tabulate_errors([error for error in found.errors if kind in {ALL, error.kind}], positions, rows)
+    return as_table(tabulate_errors([error for error in found.errors if kind in {ALL, error.kind}], positions, rows))
 
 
 def describe_scores(found: EntityExamination, analysis: Analysis, n_sentences: int) -> str:
@@ -133,10 +133,10 @@ def tabulate_scores(found: EntityExamination) -> pd.DataFrame:
     """Tabulate scores of each type and of all, with intervals."""
     n_gold = found.tally[..., 2].sum(axis=0).astype(int).tolist()
     rows = [
-        (name, n, its.precision.phrase, its.recall.phrase, its.f1.phrase)
+        (name, its.f1.phrase, its.precision.phrase, its.recall.phrase, n)
         for (name, its), n in zip(found.by_type.items(), n_gold, strict=True)
     ]
-    return pd.DataFrame(rows, columns=["type", "entities in the file", "precision", "recall", "F1"])
+    return pd.DataFrame(rows, columns=["type", "F1", "precision", "recall", "entities in the file"])
 
 
 def tabulate_errors(

@@ -58,11 +58,11 @@ def add_embedding_tab(vectors: VectorService, box: SentenceBox, model: gr.State)
     with gr.Tabs(elem_classes="inner"):
         with gr.Tab("Pairs"):
             _add_pairs(vectors, box, model)
-        with gr.Tab("Rank"):
+        with gr.Tab("Rank", elem_id="tab-rank"):
             add_ranking(vectors, box, model)
-        with gr.Tab("Map") as opened:
+        with gr.Tab("Map", elem_id="tab-map") as opened:
             add_map(vectors, box, model, opened)
-        with gr.Tab("Layers"):
+        with gr.Tab("Layers", elem_id="tab-layers"):
             add_layers(vectors, box, model)
 
 

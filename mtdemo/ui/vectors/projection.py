@@ -50,16 +50,18 @@ def add_map(vectors: VectorService, box: SentenceBox, model: gr.State, opened: g
     """
     drawn = gr.State(None, time_to_live=HOUR_S)
     with gr.Row(elem_classes="controls"):
-        method = gr.Radio(available_methods(), value="PCA", label="Method", scale=2)
-        n_dimensions = gr.Radio([("2-D", 2), ("3-D", 3)], value=2, label="Dimensions", scale=1, min_width=120)
-        coloring = gr.Radio(COLORINGS, value="class", label="Coloured by", scale=2)
-        n_clusters = gr.Slider(2, MAX_CLUSTERS, 5, step=1, label="Clusters", scale=1, min_width=140)
+        method = gr.Radio(available_methods(), value="PCA", label="Method", scale=2, elem_id="map-method")
+        n_dimensions = gr.Radio(
+            [("2-D", 2), ("3-D", 3)], value=2, label="Dimensions", scale=1, min_width=120, elem_id="map-dimensions"
+        )
+        coloring = gr.Radio(COLORINGS, value="class", label="Coloured by", scale=2, elem_id="map-coloring")
+        n_clusters = gr.Slider(2, MAX_CLUSTERS, 5, step=1, label="Clusters", scale=1, min_width=140, elem_id="map-clusters")
         stop = gr.Button("Stop", visible=False, size="sm", scale=0, min_width=90)
     with gr.Row(elem_classes="controls"):
         pattern = gr.Textbox(
             label="Show only sentences that hold", max_lines=1, scale=3, min_width=260, elem_id="map-filter"
         )
-        is_regex = gr.Checkbox(label="as a regular expression", scale=1, min_width=180)
+        is_regex = gr.Checkbox(label="as a regular expression", scale=1, min_width=180, elem_id="map-regex")
     note = gr.Markdown(elem_classes="note", elem_id="map-note")
     figure = gr.Plot(label="Map", show_label=False, elem_id="map")
     count = gr.Markdown(elem_classes="introduction", elem_id="map-count")

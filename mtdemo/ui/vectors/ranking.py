@@ -38,8 +38,8 @@ def add_ranking(vectors: VectorService, box: SentenceBox, model: gr.State) -> No
     with gr.Row(elem_classes="controls"):
         asks = "Query: the sentences of the box are ordered by their cosine to it"
         query = gr.Textbox(label=asks, max_lines=2, scale=4, elem_id="query")
-        n_best = gr.Number(20, label="Best", precision=0, minimum=1, scale=1, min_width=90)
-        button = gr.Button("Rank", variant="primary", scale=0, min_width=110)
+        n_best = gr.Number(20, label="Best", precision=0, minimum=1, scale=1, min_width=90, elem_id="rank-best")
+        button = gr.Button("Rank", variant="primary", scale=0, min_width=110, elem_id="rank")
     note = gr.Markdown(elem_classes="note")
     figure = gr.Plot(label="All cosines", show_label=False, visible=False, elem_id="cosines")
     best = gr.HTML(apply_default_css=False, elem_id="ranked")

@@ -8,11 +8,10 @@ from functools import partial
 from typing import Any
 
 import gradio as gr
-import pandas as pd
 
 from mtdemo.analysis.explanation.stability import Stability
 from mtdemo.serving.explainer import Explained, Explainer
-from mtdemo.ui.components.events import shows_errors
+from mtdemo.ui.components.events import as_table, shows_errors
 from mtdemo.ui.components.sentence_box import MAX_CHARACTERS, split_lines
 from mtdemo.ui.why.attribution_view import (
     render_attribution,
@@ -59,7 +58,13 @@ def add_what_if(explainer: Explainer, chosen: Chosen) -> tuple[gr.Textbox, list[
     """
     gr.HTML('<h2 class="section">What if it said something else?</h2>', apply_default_css=False)
     with gr.Row(elem_id="what-if", elem_classes="asking"):
-        version = gr.Textbox(label="Another version: edit, remove or replace a word", lines=2, scale=5, min_width=280)
+        version = gr.Textbox(
+            label="Another version: edit, remove or replace a word",
+            lines=2,
+            scale=5,
+            min_width=280,
+            elem_id="what-if-version",
+        )
         compare = gr.Button("Compare", size="sm", min_width=120, scale=0)
     changes = gr.HTML(apply_default_css=False, elem_id="changes")
     _answer([compare.click, version.submit], partial(compare_with, explainer), [*chosen.inputs, version], [changes])
@@ -131,10 +136,6 @@ def _answer(triggers: list[Any], callback: Any, inputs: list[Any], outputs: list
     gr.on(triggers, callback, inputs, outputs, api_visibility="private", show_progress_on=outputs[:1], **EXPLANATIONS)
 
 
-def _filled(table: pd.DataFrame) -> Any:
-    return gr.Dataframe(table, visible=not table.empty)
-
-
 @shows_errors
 def compare_with(explainer: Explainer, place: int | None, text: str, model: str | None, version: str) -> str:
     """Compare the chosen sentence with another version of it."""
@@ -162,14 +163,14 @@ def try_names(explainer: Explainer, place: int | None, text: str, model: str | N
 def _tabulated(explained: Explained[Stability], describe: Callable[[Explained[Stability]], str]) -> tuple[Any, ...]:
     """Show variants in words, as counts, and all of them."""
     its = explained.result
-    return describe(explained), _filled(tabulate_tallies(its)), _filled(tabulate_outcomes(its))
+    return describe(explained), as_table(tabulate_tallies(its)), as_table(tabulate_outcomes(its))
 
 
 @shows_errors
 def attribute(explainer: Explainer, place: int | None, text: str, model: str | None, answer: int | None) -> tuple[Any, ...]:
     """Show the part of each word in an answer."""
     explained = explainer.attribute(chosen_sentence(place, text), answer or 1, model)
-    return render_attribution(explained), _filled(tabulate_attribution(explained.result))
+    return render_attribution(explained), as_table(tabulate_attribution(explained.result))
 
 
 @shows_errors
@@ -178,4 +179,4 @@ def share_words(
 ) -> tuple[Any, ...]:
     """Show the words that make two sentences similar."""
     explained = explainer.share_words(chosen_sentence(place, text), chosen_sentence(other, text), model)
-    return render_shared_words(explained), _filled(tabulate_pairs(explained.result))
+    return render_shared_words(explained), as_table(tabulate_pairs(explained.result))

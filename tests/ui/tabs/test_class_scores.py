@@ -28,16 +28,17 @@ def test_labels_are_found_by_their_sentences_and_the_rest_is_told(fake: FakeServ
     assert "Fewer than 30" in note and "no class maybe" in note and "2 sentences without a label" in note
     assert confusion.values.tolist() == [["no", 0, 1, 0], ["yes", 0, 2, 0], ["maybe", 0, 1, 0]]
     assert caption.startswith("**The 2 mistakes**")
-    assert listed["sentence"].tolist() == [2, 5] and listed["text"].tolist() == ["two", "five"]
+    assert [row[::4] for row in listed.value["data"]] == [[2, "two"], [5, "five"]]
     assert sum(int(words.removeprefix("n = ")) for words in figure.data[0].text) == 4
 
 
 def test_a_cell_lists_its_sentences(fake: FakeService) -> None:
     caption, listed = list_cell(fake, TEXT, None, FILE, 1, 1)
     assert caption.startswith("**yes**: 2")
-    assert listed["text"].tolist() == ["one", "three"]
+    assert [row[-1] for row in listed.value["data"]] == ["one", "three"]
+    assert not list_cell(fake, TEXT, None, FILE, 0, 0)[1].visible, "an empty table is hidden"
     caption, listed = list_cell(fake, TEXT, None, FILE, 2, 1)
-    assert caption.startswith("**maybe taken for yes**: 1") and listed["sentence"].tolist() == [5]
+    assert caption.startswith("**maybe taken for yes**: 1") and listed.value["data"][0][0] == 5
     assert list_cell(fake, TEXT, None, FILE, 1, -1) == (gr.skip(), gr.skip())
 
 

@@ -42,11 +42,13 @@ def test_names_are_counted_and_filtered(fake: FakeService) -> None:
     names = count_names(fake.analyze(text.split("\n")))
     assert names.values.tolist() == [["Ada", "PER", 2, 0.75, 2, 1], ["Bob", "PER", 1, 0.75, 1, 1]]
     table, names = filter_entities(fake, text, None, "PER", 0.7)
-    assert len(table) == 3 and len(names) == 2
+    assert (len(table.value["data"]), len(names.value["data"])) == (3, 2)
     for wanted, least in (("ORG", 0.0), (ALL, 0.8)):
-        assert all(each.empty for each in filter_entities(fake, text, None, wanted, least))
-    types, least, names, chosen = reset_filter(fake, text, None)
-    assert (types.choices, least, len(names), chosen) == ([("all", "all"), ("PER", "PER")], 0, 2, "")
+        assert not any(each.visible for each in filter_entities(fake, text, None, wanted, least))
+    types, least, names, chosen, table = reset_filter(fake, text, None)
+    assert (types.choices, least, chosen) == ([("all", "all"), ("PER", "PER")], 0, "")
+    assert len(names.value["data"]) == 2 and table.visible
+    assert not any(each.visible for each in reset_filter(fake, "nobody", None)[2::2])
 
 
 def test_a_name_lists_its_sentences_as_text(fake: FakeService) -> None:
@@ -59,4 +61,4 @@ def test_what_an_untrained_head_guesses_is_left_out(untrained: FakeService) -> N
     note, pieces, table = show_entities(untrained, "Ada met Bob", None)
     assert note.startswith("**Untrained head.**") and pieces == [("Ada met Bob", None)] and table.empty
     assert "PER" not in introduce(untrained, None)[0]
-    assert all(each.empty for each in filter_entities(untrained, "Ada", None, ALL, 0.0))
+    assert not any(each.visible for each in filter_entities(untrained, "Ada", None, ALL, 0.0))

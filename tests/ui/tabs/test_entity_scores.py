@@ -29,7 +29,7 @@ def test_scores_and_errors_stand_beside_their_sentences(fake: FakeService) -> No
     assert [label for label, _ in kind.choices] == [
         "all (3)", "missed (1)", "spurious (1)", "boundary (0)", "type (1)", "boundary and type (0)",
     ]  # fmt: skip
-    assert errors.values.tolist() == [
+    assert errors.value["data"] == [
         [2, "type", "Rome (LOC)", "Rome (PER)", "Rome fell"],
         [4, "spurious", "–", "Today (PER)", "Today it rains"],
         [5, "missed", "bank (ORG)", "–", "the bank"],
@@ -37,8 +37,9 @@ def test_scores_and_errors_stand_beside_their_sentences(fake: FakeService) -> No
 
 
 def test_errors_of_one_kind(fake: FakeService) -> None:
-    assert list_errors(fake, TEXT, None, FILE, "missed")["text"].tolist() == ["the bank"]
-    assert len(list_errors(fake, TEXT, None, FILE, "all")) == 3
+    assert [row[-1] for row in list_errors(fake, TEXT, None, FILE, "missed").value["data"]] == ["the bank"]
+    assert len(list_errors(fake, TEXT, None, FILE, "all").value["data"]) == 3
+    assert not list_errors(fake, TEXT, None, FILE, "boundary").visible, "an empty table is hidden"
 
 
 def test_without_tags_there_is_an_invitation(fake: FakeService) -> None:
