@@ -20,7 +20,7 @@ from mtdemo.ui.tabs.class_scores import FEW
 
 MAX_LISTED = 500
 ALL = "all"
-_WIDTHS = ["90px", "120px", "190px", "190px", "440px"]  # the text wraps, and scrolls into sight on a phone
+_WIDTHS = ["90px", "120px", "190px", "190px", "460px"]  # the text wraps, and scrolls into sight on a phone
 _INVITATION = (
     "**With tags:** open a file with entity tags, and precision, recall, F1 by type and the errors by kind stand here."
 )
