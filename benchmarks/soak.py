@@ -175,7 +175,7 @@ class Training:
 
         def train() -> None:
             while not ended.is_set():
-                for _ in laboratory.run("soak", TrainingPlan(), "soak", n_steps=60):
+                for _ in laboratory.run("soak", TrainingPlan(), "soak", n_steps=20):
                     self.counts["steps"] += begun.is_set()
                     begun.set()
                     if ended.is_set():
