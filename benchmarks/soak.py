@@ -41,7 +41,6 @@ from mtdemo.ui.launch import start  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 N_FIRST = 1_000  # calls until caches, sessions and pools are full
-_NUMBERS = itertools.count()
 EVERY = 100  # calls between two visits of the page, and between two looks at the memory
 QUESTIONS = ("embed", "classify", "entities", "analyze", "similarity")
 SAME = "The same sentence, asked in Paris again and again."
@@ -53,6 +52,7 @@ FIXED = [
 ]
 CACHE_BYTES = 200_000  # of results, about sixty
 N_ALONE = 3  # questions for the fixed sentences, one after the other
+_NUMBERS = itertools.count()  # of sentences that nobody asked before
 
 
 def free_port() -> int:
@@ -175,8 +175,8 @@ class Training:
 
         def train() -> None:
             while not ended.is_set():
-                for _ in laboratory.run("soak", TrainingPlan(), "soak", n_steps=20):
-                    self.counts["steps"] += begun.is_set()
+                for state in laboratory.run("soak", TrainingPlan(), "soak", n_steps=20):
+                    self.counts["steps"] += getattr(state, "n_done", 0) > 0
                     begun.set()
                     if ended.is_set():
                         break
