@@ -60,8 +60,8 @@ def plot_similarity(
         ygap=1,
     )
     figure = styled(Figure(heatmap), height=60 + max(26 * n, 180))
-    figure.update_xaxes(side="top", type="category", showgrid=False, tickangle=0)
     is_large = n > _MAX_NUMBERS  # whose margin and angles are set: measuring labels takes longer than all the rest
+    figure.update_xaxes(side="top", type="category", showgrid=False, automargin=not is_large, tickangle=0)
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False, automargin=not is_large, tickangle=0)
     if is_large:
         figure.update_layout(margin={"l": _MARGIN})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mtdemo.analysis.vectors.ranking import Ranking
 from mtdemo.serving.vector_service import Comparison, SentenceMap
@@ -40,8 +40,9 @@ def plot_cosines(ranking: Ranking) -> Figure:
         marker={"color": TRAINS},
     )
     figure = styled(Figure(bars), height=190)
-    figure.update_xaxes(title="cosine to the query")
-    figure.update_yaxes(title="sentences", automargin=True, dtick=1 if counts.max() < _MANY else None)
+    figure.update_layout(margin={"l": 68, "b": 44})  # set, since plotly draws axes twice to find room for their labels
+    figure.update_xaxes(title="cosine to the query", automargin=False)
+    figure.update_yaxes(title="sentences", automargin=False, dtick=1 if counts.max() < _MANY else None)
     return figure
 
 
@@ -93,12 +94,12 @@ def plot_map(drawn: SentenceMap, values: Sequence[str], shown: Sequence[bool]) -
         hoverlabel={"align": "left"},
         uirevision=drawn.projection.method,
     )
-    bare = {"showticklabels": False, "title": None, "showgrid": n_dimensions == 3, "zeroline": False}
+    bare: dict[str, Any] = {"showticklabels": False, "title": None, "showgrid": n_dimensions == 3, "zeroline": False}
     if n_dimensions == 3:
         figure.update_layout(scene={f"{axis}axis": {**bare, "showbackground": False, "title": ""} for axis in "xyz"})
     else:
-        figure.update_xaxes(**bare)
-        figure.update_yaxes(**bare, scaleanchor="x")
+        figure.update_xaxes(**bare, automargin=False)
+        figure.update_yaxes(**bare, automargin=False, scaleanchor="x")
     return figure
 
 
