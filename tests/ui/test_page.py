@@ -69,12 +69,12 @@ def test_every_tab_is_filled_when_something_was_read(fake: FakeService, planner:
     stood = next(c["id"] for c in config["components"] if c["props"].get("label") == "What was read")
     asked = next(d["outputs"][0] for d in config["dependencies"] if d["outputs"][1:2] == [stood])
     assert by_id[asked]["type"] == "state", "no tab is sent the text, which may be long"
-    fills = [d for d in config["dependencies"] if d["inputs"][:1] == [asked] and "change" in [e for _, e in d["targets"]]]
-    first = next(fill for fill in fills if any(d["trigger_after"] == fill["id"] for d in config["dependencies"]))
-    assert by_id[first["targets"][0][0]]["type"] == "state", "the number of answers"
-    last = first
-    while last := next((d for d in config["dependencies"] if d["trigger_after"] == last["id"]), None):
-        assert last["inputs"][:1] == [asked]
+    asks = [d for d in config["dependencies"] if d["inputs"][:1] == [asked]]
+    fills = [d for d in asks if "change" in [event for _, event in d["targets"]]]
+    after = {d["trigger_after"]: d for d in asks if d["trigger_after"] is not None}
+    last = next(fill for fill in fills if fill["id"] in after)
+    assert by_id[last["targets"][0][0]]["type"] == "state", "the number of answers"
+    while last := after.get(last["id"]):
         fills.append(last)
     assert len(fills) > 10, "one after another"
     kinds = {by_id[output]["type"] for fill in fills for output in fill["outputs"]}
