@@ -47,4 +47,6 @@ def run_windows(loaded: AnsweringModel, windows: Sequence[Window], n_threads: in
 def _run(loaded: AnsweringModel, windows: Sequence[Window]) -> tuple[WindowOutput, ...]:
     loaded = as_computed(loaded)
     needs_padding = len({len(window.input_ids) for window in windows}) > 1
-    return run_packed(loaded, windows) if needs_padding and can_pack(loaded) else loaded.run(windows)
+    if can_pack(loaded) and (needs_padding or loaded.products == "reordered"):
+        return run_packed(loaded, windows)
+    return loaded.run(windows)

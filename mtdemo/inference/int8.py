@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mtdemo.inference.reordered import Activation
 
 _MOST_WEIGHT = 63
-_N_ROWS = 256  # word pieces at a time, so that what is between stays in the processor's cache
+_N_ROWS = 512  # word pieces at a time, so that what is between stays in the processor's cache
 _N_STEPS = 254  # from the smallest number of a word piece to its largest
 
 

@@ -50,7 +50,7 @@ class _Copies:
                 shared: dict[int, Tensor] = {id(tensor): tensor for tensor in tensors}
                 network = copy.deepcopy(loaded.model, dict(shared)).eval()
                 _put(_LAYERS[loaded.products], network.backbone)
-                known = self._models[loaded.model] = (replace(loaded, model=network, products="plain"), state)
+                known = self._models[loaded.model] = (replace(loaded, model=network), state)
             return known[0]
 
 

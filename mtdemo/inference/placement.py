@@ -14,6 +14,7 @@ import torch
 
 from mtdemo.config import on_zero_gpu
 from mtdemo.errors import SettingsError
+from mtdemo.inference.packed import can_pack
 from mtdemo.inference.reordered import can_reorder
 from mtdemo.models.loaded import LoadedModel
 
@@ -80,7 +81,8 @@ def hasten(loaded: LoadedModel, max_bytes: int) -> LoadedModel:
         max_bytes: what it may take, with these weights.
     """
     weights = next(loaded.model.backbone.parameters())
-    on_cpu = (weights.device.type, weights.dtype, loaded.products) == ("cpu", torch.float32, "plain")
+    # Only packed passes have few numbers of rows, see `count_rows`.
+    on_cpu = can_pack(loaded) and (weights.device.type, weights.dtype, loaded.products) == ("cpu", torch.float32, "plain")
     faster = replace(loaded, products="reordered")
     fits = faster.n_bytes <= max_bytes and faster.n_bytes - loaded.n_bytes <= _MAX_REORDERED
     return faster if on_cpu and fits and can_reorder() else loaded

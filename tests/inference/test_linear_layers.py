@@ -12,12 +12,13 @@ from torch import nn
 from mtdemo.inference import placement
 from mtdemo.inference.forward import run_windows
 from mtdemo.inference.linear_layers import as_computed
+from mtdemo.inference.packed import count_rows
 from mtdemo.inference.pipeline import analyze_batches
 from mtdemo.inference.placement import hasten
 from mtdemo.inference.reordered import Activation, ReorderedLinear, can_reorder
 from mtdemo.models.loaded import LoadedModel, Products
 from mtdemo.results import Entity
-from tests.inference.test_packed import PACKED, assert_equal, make_model, make_windows
+from tests.inference.test_packed import NOT_PACKED, PACKED, assert_equal, make_model, make_windows
 
 pytestmark = pytest.mark.skipif(not can_reorder(), reason="this torch is built without oneDNN")
 GIB = 2**30
@@ -40,13 +41,32 @@ def test_a_reordered_layer_is_the_layer(shape: tuple[int, int], bias: bool, acti
         torch.testing.assert_close(ReorderedLinear(layer, activation)(states), plain, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("architecture", [*PACKED, "mpnet", "deberta-v2"])
+@pytest.mark.parametrize("architecture", PACKED)
 def test_reordered_weights_change_no_answer(architecture: str) -> None:
     loaded, windows = make_model(architecture), make_windows(3, 9, 9, 40)
     faster = hasten(loaded, GIB)
     assert any(isinstance(module, ReorderedLinear) for module in as_computed(faster).model.modules())
-    for its in (windows, windows[1:3]):  # of many lengths, and of one
+    for its in (windows, windows[1:3], windows[:1]):  # of many lengths, of one, alone
         assert_equal(run_windows(faster, its, 1), run_windows(loaded, its, 1))
+
+
+def test_the_numbers_of_rows_are_few_and_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = [count_rows(n) for n in range(1, 2_049)]
+    assert len(set(counts)) == 56
+    assert all(n <= count and count_rows(count) == count for n, count in enumerate(counts, 1))
+    assert all(count <= n + max(3, n / 8) for n, count in enumerate(counts, 1))
+    seen: list[int] = []
+    multiply = ReorderedLinear.forward
+
+    def note(layer: ReorderedLinear, states: torch.Tensor) -> torch.Tensor:
+        seen.append(states[..., 0].numel())
+        return multiply(layer, states)
+
+    monkeypatch.setattr(ReorderedLinear, "forward", note)
+    faster = hasten(make_model("bert"), GIB)
+    for lengths in ((3,), (9, 9), (3, 9, 40)):
+        run_windows(faster, make_windows(*lengths), 1)
+    assert set(seen) == {8, 24, 60}  # each window has two pieces more
 
 
 def test_an_exact_gelu_is_computed_with_the_layer_before_it_and_another_is_not() -> None:
@@ -87,6 +107,9 @@ def test_models_are_hastened_where_that_is_possible_and_memory_is_counted(monkey
     assert faster.n_bytes == loaded.n_bytes + 4 * n_weights
     assert hasten(faster, GIB) is faster
     assert hasten(loaded, faster.n_bytes - 1) is loaded, "it would be larger than a model may be"
+    for name in NOT_PACKED:
+        other = make_model(name)
+        assert hasten(other, GIB) is other, "its numbers of rows would be many"
     rough = replace(loaded, products="int8")
     assert hasten(rough, GIB) is rough
     assert rough.n_bytes == loaded.n_bytes + n_weights
