@@ -139,6 +139,26 @@ def test_threads_share_two_heaps_unless_the_person_says_otherwise(
     assert done.stdout.count("<heap nr=") in n_heaps
 
 
+GIVE_BACK = """
+import re
+from pathlib import Path
+from mtdemo.config import give_memory_back
+def resident() -> int:
+    return int(re.findall(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[0])
+blocks = [bytearray(10_000) for _ in range(8_000)]
+blocks = blocks[::50]  # holes between, and the end of the heap is in use
+before = resident()
+give_memory_back()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif("glibc" not in platform.libc_ver(), reason="heaps are those of glibc")
+def test_what_is_free_between_what_is_used_is_given_back() -> None:
+    done = subprocess.run([sys.executable, "-c", GIVE_BACK], capture_output=True, text=True, check=True)  # noqa: S603
+    assert int(done.stdout) > 40_000, "of 80,000 kB"
+
+
 @pytest.mark.parametrize("module", ["mtdemo", "mtdemo.serving.service", "mtdemo.config"])
 def test_what_the_page_needs_first_does_not_import_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"

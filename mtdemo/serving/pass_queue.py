@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
 
-from mtdemo.config import Settings, count_cores
+from mtdemo.config import Settings, count_cores, give_memory_back
 from mtdemo.errors import PassLostError, RequestGoneError
 from mtdemo.models.answering import AnsweringModel, WindowOutput
 from mtdemo.results import ProgressCallback, no_progress
@@ -22,6 +22,7 @@ from mtdemo.serving.worker import Worker
 from mtdemo.text.tokenization import EncodedSentence, Window
 
 _SHORT_REQUEST = 512  # word pieces
+_PASSES_PER_TIDYING = 500
 
 
 def always() -> bool:
@@ -223,6 +224,8 @@ class PassQueue:
             self._end([request for request in self._requests if not request.is_wanted()], _gone())
             if self._requests:
                 self._run(self._choose())
+                if self.n_forward_passes % _PASSES_PER_TIDYING == 0:
+                    give_memory_back()
         except Exception as error:  # noqa: BLE001 - whatever it is, who waits is told
             self._end(self._requests, error)
         self._requests = [request for request in self._requests if request.n_waiting]

@@ -13,6 +13,7 @@ import pytest
 from mtdemo.config import Settings
 from mtdemo.errors import PassLostError, RequestGoneError
 from mtdemo.inference import forward
+from mtdemo.serving import pass_queue
 from mtdemo.serving.pass_queue import PassQueue, Request, always
 from tests.inference.test_pipeline import LettersModel
 
@@ -237,3 +238,16 @@ def test_how_long_a_pass_takes_can_be_asked(gate: Gate) -> None:
     answer.result(10)
     while line.queue.seconds_at_pass:
         time.sleep(0.01)
+
+
+def test_free_memory_is_given_back_now_and_then(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    line = Line(LettersModel())
+    monkeypatch.setattr(pass_queue, "_PASSES_PER_TIDYING", 2)
+    monkeypatch.setattr(pass_queue, "give_memory_back", lambda: given.append(line.queue.n_forward_passes))
+    gate.open.release(5)
+    for text in "abcde":
+        line.ask(text).result(10)
+    line.ask("f", is_wanted=lambda: False)
+    assert line.ask("", is_wanted=lambda: False).exception(10)
+    assert given == [2, 4]
